@@ -1,0 +1,34 @@
+//! Bounds that browser and server share, each with the reason for its size.
+
+/// A claim expires at most this far ahead: long enough for a slow network and a retry, short
+/// enough that a lost claim is dead soon.
+pub const CLAIM_LIFE_MS_MAX: u64 = 120_000;
+/// A clock may be this wrong before a claim is refused as expiring too far ahead.
+pub const CLOCK_SKEW_MS_MAX: u64 = 30_000;
+/// One claim moves at most 1,000 units; "a few cents" with room for a generous donation.
+pub const CLAIM_MICROS_MAX: u64 = 1_000 * 1_000_000;
+/// One claim moves at least one micro: an amount of nothing is a mistake.
+pub const CLAIM_MICROS_MIN: u64 = 1;
+/// An allowance lives for at most 400 days, the longest life browsers give to cookies.
+pub const ALLOWANCE_LIFE_MS_MAX: u64 = 400 * 86_400_000;
+/// Accepted claims per spending key. Looking an old number up walks the key's entries (about
+/// 1.5 µs each), so this bounds that walk to some 25 ms; a fresh key costs one pop-up.
+pub const CLAIMS_PER_KEY_MAX: u64 = 16_384;
+/// Proofs of equivocation kept per spending key; one convicts, the rest only fills the disk.
+pub const EQUIVOCATIONS_PER_KEY_MAX: u32 = 4;
+/// UTF-8 bytes of an item's canonical name; URL paths fit.
+pub const ITEM_NAME_BYTES_MAX: usize = 200;
+/// UTF-8 bytes of a title or a creator's name.
+pub const TITLE_BYTES_MAX: usize = 200;
+/// Bytes of an origin: `https://`, 253 of a host name, `:65535`.
+pub const ORIGIN_BYTES_MAX: usize = 267;
+/// Claims in one request of the batch route: 1,000 × 256 B = 256 kB.
+pub const CLAIMS_PER_BATCH_MAX: usize = 1_000;
+/// A challenge for opening a wallet is good for ten minutes.
+pub const CHALLENGE_LIFE_MS: u64 = 600_000;
+/// Leading zero bits asked for at most; 2²⁴ hashes are a few seconds on a phone.
+pub const POW_BITS_MAX: u8 = 24;
+/// A signed read request is good for two minutes either side of the verifier's clock.
+pub const ACCESS_LIFE_MS: u64 = 120_000;
+/// An offer may be dated at most this far ahead of the verifier's clock.
+pub const OFFER_SKEW_MS_MAX: u64 = 300_000;
