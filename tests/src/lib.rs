@@ -1,3 +1,4 @@
 //! What whole-path tests share.
 
 pub mod actors;
+pub mod ledger;
