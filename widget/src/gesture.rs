@@ -143,7 +143,12 @@ mod tests {
             ("moved just now", Evidence { still_ms: 300, ..HONEST }, Doubtful, Sure),
             ("covered", Evidence { uncovered: Some(false), ..HONEST }, Doubtful, Unseen),
             ("just came into view", Evidence { in_view_ms: 100, ..HONEST }, Doubtful, Unseen),
-            ("covered, keyboard", Evidence { uncovered: Some(false), ..keyboard }, Doubtful, Unseen),
+            (
+                "covered, keyboard",
+                Evidence { uncovered: Some(false), ..keyboard },
+                Doubtful,
+                Unseen,
+            ),
             ("no focus yet", Evidence { focus_ms: 10, ..keyboard }, Doubtful, Sure),
             ("touch, just in view", Evidence { in_view_ms: 100, ..touch }, Doubtful, Unseen),
         ];

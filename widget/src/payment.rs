@@ -221,8 +221,18 @@ mod tests {
         let rows = [
             ("accepted", 200, "code\u{1f}1", Fate::Success),
             ("owned", 200, "code\u{1f}2", Fate::Success),
-            ("cap", 200, "code\u{1f}37", Fate::Refused(Retry::AfterAllowance, Some(Outcome::OverCap))),
-            ("expired", 200, REFUSED_EXPIRED, Fate::Refused(Retry::NewClaim, Some(Outcome::Expired))),
+            (
+                "cap",
+                200,
+                "code\u{1f}37",
+                Fate::Refused(Retry::AfterAllowance, Some(Outcome::OverCap)),
+            ),
+            (
+                "expired",
+                200,
+                REFUSED_EXPIRED,
+                Fate::Refused(Retry::NewClaim, Some(Outcome::Expired)),
+            ),
             ("not JSON", 200, "", wait(400)),
             ("network", 0, "", wait(400)),
             ("unknown outcome", 500, "code\u{1f}outcome_unknown", wait(400)),
@@ -247,9 +257,15 @@ mod tests {
     fn a_lost_answer_is_asked_for_with_the_same_bytes() {
         let mut payment = payment();
         let sent = payment.request(0);
-        assert_eq!(payment.answered(&reply(0, ""), 0), Fate::Open(Effect::Timer { name: TAG, ms: 400 }));
+        assert_eq!(
+            payment.answered(&reply(0, ""), 0),
+            Fate::Open(Effect::Timer { name: TAG, ms: 400 })
+        );
         assert_eq!(payment.request(500), sent);
-        assert_eq!(payment.answered(&reply(200, "code\u{1f}1\u{1f}repeat\u{1f}true"), 500), Fate::Success);
+        assert_eq!(
+            payment.answered(&reply(200, "code\u{1f}1\u{1f}repeat\u{1f}true"), 500),
+            Fate::Success
+        );
     }
 
     #[test]
@@ -257,7 +273,8 @@ mod tests {
         let mut payment = payment();
         let _ = payment.answered(&reply(0, ""), 0);
         // The verifier thinks that it has expired; that says nothing about the first try.
-        let Fate::Open(Effect::Fetch(question)) = payment.answered(&reply(200, REFUSED_EXPIRED), 1) else {
+        let Fate::Open(Effect::Fetch(question)) = payment.answered(&reply(200, REFUSED_EXPIRED), 1)
+        else {
             panic!("must ask");
         };
         assert_eq!((question.method, &*question.path), ("GET", "/v1/claims/id?key=key&sequence=7"));

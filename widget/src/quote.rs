@@ -88,7 +88,9 @@ pub fn escape(path: &mut String, text: &str) {
         } else {
             path.push('%');
             for half in [byte >> 4, byte & 15] {
-                path.push(char::from_digit(u32::from(half), 16).unwrap_or('0').to_ascii_uppercase());
+                path.push(
+                    char::from_digit(u32::from(half), 16).unwrap_or('0').to_ascii_uppercase(),
+                );
             }
         }
     }

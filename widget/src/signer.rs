@@ -147,7 +147,8 @@ mod tests {
     fn an_access_names_what_it_reads() {
         let key = key_of(&[2; 32]).unwrap();
         let header = access(&key, VerifierId([9; 32]), "GET", "/v1/x?y=1", 5);
-        let bytes = Base64UrlUnpadded::decode_vec(header.strip_prefix("Farthing ").unwrap()).unwrap();
+        let bytes =
+            Base64UrlUnpadded::decode_vec(header.strip_prefix("Farthing ").unwrap()).unwrap();
         let signed = SignedAccess::decode(&bytes).unwrap();
         assert_eq!(signed.access().target, Access::target("GET", "/v1/x?y=1"));
         assert!(signed.verify().is_ok());

@@ -91,9 +91,9 @@ pub mod wallet {
     pub const NO_OPENER: &str = "This window has lost its link to the page that opened it. Nothing \
         was charged. You can close it and try again there.";
     pub const UNKNOWN: &str = "This is not for sale here. You were not charged.";
-    pub const NOT_A_SITE: &str =
-        "The page that asks is not registered as one of this creator's sites. You were not charged.";
-    pub const MISTAKE: &str = "The payment service did not understand this request. You were not charged.";
+    pub const NOT_A_SITE: &str = "The page that asks is not registered as one of this creator's sites. You were not charged.";
+    pub const MISTAKE: &str =
+        "The payment service did not understand this request. You were not charged.";
     pub const STALE: &str = "The wallet could not be opened. Please try again in a moment.";
     pub const OPENING: &str = "Opening your wallet\u{2026}";
     pub const ALLOWING: &str = "Allowing\u{2026}";
@@ -106,8 +106,7 @@ pub mod wallet {
     pub const GIVE: &str = "Give ";
     pub const WELCOME: &str = "You have no wallet in this browser yet. One is made for you, with ";
     pub const WELCOME_END: &str = " to begin with. No e-mail address, no password.";
-    pub const WELCOME_PLAIN: &str =
-        "You have no wallet in this browser yet. One is made for you. No e-mail address, no password.";
+    pub const WELCOME_PLAIN: &str = "You have no wallet in this browser yet. One is made for you. No e-mail address, no password.";
     pub const BALANCE: &str = "Your balance: ";
     pub const CAP_TOO_LOW: &str = "The limit has to cover this payment: at least ";
     pub const CAP_BAD: &str = "Please enter an amount such as ";
@@ -120,7 +119,8 @@ pub mod wallet {
     pub const VOUCHER_EMPTY: &str = "Please enter the voucher's code.";
     pub const VOUCHER_UNKNOWN: &str = "This code is not known. Please check it letter by letter.";
     pub const VOUCHER_USED: &str = "This voucher was used by another wallet, or it has expired.";
-    pub const VOUCHER_BAD: &str = "This is not a voucher code. It looks like FARTH-XXXX-XXXX-XXXX-XXXX.";
+    pub const VOUCHER_BAD: &str =
+        "This is not a voucher code. It looks like FARTH-XXXX-XXXX-XXXX-XXXX.";
     pub const VOUCHER_CHECKING: &str = "Adding the voucher\u{2026}";
     pub const VOUCHER_ADDED: &str = "Added ";
     pub const VOUCHER_REPEAT: &str = "This voucher is in this wallet already: ";

@@ -51,9 +51,9 @@ pub fn secret(op: &str, mut seed: Vec<u8>, now: f64) -> String {
         "public" => key.public().to_text(),
         "read" => {
             let (method, path) = head(rest);
-            frame.verifier().map_or_else(String::new, |verifier| {
-                access(key, verifier, method, path, server_ms)
-            })
+            frame
+                .verifier()
+                .map_or_else(String::new, |verifier| access(key, verifier, method, path, server_ms))
         }
         _ => {
             let signed = rest.parse().ok().and_then(|sequence| {

@@ -57,9 +57,9 @@ pub fn secret(op: &str, mut seed: Vec<u8>, now: f64) -> String {
         "public" => key.public().to_text(),
         "read" => {
             let (method, path) = head(rest);
-            wallet.verifier().map_or_else(String::new, |verifier| {
-                access(key, verifier, method, path, server_ms)
-            })
+            wallet
+                .verifier()
+                .map_or_else(String::new, |verifier| access(key, verifier, method, path, server_ms))
         }
         "opening" => wallet.sign_opening(key).unwrap_or_default(),
         "allowance" => {
@@ -93,8 +93,7 @@ pub fn bits() -> u32 {
 #[wasm_bindgen]
 pub fn sign_vector(text: &str, seed: Vec<u8>) -> String {
     let (kind, rest) = head(text);
-    let signed = key_of(&seed).and_then(|key| {
-        crate::vectors::sign(kind, &Fields::read(rest), &key)
-    });
+    let signed =
+        key_of(&seed).and_then(|key| crate::vectors::sign(kind, &Fields::read(rest), &key));
     signed.unwrap_or_default()
 }

@@ -19,7 +19,8 @@ impl Frame {
         if self.phase != Phase::Signing {
             return Vec::new();
         }
-        let Some(payment) = Payment::signed(fields).filter(|payment| payment.key == self.key) else {
+        let Some(payment) = Payment::signed(fields).filter(|payment| payment.key == self.key)
+        else {
             return self.unsigned(fields);
         };
         self.phase = Phase::Paying;
@@ -97,10 +98,8 @@ impl Frame {
         {
             limits.spend(self.chosen);
         }
-        let mut effects = Vec::from([
-            self.tell_paid(id, fields.text("entry"), amount),
-            Effect::Spread,
-        ]);
+        let mut effects =
+            Vec::from([self.tell_paid(id, fields.text("entry"), amount), Effect::Spread]);
         let (phase, said) = match self.mode {
             Mode::Donate => (Phase::Ready, words::THANKS),
             _ if fields.flag("charged") || fields.flag("repeat") => (Phase::Done, words::PAID),

@@ -89,12 +89,7 @@ impl Account {
 
     /// The newest allowance for this creator, site and browser.
     #[must_use]
-    pub fn newest(
-        &self,
-        creator: CreatorId,
-        origin: OriginHash,
-        device: u32,
-    ) -> Option<&Known> {
+    pub fn newest(&self, creator: CreatorId, origin: OriginHash, device: u32) -> Option<&Known> {
         self.of(creator, origin, device).max_by_key(|known| known.limits.serial)
     }
 

@@ -126,7 +126,11 @@ impl Wallet {
 
     /// A second has passed, or the visitor moved: only both together make the button live.
     pub fn arm(&mut self, moved: bool) -> Vec<Effect> {
-        if moved { self.armed.1 = true } else { self.armed.0 = true }
+        if moved {
+            self.armed.1 = true
+        } else {
+            self.armed.0 = true
+        }
         Vec::from([Effect::Flag("allow", self.armed == (true, true))])
     }
 
@@ -203,9 +207,11 @@ impl Wallet {
 
     /// Asks the page to allot a serial for this grant and to sign it.
     pub(super) fn allow_effect(&mut self, grant: Grant, origin: &str) -> Effect {
-        let floor = self.account.as_ref().and_then(Option::as_ref).map_or(0, |account| {
-            account.serial_of(grant.creator, grant.origin, self.device)
-        });
+        let floor = self
+            .account
+            .as_ref()
+            .and_then(Option::as_ref)
+            .map_or(0, |account| account.serial_of(grant.creator, grant.origin, self.device));
         let origin_hash = grant.origin.to_text();
         let slot = [&*grant.creator.to_text(), " ", &origin_hash].concat();
         self.grant = Some(grant);

@@ -65,7 +65,14 @@ impl Wallet {
                 let live = !limits.revoked && limits.cap > Micros::ZERO;
                 let spent = money(limits.spent);
                 let state = if live {
-                    say(&[words::SO_FAR, &spent, words::OF, &money(limits.cap), words::UNTIL, &until])
+                    say(&[
+                        words::SO_FAR,
+                        &spent,
+                        words::OF,
+                        &money(limits.cap),
+                        words::UNTIL,
+                        &until,
+                    ])
                 } else {
                     words::WITHDRAWN.into()
                 };
@@ -90,8 +97,13 @@ impl Wallet {
         }
         let tag = if cursor.is_empty() { "entries" } else { "more" };
         // Not marked as busy: the list fills itself in beside everything else.
-        let request =
-            crate::effect::Request { tag, method: "GET", path, body: String::new(), signer: Signer::Key };
+        let request = crate::effect::Request {
+            tag,
+            method: "GET",
+            path,
+            body: String::new(),
+            signer: Signer::Key,
+        };
         Vec::from([Effect::Fetch(request)])
     }
 

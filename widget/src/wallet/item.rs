@@ -126,7 +126,8 @@ impl Wallet {
             return Vec::new();
         }
         self.busy = "";
-        let Some(payment) = Payment::signed(fields).filter(|payment| payment.key == self.key) else {
+        let Some(payment) = Payment::signed(fields).filter(|payment| payment.key == self.key)
+        else {
             self.forget_consent();
             return self.problem(words::CONFLICT);
         };

@@ -187,10 +187,16 @@ impl Wallet {
             _ => Place::Home,
         };
         if asks_here && self.place == Place::Home {
-            return Vec::from([Effect::Set("problem", words::NO_OPENER.into()), Effect::View("problem")]);
+            return Vec::from([
+                Effect::Set("problem", words::NO_OPENER.into()),
+                Effect::View("problem"),
+            ]);
         }
         if !self.stored {
-            return Vec::from([Effect::Set("problem", words::NO_STORAGE.into()), Effect::View("problem")]);
+            return Vec::from([
+                Effect::Set("problem", words::NO_STORAGE.into()),
+                Effect::View("problem"),
+            ]);
         }
         if self.place == Place::Item {
             self.wanted = Some(Wanted { origin: self.origin.clone(), ..Wanted::read(fields) });
