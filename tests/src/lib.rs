@@ -1,1 +1,3 @@
+//! What whole-path tests share.
 
+pub mod actors;
