@@ -1,4 +1,5 @@
 //! Somebody with SQL changes rows behind the ledger's back: the audit finds every change.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use farthing_rules::Command;
 use farthing_shared::Outcome;

@@ -1,4 +1,5 @@
 //! What every store promises, asked of each of them in the same words.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use farthing_rules::commit::{AllowanceRefusal, TopUpRefusal};
 use farthing_rules::rows::KeyRow;
@@ -9,15 +10,15 @@ use farthing_shared::{
 };
 use farthing_tests::actors::{Visitor, micros, seed};
 use farthing_tests::ledger::{CREATOR, Ledger, OTHER, START, VERIFIER, policy};
+use farthing_verifier::store::Writer;
 use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
-use farthing_verifier::store::{MemoryStore, Writer};
 
 /// Runs each check on each store.
 macro_rules! contract {
     ($($name:ident)*) => {
         mod memory {
             $(#[test] fn $name() {
-                super::$name(&mut || super::Writer::Memory(super::MemoryStore::default()));
+                super::$name(&mut || super::Writer::Memory(Box::default()));
             })*
         }
         mod sqlite {

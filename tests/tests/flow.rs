@@ -1,4 +1,5 @@
 //! The whole way in process: wallet, top-up, allowance, claim, receipt, total, refusals, evidence.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use axum::http::StatusCode;
 use base64ct::{Base64UrlUnpadded, Encoding};

@@ -1,4 +1,5 @@
 //! The intake over a store that fails: nobody is told "refused" when the outcome is unknown.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use farthing_verifier::clock::Clock;
 use farthing_verifier::intake::{Intake, IntakeError};
 use farthing_verifier::metrics::Metrics;
 use farthing_verifier::store::sqlite::{Durability, Reader, SqliteWriter};
-use farthing_verifier::store::{Failure, MemoryStore, Writer};
+use farthing_verifier::store::{Failure, Writer};
 
 /// A ledger in memory for writing; keys are looked up in a file that knows the same visitor.
 struct World {
@@ -23,7 +24,7 @@ fn world() -> World {
     let path = folder.path().join("ledger.db");
     let file = SqliteWriter::open(&path, Durability::Full).unwrap();
     Ledger::new(Writer::Sqlite(Box::new(file))).visitor(1, "1.00");
-    let mut ledger = Ledger::new(Writer::Memory(MemoryStore::default()));
+    let mut ledger = Ledger::new(Writer::Memory(Box::default()));
     let (visitor, _) = ledger.visitor(1, "1.00");
     World { folder, visitor, ledger }
 }
@@ -41,7 +42,7 @@ async fn an_unknown_outcome_ends_the_intake_and_a_retry_settles_it() {
         let claim = world.visitor.view(CREATOR, "essay", "0.05", START);
         let signed = world.visitor.sign(&claim);
         let mut writer =
-            std::mem::replace(&mut world.ledger.writer, Writer::Memory(MemoryStore::default()));
+            std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
         if let Writer::Memory(store) = &mut writer {
             store.fail_next(failure);
         }
@@ -67,8 +68,7 @@ async fn what_was_not_done_is_told_and_the_intake_goes_on() {
     let mut world = world();
     let claim = world.visitor.view(CREATOR, "essay", "0.05", START);
     let signed = world.visitor.sign(&claim);
-    let mut writer =
-        std::mem::replace(&mut world.ledger.writer, Writer::Memory(MemoryStore::default()));
+    let mut writer = std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
     if let Writer::Memory(store) = &mut writer {
         store.fail_next(Failure::BeforeCommit);
     }
@@ -88,8 +88,7 @@ async fn more_than_there_is_room_for_is_refused_whole() {
             world.visitor.sign(&claim)
         })
         .collect();
-    let writer =
-        std::mem::replace(&mut world.ledger.writer, Writer::Memory(MemoryStore::default()));
+    let writer = std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
     let (intake, _thread) = start(&world, writer, 10);
     let answer = intake.charge(claims.clone()).await;
     assert!(matches!(answer, Err(IntakeError::Overloaded)), "{answer:?}");
@@ -104,8 +103,7 @@ async fn a_claim_for_an_unknown_key_leaves_nothing_behind() {
     let mut world = world();
     let mut stranger = Visitor::new(77, VERIFIER);
     let claim = stranger.donation(CREATOR, "0.01", START);
-    let writer =
-        std::mem::replace(&mut world.ledger.writer, Writer::Memory(MemoryStore::default()));
+    let writer = std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
     let before = writer.snapshot().unwrap();
     let (intake, thread) = start(&world, writer, 10);
     let answer = intake.charge(vec![stranger.sign(&claim)]).await.unwrap()[0];

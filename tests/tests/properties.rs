@@ -1,12 +1,13 @@
 //! Random histories: SQLite and the model answer alike and end alike, money is conserved, and the audit
 //! finds nothing; then rows are changed behind the ledger's back, and it finds each change.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use farthing_rules::{Answer, Command, KeyRef, VoucherHash};
 use farthing_shared::{Allowance, Claim, ItemHash, Kind, Micros, UnixMillis, item_hash};
 use farthing_tests::actors::{Visitor, micros};
 use farthing_tests::ledger::{CREATOR, Ledger, OTHER, VERIFIER};
 use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
-use farthing_verifier::store::{Failure, MemoryStore, StoreError, Writer};
+use farthing_verifier::store::{Failure, StoreError, Writer};
 use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 
@@ -119,7 +120,7 @@ fn sqlite() -> (Writer, tempfile::TempDir) {
 fn pair() -> Pair {
     let (writer, folder) = sqlite();
     let (sqlite, keys) = prepared(writer);
-    let (model, model_keys) = prepared(Writer::Memory(MemoryStore::default()));
+    let (model, model_keys) = prepared(Writer::Memory(Box::default()));
     assert_eq!(keys, model_keys);
     Pair { model, sqlite, keys, _folder: folder }
 }
@@ -234,8 +235,8 @@ proptest! {
         steps in prop::collection::vec(step(), 1..12),
         failures in prop::collection::vec(0_u8..4, 12),
     ) {
-        let (mut ledger, keys) = prepared(Writer::Memory(MemoryStore::default()));
-        let (mut calm, _) = prepared(Writer::Memory(MemoryStore::default()));
+        let (mut ledger, keys) = prepared(Writer::Memory(Box::default()));
+        let (mut calm, _) = prepared(Writer::Memory(Box::default()));
         for (step, failure) in steps.iter().zip(failures) {
             if let Step::Wait { ms } = step {
                 ledger.now = ledger.now.plus_ms(*ms);

@@ -77,6 +77,9 @@ pub struct Intake {
     shared: Arc<Shared>,
 }
 
+/// Count and sum of claims refused early, by day, named creator and outcome.
+type Early = HashMap<(u32, CreatorId, u16), (u64, Micros)>;
+
 #[derive(Debug)]
 struct Shared {
     policy: Policy,
@@ -85,7 +88,7 @@ struct Shared {
     queue: mpsc::Sender<Job>,
     permits: Arc<Semaphore>,
     keys: Cache<PublicKey, KnownKey>,
-    early: Mutex<HashMap<(u32, CreatorId, u16), (u64, Micros)>>,
+    early: Mutex<Early>,
     changed: watch::Sender<u64>,
     fatal: watch::Sender<bool>,
     metrics: Arc<Metrics>,
@@ -167,7 +170,7 @@ impl Intake {
         for claim in checked {
             match claim {
                 Checked::Verified(claim, key) => {
-                    commands.push(Command::Claim { claim, key });
+                    commands.push(Command::Claim { claim: *claim, key });
                     answers.push(None);
                 }
                 Checked::Refused(claim, Outcome::Expired, Some(key)) => {
@@ -253,7 +256,7 @@ impl Intake {
             }
             let copy = claim.clone();
             match claim.verify(&known.verifying) {
-                Ok(verified) => Checked::Verified(verified, known.key),
+                Ok(verified) => Checked::Verified(Box::new(verified), known.key),
                 Err(_) => Checked::Refused(Box::new(copy), Outcome::Forged, None),
             }
         };
@@ -358,7 +361,7 @@ impl Shared {
 }
 
 enum Checked {
-    Verified(VerifiedClaim, KeyRef),
+    Verified(Box<VerifiedClaim>, KeyRef),
     Refused(Box<SignedClaim>, Outcome, Option<KeyRef>),
 }
 

@@ -7,6 +7,7 @@ pub mod gate;
 mod network;
 mod openapi;
 mod pages;
+mod payments;
 mod problem;
 mod provider;
 mod serve;
@@ -134,10 +135,10 @@ pub fn router(app: App) -> Router {
         ("/v1/creator/sessions", post(creators::sign_in).delete(creators::sign_out), GUESS),
         ("/v1/creator", get(creators::show), READ),
         ("/v1/creator/totals", get(creators::totals), READ),
-        ("/v1/creator/claims", get(creators::claims), READ),
-        ("/v1/creator/claims.csv", get(creators::claims_csv), HEAVY),
-        ("/v1/creator/refusals", get(creators::refusals), READ),
-        ("/v1/creator/evidence", get(creators::evidence), READ),
+        ("/v1/creator/claims", get(payments::claims), READ),
+        ("/v1/creator/claims.csv", get(payments::claims_csv), HEAVY),
+        ("/v1/creator/refusals", get(payments::refusals), READ),
+        ("/v1/creator/evidence", get(payments::evidence), READ),
         ("/v1/creator/items", get(creators::items), READ),
         ("/v1/creator/items", put(creators::set_item), HEAVY),
         ("/v1/creator/items/content-key", get(creators::content_key_of_item), READ),
