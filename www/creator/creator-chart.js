@@ -115,6 +115,10 @@ export class DayChart {
           money(decimalText(value), this.account.currency)),
       );
     }
+    if (highest === 0) {
+      picture.append(svg("text", { x: (LEFT + this.width) / 2, y: HEIGHT / 2, class: "nothing", "text-anchor": "middle" },
+        `No payments in these ${this.days.length} days`));
+    }
     const labels = new Set([0, Math.floor((this.days.length - 1) / 2), this.days.length - 1]);
     this.days.forEach((day, index) => {
       const x = LEFT + index * step;

@@ -66,13 +66,16 @@ export function plural(number, one, many) {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
-const timeFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const dateFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const timeFormat = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const dayFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 const longDayFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeZone: "UTC" });
 
 export function timeNode(rfc3339) {
-  return h("time", { datetime: rfc3339, title: rfc3339 }, timeFormat.format(new Date(rfc3339)));
+  const time = new Date(rfc3339);
+  // Two parts, so that a narrow column breaks between the day and the hour and nowhere else.
+  return h("time", { datetime: rfc3339, title: rfc3339 }, h("span", {}, dateFormat.format(time)), " ", h("span", {}, timeFormat.format(time)));
 }
 
 export function clockText(rfc3339) {
@@ -143,8 +146,9 @@ export function saveFile(blob, name) {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
-export function copyButton(text, what) {
-  const button = h("button", { type: "button", class: "copy", "aria-label": `Copy ${what}` }, "Copy");
+// Copies what `text` answers; without a clipboard it marks the `code` or `textarea` beside it.
+export function copyButton(text, what, label = "Copy") {
+  const button = h("button", { type: "button", class: "copy", "aria-label": `Copy ${what}` }, label);
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text());
@@ -153,11 +157,12 @@ export function copyButton(text, what) {
     } catch {
       // Without a secure context or permission there is no clipboard: mark the text instead.
       const code = button.parentElement.querySelector("code, textarea");
+      code.hidden = false;
       if (code instanceof HTMLTextAreaElement) code.select();
       else getSelection().selectAllChildren(code);
       button.textContent = "Press Ctrl+C";
     }
-    setTimeout(() => { button.textContent = "Copy"; }, 2500);
+    setTimeout(() => { button.textContent = label; }, 2500);
   });
   return button;
 }

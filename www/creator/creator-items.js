@@ -82,8 +82,7 @@ export class Items {
   }
 
   itemNode(item) {
-    const tagButton = copyButton(() => payTag(this.creator, item), `the button tag of ${item.title}`);
-    tagButton.classList.remove("copy");
+    const tagButton = copyButton(() => payTag(this.creator, item), `the button tag of ${item.title}`, "Copy tag");
     return h("li", { class: item.on_sale ? "card item" : "card item off" },
       h("div", { class: "item-what" },
         h("h2", {}, item.title),
@@ -254,6 +253,8 @@ class SealDialog {
       h("div", { class: "snippet" }, output, copyButton(() => tag, "the gate tag")),
       h("p", { class: "hint" }, `${sizeText(tag.length)}. Write your own teaser between the tags. Changed the content? Seal it again: those who have paid can open the new one.`));
     announce("Sealed. The tag to paste is ready.");
-    output.focus();
+    output.focus({ preventScroll: true });
+    output.setSelectionRange(0, 0);
+    byId("seal-result").scrollIntoView({ block: "nearest" });
   }
 }
