@@ -1,1 +1,20 @@
+//! The verifier: checks claims, moves money, adds it up per creator.
+//!
+//! See ARCHITECTURE.md for the map. The edges (clock, randomness, disk, network) are here; what may
+//! happen to money is decided in `farthing-rules`.
 
+pub mod admin;
+pub mod audit;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod http;
+pub mod intake;
+pub mod metrics;
+pub mod run;
+pub mod seal;
+pub mod secrets;
+pub mod sessions;
+pub mod store;
+pub mod vouchers;
+pub mod work;

@@ -1,0 +1,215 @@
+//! What the ledger can be asked to do, and which rows the answer depends on.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use farthing_shared::{
+    ClaimId, CreatorId, ItemHash, Micros, OriginHash, PublicKey, SignedAllowance, SignedOffer,
+    SignedOpening, UnixMillis, Verified, VerifiedClaim,
+};
+
+use crate::rows::{KeyRef, VoucherHash};
+
+/// One request to the ledger. Whatever needs a signature carries the evidence that it was checked.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Charge a claim of a known key.
+    Claim {
+        /// The claim.
+        claim: VerifiedClaim,
+        /// The number of the key it names.
+        key: KeyRef,
+    },
+    /// Open a wallet.
+    OpenWallet {
+        /// The root key's introduction; its proof of work was checked.
+        opening: Verified<SignedOpening>,
+    },
+    /// Put an allowance in force.
+    RegisterAllowance {
+        /// The root key's permission.
+        allowance: Verified<SignedAllowance>,
+    },
+    /// Redeem a voucher.
+    TopUp {
+        /// The wallet that is credited.
+        root: PublicKey,
+        /// The voucher.
+        voucher: VoucherHash,
+    },
+    /// Issue vouchers of one value.
+    IssueVouchers {
+        /// Their hashes.
+        vouchers: Vec<VoucherHash>,
+        /// What each is worth.
+        amount: Micros,
+        /// They cannot be redeemed from this time on.
+        expires_at: UnixMillis,
+    },
+    /// Register a creator, or change what is known of one.
+    SaveCreator(CreatorDraft),
+    /// Set an item's price in the price list.
+    SetItem {
+        /// Whose item.
+        creator: CreatorId,
+        /// Its hash; made from creator and name.
+        hash: ItemHash,
+        /// Canonical name.
+        name: String,
+        /// For people.
+        title: String,
+        /// What it costs.
+        price: Micros,
+        /// Whether it can be bought.
+        on_sale: bool,
+    },
+    /// Take a creator's signed offer into the price list.
+    TakeOffer {
+        /// The offer.
+        offer: Verified<SignedOffer>,
+        /// Canonical name; its hash is in the offer.
+        name: String,
+        /// For people; its hash is in the offer.
+        title: String,
+    },
+    /// Make payable what was held long enough.
+    ReleaseHolds,
+    /// Count claims that were refused before they came here.
+    CountRefusals(Vec<EarlyRefusal>),
+}
+
+/// A creator as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatorDraft {
+    /// Its public id.
+    pub id: CreatorId,
+    /// For people; checked.
+    pub name: String,
+    /// Origins; checked.
+    pub sites: Vec<String>,
+    /// Payable amount from which it wants to be paid out.
+    pub threshold: Micros,
+    /// The key that signs its offers.
+    pub offer_key: Option<PublicKey>,
+    /// Whether sign-in links and sessions made before become void.
+    pub revoke_links: bool,
+}
+
+/// Claims refused by a cheap check or for a bad signature, summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EarlyRefusal {
+    /// UTC day since 1970-01-01.
+    pub day: u32,
+    /// The creator that the claims named, whether it exists or not.
+    pub creator: CreatorId,
+    /// The outcome's number; 0 for repeats.
+    pub code: u16,
+    /// How many.
+    pub count: u64,
+    /// Their amounts.
+    pub amount: Micros,
+}
+
+/// The number of a claim, for rows that depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimName {
+    /// The key's number.
+    pub key: KeyRef,
+    /// The claim's number within the key.
+    pub sequence: u64,
+    /// The claim's id.
+    pub id: ClaimId,
+    /// What it buys.
+    pub item: ItemHash,
+}
+
+/// Where an allowance is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Slot {
+    /// The wallet.
+    pub root: PublicKey,
+    /// The creator.
+    pub creator: CreatorId,
+    /// The site.
+    pub origin: OriginHash,
+    /// The browser.
+    pub device: u32,
+}
+
+/// The rows that a batch of commands names; a store reads these before it lets them be decided.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// Claims, for keys, wallets, creators, ownership and past numbers.
+    pub claims: Vec<ClaimName>,
+    /// Wallets by root key.
+    pub roots: Vec<PublicKey>,
+    /// Spending keys by public key.
+    pub keys: Vec<PublicKey>,
+    /// Spending keys by the place they are in force.
+    pub slots: Vec<Slot>,
+    /// Creators by public id, with their profiles.
+    pub creators: Vec<CreatorId>,
+    /// Items by hash.
+    pub items: Vec<ItemHash>,
+    /// Vouchers.
+    pub vouchers: Vec<VoucherHash>,
+    /// Whether holds that are due are needed.
+    pub holds: bool,
+}
+
+impl Names {
+    /// What these commands depend on.
+    #[must_use]
+    pub fn of(commands: &[Command]) -> Self {
+        let mut names = Self::default();
+        for command in commands {
+            names.add(command);
+        }
+        names
+    }
+
+    fn add(&mut self, command: &Command) {
+        match command {
+            Command::Claim { claim, key } => {
+                let fields = claim.claim();
+                self.claims.push(ClaimName {
+                    key: *key,
+                    sequence: fields.sequence,
+                    id: claim.id(),
+                    item: fields.item,
+                });
+            }
+            Command::OpenWallet { opening } => self.roots.push(opening.opening().root),
+            Command::RegisterAllowance { allowance } => {
+                let fields = allowance.allowance();
+                self.roots.push(fields.root);
+                self.keys.push(fields.key);
+                self.creators.push(fields.creator);
+                self.slots.push(Slot {
+                    root: fields.root,
+                    creator: fields.creator,
+                    origin: fields.origin,
+                    device: fields.device,
+                });
+            }
+            Command::TopUp { root, voucher } => {
+                self.roots.push(*root);
+                self.vouchers.push(*voucher);
+            }
+            Command::IssueVouchers { vouchers, .. } => self.vouchers.extend(vouchers),
+            Command::SaveCreator(draft) => self.creators.push(draft.id),
+            Command::SetItem { creator, hash, .. } => {
+                self.creators.push(*creator);
+                self.items.push(*hash);
+            }
+            Command::TakeOffer { offer, .. } => {
+                self.creators.push(offer.offer().creator);
+                self.items.push(offer.offer().item);
+            }
+            Command::ReleaseHolds => self.holds = true,
+            Command::CountRefusals(tallies) => {
+                self.creators.extend(tallies.iter().map(|tally| tally.creator));
+            }
+        }
+    }
+}

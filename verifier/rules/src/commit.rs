@@ -1,0 +1,175 @@
+//! One value with every effect of a batch, and the answers to those who asked.
+
+use alloc::vec::Vec;
+
+use farthing_shared::{ClaimId, Outcome, SignedAllowance};
+
+use crate::rows::{
+    Accounts, Counters, CreatorProfile, CreatorRow, Entry, EntryNumber, Equivocation, HoldRow,
+    ItemRow, ItemText, KeyRef, KeyRow, Ownership, ReceiptRow, RefusalTally, Tally, VoucherRow,
+    WalletRow,
+};
+
+/// A receipt as it is answered.
+pub type Receipt = ReceiptRow;
+
+/// What became of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimAnswer {
+    /// The claim.
+    pub claim: ClaimId,
+    /// Its outcome, the first one when this is a repeat.
+    pub outcome: Outcome,
+    /// Whether this same claim was answered before.
+    pub repeat: bool,
+    /// For accepted and already owned.
+    pub receipt: Option<Receipt>,
+}
+
+/// Why an allowance was not put in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AllowanceRefusal {
+    /// It is made out to another verifier.
+    WrongVerifier,
+    /// It is in another currency.
+    WrongCurrency,
+    /// The wallet was never opened.
+    UnknownWallet,
+    /// The creator is not known.
+    UnknownCreator,
+    /// The site is not one of the creator's.
+    WrongOrigin,
+    /// It has expired, or expires too far ahead.
+    BadExpiry,
+    /// A newer allowance is in force, or this serial was used for other terms.
+    Superseded,
+    /// The spending key belongs to another wallet, creator, site or browser.
+    KeyTaken,
+}
+
+/// Why a voucher was not redeemed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopUpRefusal {
+    /// The wallet was never opened.
+    UnknownWallet,
+    /// No such voucher.
+    UnknownVoucher,
+    /// Another wallet redeemed it.
+    UsedByAnother,
+    /// Too late.
+    Expired,
+    /// The wallet would hold more than an amount can say.
+    WalletFull,
+}
+
+/// Why an item, offer, creator or voucher was not saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaveRefusal {
+    /// The creator is not known.
+    UnknownCreator,
+    /// The price is out of range for one claim.
+    BadPrice,
+    /// The offer is made out to another verifier or currency.
+    WrongVerifier,
+    /// The offer is not signed by the creator's registered offer key.
+    WrongKey,
+    /// The offer is dated too far ahead or has expired.
+    BadTime,
+    /// A newer price is in force.
+    Superseded,
+    /// A voucher with this code exists.
+    Exists,
+}
+
+/// A redeemed voucher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopUpReceipt {
+    /// Its entry and amount.
+    pub receipt: Receipt,
+    /// Whether it was redeemed before, by this same wallet.
+    pub repeat: bool,
+}
+
+/// The answer to one command, in the order of the commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`crate::Command::Claim`].
+    Claim(ClaimAnswer),
+    /// To [`crate::Command::OpenWallet`]; `opened` is false when it was open.
+    Wallet {
+        /// The wallet.
+        wallet: WalletRow,
+        /// Whether it was opened now.
+        opened: bool,
+    },
+    /// To [`crate::Command::RegisterAllowance`].
+    Allowance(Result<KeyRow, AllowanceRefusal>),
+    /// To [`crate::Command::TopUp`].
+    TopUp(Result<TopUpReceipt, TopUpRefusal>),
+    /// To the commands that save things without moving money.
+    Saved(Result<(), SaveRefusal>),
+    /// To [`crate::Command::ReleaseHolds`]: how many buckets were released.
+    Released(u64),
+}
+
+/// Every effect of a batch. A store writes all of it or nothing.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// One for each command, in their order.
+    pub answers: Vec<Answer>,
+    /// New entries, in the order of their numbers.
+    pub entries: Vec<Entry>,
+    /// New ownerships.
+    pub owned: Vec<Ownership>,
+    /// Wallets that are new or changed, as they are now.
+    pub wallets: Vec<WalletRow>,
+    /// Spending keys that are new or changed, as they are now.
+    pub keys: Vec<KeyRow>,
+    /// Creators that are new or changed, as they are now.
+    pub creators: Vec<CreatorRow>,
+    /// Profiles that are new or changed, as they are now.
+    pub profiles: Vec<CreatorProfile>,
+    /// Items that are new or changed, as they are now.
+    pub items: Vec<(ItemRow, ItemText)>,
+    /// Allowances put in force, to be kept for the audit.
+    pub allowances: Vec<(KeyRef, SignedAllowance)>,
+    /// Vouchers that are new or changed, as they are now.
+    pub vouchers: Vec<VoucherRow>,
+    /// Amounts to add to holds.
+    pub holds_added: Vec<HoldRow>,
+    /// Holds to remove.
+    pub holds_released: Vec<HoldRow>,
+    /// Counts to add.
+    pub tallies: Vec<Tally>,
+    /// Counts to add.
+    pub refusals: Vec<RefusalTally>,
+    /// Proofs to keep.
+    pub equivocations: Vec<Equivocation>,
+    /// The single accounts as they are now.
+    pub accounts: Accounts,
+    /// The next numbers.
+    pub counters: Option<Counters>,
+}
+
+impl Commit {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+            && self.wallets.is_empty()
+            && self.keys.is_empty()
+            && self.creators.is_empty()
+            && self.profiles.is_empty()
+            && self.items.is_empty()
+            && self.allowances.is_empty()
+            && self.vouchers.is_empty()
+            && self.refusals.is_empty()
+            && self.equivocations.is_empty()
+    }
+
+    /// The newest entry's number, if any entry was made.
+    #[must_use]
+    pub fn newest_entry(&self) -> Option<EntryNumber> {
+        self.entries.last().map(|entry| entry.number)
+    }
+}

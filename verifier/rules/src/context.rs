@@ -1,0 +1,107 @@
+//! The rows a batch depends on, as a store read them inside its transaction.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use farthing_shared::{ClaimId, CreatorId, ItemHash, PublicKey, claim::Claim};
+use hashbrown::HashMap;
+
+use crate::command::Slot;
+use crate::rows::{
+    Accounts, Counters, CreatorProfile, CreatorRef, CreatorRow, EntryNumber, HoldRow, ItemRow,
+    ItemText, KeyRef, KeyRow, ReceiptRow, VoucherHash, VoucherRow, WalletRef, WalletRow,
+};
+
+/// An accepted claim under an older number of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastClaim {
+    /// Its id.
+    pub claim: ClaimId,
+    /// Its receipt.
+    pub receipt: ReceiptRow,
+    /// The signed claim.
+    pub signed: Box<[u8; Claim::SIGNED_LEN]>,
+}
+
+/// Everything the decision may look at. Rows that do not exist are absent.
+#[derive(Debug)]
+pub struct Context {
+    /// The next numbers to give.
+    pub counters: Counters,
+    /// The accounts that exist once.
+    pub accounts: Accounts,
+    /// Spending keys of claims, allowances and slots.
+    pub keys: HashMap<KeyRef, KeyRow>,
+    /// Their numbers by public key.
+    pub key_refs: HashMap<PublicKey, KeyRef>,
+    /// The key in force at each slot named.
+    pub slots: HashMap<Slot, KeyRef>,
+    /// Wallets of keys and root keys.
+    pub wallets: HashMap<WalletRef, WalletRow>,
+    /// Their numbers by root key.
+    pub wallet_refs: HashMap<PublicKey, WalletRef>,
+    /// Creators of keys and those named.
+    pub creators: HashMap<CreatorRef, CreatorRow>,
+    /// Their numbers by public id.
+    pub creator_refs: HashMap<CreatorId, CreatorRef>,
+    /// Profiles of the creators named by id (not those of claims).
+    pub profiles: HashMap<CreatorRef, CreatorProfile>,
+    /// Items of claims and those named.
+    pub items: HashMap<ItemHash, ItemRow>,
+    /// Words of the items named (not those of claims).
+    pub texts: HashMap<ItemHash, ItemText>,
+    /// Which of the claims' items are owned, with the receipt of the purchase.
+    pub owned: HashMap<(WalletRef, ItemHash), ReceiptRow>,
+    /// Accepted claims under the older numbers that claims of this batch use again.
+    pub past: HashMap<(KeyRef, u64), PastClaim>,
+    /// Vouchers named.
+    pub vouchers: HashMap<VoucherHash, VoucherRow>,
+    /// Receipts of the vouchers' top-up entries.
+    pub top_ups: HashMap<EntryNumber, ReceiptRow>,
+    /// Holds that are due, in order of creator and minute.
+    pub holds_due: Vec<HoldRow>,
+}
+
+impl Context {
+    /// Of an empty ledger.
+    #[must_use]
+    pub fn new(counters: Counters, accounts: Accounts) -> Self {
+        Self {
+            counters,
+            accounts,
+            keys: HashMap::new(),
+            key_refs: HashMap::new(),
+            slots: HashMap::new(),
+            wallets: HashMap::new(),
+            wallet_refs: HashMap::new(),
+            creators: HashMap::new(),
+            creator_refs: HashMap::new(),
+            profiles: HashMap::new(),
+            items: HashMap::new(),
+            texts: HashMap::new(),
+            owned: HashMap::new(),
+            past: HashMap::new(),
+            vouchers: HashMap::new(),
+            top_ups: HashMap::new(),
+            holds_due: Vec::new(),
+        }
+    }
+
+    /// Adds a spending key.
+    pub fn put_key(&mut self, row: KeyRow) {
+        self.key_refs.insert(row.public, row.key);
+        self.keys.insert(row.key, row);
+    }
+
+    /// Adds a wallet.
+    pub fn put_wallet(&mut self, row: WalletRow) {
+        self.wallet_refs.insert(row.root, row.wallet);
+        self.wallets.insert(row.wallet, row);
+    }
+
+    /// Adds a creator's balances.
+    pub fn put_creator(&mut self, row: CreatorRow) {
+        self.creator_refs.insert(row.id, row.creator);
+        self.creators.insert(row.creator, row);
+    }
+}

@@ -1,0 +1,146 @@
+//! Allowances: which key may spend, for whom, how much. The newest serial of a slot is in force.
+
+use farthing_shared::{Allowance, Micros, SignedAllowance, limits, origin_hash};
+
+use super::working::Working;
+use crate::command::Slot;
+use crate::commit::AllowanceRefusal;
+use crate::policy::Policy;
+use crate::rows::{CreatorRef, EntryNumber, KeyRef, KeyRow, WalletRef};
+
+/// Puts an allowance in force, revoking the key that was in force at its slot.
+pub(super) fn register(
+    policy: &Policy,
+    working: &mut Working,
+    signed: &SignedAllowance,
+) -> Result<KeyRow, AllowanceRefusal> {
+    let terms = signed.allowance();
+    if terms.verifier != policy.verifier {
+        return Err(AllowanceRefusal::WrongVerifier);
+    }
+    if terms.currency != policy.currency {
+        return Err(AllowanceRefusal::WrongCurrency);
+    }
+    let wallet = working.context.wallet_refs.get(&terms.root);
+    let wallet = *wallet.ok_or(AllowanceRefusal::UnknownWallet)?;
+    let creator = working.context.creator_refs.get(&terms.creator);
+    let creator = *creator.ok_or(AllowanceRefusal::UnknownCreator)?;
+    if !may_be_paid_from(policy, working, creator, terms) {
+        return Err(AllowanceRefusal::WrongOrigin);
+    }
+    let slot = slot_of(terms);
+    let known = working.context.key_refs.get(&terms.key).copied();
+    let in_force = working.context.slots.get(&slot).copied();
+    if let Some(known) = known.and_then(|key| working.context.keys.get(&key)) {
+        let same_slot = known.wallet == wallet
+            && known.creator == creator
+            && known.origin == terms.origin
+            && known.device == terms.device;
+        if !same_slot {
+            return Err(AllowanceRefusal::KeyTaken);
+        }
+        if same_terms(known, terms) {
+            // The same allowance again: the first answer again.
+            return Ok(known.clone());
+        }
+    }
+    let current = in_force.and_then(|key| working.context.keys.get(&key)).cloned();
+    if current.as_ref().is_some_and(|row| terms.serial <= row.serial) {
+        return Err(AllowanceRefusal::Superseded);
+    }
+    let now = working.now;
+    let latest = now.plus_ms(limits::ALLOWANCE_LIFE_MS_MAX).plus_ms(limits::CLOCK_SKEW_MS_MAX);
+    if terms.expires_at <= now || terms.expires_at > latest {
+        return Err(AllowanceRefusal::BadExpiry);
+    }
+    // After this point the allowance is in force.
+    let spent = current.as_ref().filter(|row| row.grant == terms.grant).map(|row| row.spent);
+    let spent = spent.unwrap_or(Micros::ZERO);
+    if let Some(current) = current.filter(|row| Some(row.key) != known) {
+        revoke(working, current);
+    }
+    let row = match known.and_then(|key| working.context.keys.get(&key)).cloned() {
+        Some(row) => row,
+        None => new_key(working, terms, wallet, creator),
+    };
+    let row = with_terms(row, terms, spent);
+    working.context.put_key(row.clone());
+    working.context.slots.insert(slot, row.key);
+    working.touch_key(row.key);
+    working.put_allowance(row.key, signed.clone());
+    Ok(row)
+}
+
+fn may_be_paid_from(
+    policy: &Policy,
+    working: &Working,
+    creator: CreatorRef,
+    terms: &Allowance,
+) -> bool {
+    terms.origin == policy.provider_origin
+        || working.context.profiles.get(&creator).is_some_and(|profile| {
+            profile.sites.iter().any(|site| origin_hash(site) == Ok(terms.origin))
+        })
+}
+
+fn slot_of(terms: &Allowance) -> Slot {
+    Slot { root: terms.root, creator: terms.creator, origin: terms.origin, device: terms.device }
+}
+
+fn same_terms(row: &KeyRow, terms: &Allowance) -> bool {
+    row.serial == terms.serial
+        && row.grant == terms.grant
+        && row.cap == terms.cap
+        && row.per_claim_max == terms.per_claim_max
+        && row.expires_at == terms.expires_at
+}
+
+fn revoke(working: &mut Working, mut row: KeyRow) {
+    row.revoked = true;
+    working.touch_key(row.key);
+    working.context.keys.insert(row.key, row);
+}
+
+fn new_key(
+    working: &mut Working,
+    terms: &Allowance,
+    wallet: WalletRef,
+    creator: CreatorRef,
+) -> KeyRow {
+    let number = working.context.counters.key;
+    working.context.counters.key = number.checked_add(1).expect("2^64 keys are never reached");
+    KeyRow {
+        key: KeyRef(number),
+        public: terms.key,
+        wallet,
+        creator,
+        origin: terms.origin,
+        device: terms.device,
+        cap: Micros::ZERO,
+        per_claim_max: Micros::ZERO,
+        expires_at: terms.expires_at,
+        serial: 0,
+        grant: 0,
+        revoked: false,
+        spent: Micros::ZERO,
+        last: None,
+        last_entry: EntryNumber(0),
+        accepted: 0,
+        equivocations: 0,
+        minute: 0,
+        in_minute: 0,
+    }
+}
+
+fn with_terms(row: KeyRow, terms: &Allowance, spent: Micros) -> KeyRow {
+    KeyRow {
+        cap: terms.cap,
+        per_claim_max: terms.per_claim_max,
+        expires_at: terms.expires_at,
+        serial: terms.serial,
+        grant: terms.grant,
+        revoked: false,
+        spent,
+        ..row
+    }
+}

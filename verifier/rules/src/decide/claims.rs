@@ -1,0 +1,307 @@
+//! Claims: the ordered list of refusals, and what follows when none applies.
+
+use alloc::boxed::Box;
+
+use farthing_shared::{Claim, ItemHash, Kind, Micros, Outcome, SignedClaim, UnixMillis, limits};
+
+use super::working::Working;
+use crate::commit::ClaimAnswer;
+use crate::policy::Policy;
+use crate::rows::{
+    ClaimEntry, EntryBody, Equivocation, ItemRef, KeyRef, KeyRow, LastAnswer, ReceiptRow,
+};
+
+/// The cheap checks that need no row: whether a claim could be charged at all, here and now.
+/// The intake asks before it checks a signature; the ledger asks again when it decides.
+#[must_use]
+pub fn screen(policy: &Policy, claim: &Claim, now: UnixMillis) -> Option<Outcome> {
+    if claim.verifier != policy.verifier {
+        return Some(Outcome::WrongVerifier);
+    }
+    if claim.currency != policy.currency {
+        return Some(Outcome::WrongCurrency);
+    }
+    let range = limits::CLAIM_MICROS_MIN..=limits::CLAIM_MICROS_MAX;
+    if !range.contains(&claim.amount.get()) {
+        return Some(Outcome::AmountOutOfRange);
+    }
+    if claim.expires_at <= now {
+        return Some(Outcome::Expired);
+    }
+    let latest = now.plus_ms(limits::CLAIM_LIFE_MS_MAX).plus_ms(limits::CLOCK_SKEW_MS_MAX);
+    if claim.expires_at > latest {
+        return Some(Outcome::ExpiresTooLate);
+    }
+    None
+}
+
+/// Charges a claim, or says why not.
+pub(super) fn charge(
+    policy: &Policy,
+    working: &mut Working,
+    signed: &SignedClaim,
+    key: KeyRef,
+) -> ClaimAnswer {
+    let claim = signed.claim();
+    let Some(row) = working.context.keys.get(&key).filter(|row| row.public == claim.key) else {
+        return passing(signed, Outcome::UnknownKey);
+    };
+    let (row, creator) = (row.clone(), row.creator);
+    // A number that was used is answered before anything else is looked at, expiry included:
+    // the first answer holds for ever.
+    if claim.sequence <= row.last_sequence() {
+        let answer = answer_used_number(working, signed, &row);
+        let code = if answer.repeat { 0 } else { answer.outcome.code() };
+        working.count_refusal(working.now.day(), creator, code, (1, claim.amount));
+        return answer;
+    }
+    if let Some(outcome) = screen(policy, claim, working.now) {
+        working.count_outcome(creator, outcome, claim.amount);
+        return passing(signed, outcome);
+    }
+    // From here on the claim's number is used up, whatever the outcome.
+    let mut row = row;
+    count_within_minute(&mut row, working.now);
+    let (outcome, receipt) = match refusal(policy, working, claim, &row) {
+        Refusal::Owned(receipt) => (Outcome::AlreadyOwned, Some(receipt)),
+        Refusal::No(outcome) => (outcome, None),
+        Refusal::None(item) => match accept(policy, working, signed, &mut row, item) {
+            Ok(receipt) => (Outcome::Accepted, Some(receipt)),
+            Err(outcome) => (outcome, None),
+        },
+    };
+    if outcome != Outcome::Accepted {
+        working.count_outcome(creator, outcome, claim.amount);
+    }
+    row.last = Some(LastAnswer {
+        sequence: claim.sequence,
+        claim: signed.id(),
+        outcome,
+        receipt,
+        signed: (outcome != Outcome::Accepted).then(|| Box::new(signed.encode())),
+    });
+    working.context.keys.insert(key, row);
+    working.touch_key(key);
+    ClaimAnswer { claim: signed.id(), outcome, repeat: false, receipt }
+}
+
+/// An answer that leaves nothing behind.
+fn passing(signed: &SignedClaim, outcome: Outcome) -> ClaimAnswer {
+    ClaimAnswer { claim: signed.id(), outcome, repeat: false, receipt: None }
+}
+
+/// The same body gets its first answer again; another body under the number is equivocation.
+fn answer_used_number(working: &mut Working, signed: &SignedClaim, row: &KeyRow) -> ClaimAnswer {
+    let sequence = signed.claim().sequence;
+    let newest = row.last.as_ref().filter(|last| last.sequence == sequence);
+    if let Some(last) = newest.filter(|last| last.claim == signed.id()) {
+        return ClaimAnswer {
+            claim: last.claim,
+            outcome: last.outcome,
+            repeat: true,
+            receipt: last.receipt,
+        };
+    }
+    let first = match newest {
+        Some(last) => match (&last.signed, last.receipt) {
+            (Some(bytes), _) => Some(bytes.clone()),
+            (None, Some(receipt)) => signed_of_entry(working, receipt)
+                .or_else(|| past_signed(working, row.key, sequence)),
+            (None, None) => None,
+        },
+        None => {
+            let past = working.context.past.get(&(row.key, sequence));
+            if let Some(past) = past.filter(|past| past.claim == signed.id()) {
+                return ClaimAnswer {
+                    claim: past.claim,
+                    outcome: Outcome::Accepted,
+                    repeat: true,
+                    receipt: Some(past.receipt),
+                };
+            }
+            past.map(|past| past.signed.clone())
+        }
+    };
+    let Some(first) = first else {
+        return passing(signed, Outcome::NumberUsed);
+    };
+    if row.equivocations < limits::EQUIVOCATIONS_PER_KEY_MAX {
+        keep_proof(working, signed, row, first);
+    }
+    passing(signed, Outcome::Equivocation)
+}
+
+fn signed_of_entry(working: &Working, receipt: ReceiptRow) -> Option<Box<[u8; Claim::SIGNED_LEN]>> {
+    match &working.entry_of_this_batch(receipt.entry)?.body {
+        EntryBody::Claim(entry) => Some(Box::new(entry.signed)),
+        _ => None,
+    }
+}
+
+fn past_signed(
+    working: &Working,
+    key: KeyRef,
+    sequence: u64,
+) -> Option<Box<[u8; Claim::SIGNED_LEN]>> {
+    working.context.past.get(&(key, sequence)).map(|past| past.signed.clone())
+}
+
+fn keep_proof(
+    working: &mut Working,
+    signed: &SignedClaim,
+    row: &KeyRow,
+    first: Box<[u8; Claim::SIGNED_LEN]>,
+) {
+    working.keep_equivocation(Equivocation {
+        at: working.now,
+        key: row.key,
+        creator: row.creator,
+        sequence: signed.claim().sequence,
+        first,
+        second: Box::new(signed.encode()),
+    });
+    if let Some(row) = working.context.keys.get_mut(&row.key) {
+        row.equivocations = row.equivocations.saturating_add(1);
+    }
+    working.touch_key(row.key);
+}
+
+fn count_within_minute(row: &mut KeyRow, now: UnixMillis) {
+    if row.minute == now.minute() {
+        row.in_minute = row.in_minute.saturating_add(1);
+    } else {
+        row.minute = now.minute();
+        row.in_minute = 1;
+    }
+}
+
+/// What stands against a claim whose number is new.
+enum Refusal {
+    /// The wallet owns the item since this purchase.
+    Owned(ReceiptRow),
+    /// Refused for good.
+    No(Outcome),
+    /// Nothing; it buys this item.
+    None(ItemRef),
+}
+
+/// The refusals in order of precedence; each is final.
+fn refusal(policy: &Policy, working: &Working, claim: &Claim, row: &KeyRow) -> Refusal {
+    if row.revoked {
+        return Refusal::No(Outcome::KeyRevoked);
+    }
+    if row.expires_at <= working.now {
+        return Refusal::No(Outcome::AllowanceExpired);
+    }
+    let Some(creator) = working.context.creators.get(&row.creator) else {
+        return Refusal::No(Outcome::UnknownCreator);
+    };
+    if creator.id != claim.creator {
+        return Refusal::No(Outcome::WrongCreator);
+    }
+    if row.origin != claim.origin {
+        return Refusal::No(Outcome::WrongOrigin);
+    }
+    if row.in_minute > policy.claims_per_key_per_minute {
+        return Refusal::No(Outcome::TooFast);
+    }
+    if let Some(receipt) = working.context.owned.get(&(row.wallet, claim.item)) {
+        return Refusal::Owned(*receipt);
+    }
+    let item = match item_for(working, claim, row) {
+        Ok(item) => item,
+        Err(outcome) => return Refusal::No(outcome),
+    };
+    if row.accepted >= limits::CLAIMS_PER_KEY_MAX {
+        return Refusal::No(Outcome::KeyExhausted);
+    }
+    if claim.amount > row.per_claim_max {
+        return Refusal::No(Outcome::OverClaimMax);
+    }
+    if row.spent.plus(claim.amount).is_none_or(|spent| spent > row.cap) {
+        return Refusal::No(Outcome::OverCap);
+    }
+    let balance = working.context.wallets.get(&row.wallet).map_or(Micros::ZERO, |w| w.balance);
+    if balance < claim.amount {
+        return Refusal::No(Outcome::InsufficientBalance);
+    }
+    Refusal::None(item)
+}
+
+/// The item that a claim buys at its present price; a donation buys none.
+fn item_for(working: &Working, claim: &Claim, row: &KeyRow) -> Result<ItemRef, Outcome> {
+    if claim.kind == Kind::Donation || claim.item == ItemHash::NONE {
+        return Ok(ItemRef(0));
+    }
+    let Some(item) = working.context.items.get(&claim.item) else {
+        return Err(Outcome::UnknownItem);
+    };
+    let for_sale = item.creator == row.creator
+        && item.on_sale
+        && item.expires_at.is_none_or(|expires_at| working.now < expires_at);
+    if !for_sale {
+        return Err(Outcome::UnknownItem);
+    }
+    if item.price != claim.amount {
+        return Err(Outcome::PriceChanged);
+    }
+    Ok(item.item)
+}
+
+/// Moves the money. After [`Working::record`] has returned an entry, nothing here can fail.
+fn accept(
+    policy: &Policy,
+    working: &mut Working,
+    signed: &SignedClaim,
+    row: &mut KeyRow,
+    item: ItemRef,
+) -> Result<ReceiptRow, Outcome> {
+    let claim = signed.claim();
+    let now = working.now;
+    let creator = *working.context.creators.get(&row.creator).ok_or(Outcome::UnknownCreator)?;
+    let wallet = *working.context.wallets.get(&row.wallet).ok_or(Outcome::UnknownKey)?;
+    let fee = claim.amount.share(policy.fee_ppm);
+    let credited = claim.amount.minus(fee).ok_or(Outcome::CreatorFull)?;
+    let total = creator.total.plus(credited).ok_or(Outcome::CreatorFull)?;
+    let number = creator.number.checked_add(1).ok_or(Outcome::CreatorFull)?;
+    // Rounded up to the next whole minute, so that nothing is released early.
+    let release_minute = now.plus_ms(policy.refund_window_ms).minute().saturating_add(1);
+    let entry = ClaimEntry {
+        signed: signed.encode(),
+        key: row.key,
+        wallet: row.wallet,
+        creator: row.creator,
+        item,
+        amount: claim.amount,
+        fee,
+        release_minute,
+        creator_number: number,
+        creator_total: total,
+        previous_of_key: row.last_entry,
+        previous_of_wallet: wallet.last_entry,
+        previous_of_creator: creator.last_entry,
+    };
+    let entry =
+        working.record(EntryBody::Claim(Box::new(entry))).map_err(|_| Outcome::CreatorFull)?;
+    // After this point the claim is accepted.
+    let receipt = ReceiptRow { entry, at: now, amount: claim.amount };
+    row.spent = row.spent.plus(claim.amount).unwrap_or(row.cap);
+    row.accepted = row.accepted.saturating_add(1);
+    row.last_entry = entry;
+    if let Some(wallet) = working.context.wallets.get_mut(&row.wallet) {
+        wallet.last_entry = entry;
+    }
+    if let Some(creator) = working.context.creators.get_mut(&row.creator) {
+        creator.number = number;
+        creator.total = total;
+        creator.last_entry = entry;
+    }
+    working.touch_wallet(row.wallet);
+    working.touch_creator(row.creator);
+    working.hold(row.creator, release_minute, credited);
+    working.count_credit(row.creator, item, credited);
+    if claim.item != ItemHash::NONE {
+        working.own(row.wallet, claim.item, receipt);
+    }
+    Ok(receipt)
+}

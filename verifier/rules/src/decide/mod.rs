@@ -1,0 +1,74 @@
+//! The decision: commands and the rows they name go in, one commit comes out.
+
+mod allowances;
+mod claims;
+mod creators;
+mod wallets;
+mod working;
+
+use alloc::vec::Vec;
+
+pub use claims::screen;
+
+use crate::command::Command;
+use crate::commit::{Answer, Commit};
+use crate::context::Context;
+use crate::policy::Policy;
+use farthing_shared::UnixMillis;
+use working::Working;
+
+/// Decides a batch.
+///
+/// Commands that are not claims come first, in their order; then claims in order of key and
+/// number, so that two claims of one key that overtook each other on the way are both charged.
+/// Answers stand in the order of the commands.
+#[must_use]
+pub fn decide(policy: &Policy, context: Context, commands: &[Command], now: UnixMillis) -> Commit {
+    let mut working = Working::new(context, now);
+    let mut answers: Vec<Option<Answer>> = commands.iter().map(|_| None).collect();
+    let mut claims = Vec::with_capacity(commands.len());
+    for (command, answer) in commands.iter().zip(&mut answers) {
+        match command {
+            Command::Claim { claim, key } => claims.push((*key, claim, answer)),
+            other => *answer = Some(other_than_claim(policy, &mut working, other)),
+        }
+    }
+    claims.sort_by_key(|(key, claim, _)| (*key, claim.claim().sequence));
+    for (key, claim, answer) in claims {
+        *answer = Some(Answer::Claim(claims::charge(policy, &mut working, claim, key)));
+    }
+    let answers = answers.into_iter().flatten().collect();
+    working.into_commit(answers)
+}
+
+fn other_than_claim(policy: &Policy, working: &mut Working, command: &Command) -> Answer {
+    match command {
+        Command::Claim { claim, key } => {
+            Answer::Claim(claims::charge(policy, working, claim, *key))
+        }
+        Command::OpenWallet { opening } => wallets::open(policy, working, opening.opening().root),
+        Command::RegisterAllowance { allowance } => {
+            Answer::Allowance(allowances::register(policy, working, allowance))
+        }
+        Command::TopUp { root, voucher } => {
+            Answer::TopUp(wallets::top_up(working, *root, *voucher))
+        }
+        Command::IssueVouchers { vouchers, amount, expires_at } => {
+            Answer::Saved(wallets::issue_vouchers(working, vouchers, *amount, *expires_at))
+        }
+        Command::SaveCreator(draft) => Answer::Saved(creators::save(working, draft)),
+        Command::SetItem { creator, hash, name, title, price, on_sale } => {
+            let price = creators::ListPrice { price: *price, on_sale: *on_sale };
+            let text = crate::rows::ItemText { name: name.clone(), title: title.clone() };
+            Answer::Saved(creators::set_item(working, *creator, *hash, text, price))
+        }
+        Command::TakeOffer { offer, name, title } => {
+            let text = crate::rows::ItemText { name: name.clone(), title: title.clone() };
+            Answer::Saved(creators::take_offer(policy, working, offer.offer(), text))
+        }
+        Command::ReleaseHolds => Answer::Released(creators::release_holds(working)),
+        Command::CountRefusals(tallies) => {
+            Answer::Saved(creators::count_refusals(working, tallies))
+        }
+    }
+}

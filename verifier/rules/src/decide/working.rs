@@ -1,0 +1,297 @@
+//! The batch while it is being decided: rows change here, and nowhere else do balances move.
+
+use alloc::collections::BTreeMap;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use farthing_shared::{Micros, Outcome, SignedAllowance, UnixMillis};
+
+use crate::accounts::{Account, Rail, balanced, postings};
+use crate::commit::{Answer, Commit};
+use crate::context::Context;
+use crate::rows::{
+    CreatorProfile, CreatorRef, Entry, EntryBody, EntryNumber, Equivocation, HoldRow, ItemRef,
+    ItemRow, ItemText, KeyRef, Ownership, ReceiptRow, RefusalTally, Tally, VoucherHash, WalletRef,
+};
+use farthing_shared::ItemHash;
+
+/// Rows, what changed among them, and what is new.
+pub(super) struct Working {
+    pub(super) context: Context,
+    pub(super) now: UnixMillis,
+    entries: Vec<Entry>,
+    owned: Vec<Ownership>,
+    wallets: BTreeSet<WalletRef>,
+    keys: BTreeSet<KeyRef>,
+    creators: BTreeSet<CreatorRef>,
+    profiles: BTreeSet<CreatorRef>,
+    items: BTreeSet<ItemHash>,
+    vouchers: BTreeSet<VoucherHash>,
+    allowances: Vec<(KeyRef, SignedAllowance)>,
+    holds_added: BTreeMap<(CreatorRef, u64), Micros>,
+    holds_released: Vec<HoldRow>,
+    tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>,
+    refusals: BTreeMap<(u32, CreatorRef, u16), (u64, Micros)>,
+    equivocations: Vec<Equivocation>,
+}
+
+/// A balance would go below zero or above what an amount can say; nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OutOfRange;
+
+impl Working {
+    pub(super) fn new(context: Context, now: UnixMillis) -> Self {
+        Self {
+            context,
+            now,
+            entries: Vec::new(),
+            owned: Vec::new(),
+            wallets: BTreeSet::new(),
+            keys: BTreeSet::new(),
+            creators: BTreeSet::new(),
+            profiles: BTreeSet::new(),
+            items: BTreeSet::new(),
+            vouchers: BTreeSet::new(),
+            allowances: Vec::new(),
+            holds_added: BTreeMap::new(),
+            holds_released: Vec::new(),
+            tallies: BTreeMap::new(),
+            refusals: BTreeMap::new(),
+            equivocations: Vec::new(),
+        }
+    }
+
+    /// The number that the next entry gets.
+    pub(super) fn next_entry(&self) -> EntryNumber {
+        EntryNumber(self.context.counters.entry)
+    }
+
+    /// Records an entry and moves its money: all postings or none.
+    ///
+    /// This is the only place where balances change. The assertion stays on in production: an
+    /// entry that does not balance must stop the process before it is written.
+    pub(super) fn record(&mut self, body: EntryBody) -> Result<EntryNumber, OutOfRange> {
+        let number = self.next_entry();
+        let entry = Entry { number, at: self.now, body };
+        let postings = postings(&entry);
+        assert!(balanced(&postings), "the postings of an entry sum to zero");
+        // Every balance is computed before any is set, so that an entry which does not fit
+        // leaves no trace. No account stands twice in one entry.
+        let mut after = [None; 3];
+        for (posting, slot) in postings.iter().zip(&mut after) {
+            if posting.micros != 0 {
+                *slot = Some(self.balance_after(posting.account, posting.micros)?);
+            }
+        }
+        for (posting, balance) in postings.iter().zip(after) {
+            if let Some(balance) = balance {
+                self.set_balance(posting.account, balance);
+            }
+        }
+        self.context.counters.entry =
+            number.0.checked_add(1).expect("2^64 entries are never reached");
+        self.entries.push(entry);
+        Ok(number)
+    }
+
+    fn balance_after(&self, account: Account, micros: i64) -> Result<i64, OutOfRange> {
+        let now = match account {
+            Account::Wallet(wallet) => self.wallet_balance(wallet)?,
+            Account::CreatorPayable(creator) => self.creator(creator)?.payable.signed(),
+            Account::CreatorHeld(creator) => self.creator(creator)?.held.signed(),
+            Account::Fees => self.context.accounts.fees,
+            Account::Clearing(Rail::Voucher) => self.context.accounts.vouchers,
+            Account::Welcome => self.context.accounts.welcome,
+        };
+        let after = now.checked_add(micros).ok_or(OutOfRange)?;
+        let owes = matches!(account, Account::Clearing(_) | Account::Welcome);
+        if !owes && after < 0 {
+            return Err(OutOfRange);
+        }
+        let magnitude = after.unsigned_abs();
+        if magnitude > Micros::MAX.get() { Err(OutOfRange) } else { Ok(after) }
+    }
+
+    fn wallet_balance(&self, wallet: WalletRef) -> Result<i64, OutOfRange> {
+        self.context.wallets.get(&wallet).map(|row| row.balance.signed()).ok_or(OutOfRange)
+    }
+
+    fn creator(&self, creator: CreatorRef) -> Result<&crate::rows::CreatorRow, OutOfRange> {
+        self.context.creators.get(&creator).ok_or(OutOfRange)
+    }
+
+    fn set_balance(&mut self, account: Account, balance: i64) {
+        let amount = u64::try_from(balance).ok().and_then(Micros::new).unwrap_or(Micros::ZERO);
+        match account {
+            Account::Wallet(wallet) => {
+                if let Some(row) = self.context.wallets.get_mut(&wallet) {
+                    row.balance = amount;
+                }
+                self.wallets.insert(wallet);
+            }
+            Account::CreatorPayable(creator) => {
+                if let Some(row) = self.context.creators.get_mut(&creator) {
+                    row.payable = amount;
+                }
+                self.creators.insert(creator);
+            }
+            Account::CreatorHeld(creator) => {
+                if let Some(row) = self.context.creators.get_mut(&creator) {
+                    row.held = amount;
+                }
+                self.creators.insert(creator);
+            }
+            Account::Fees => self.context.accounts.fees = balance,
+            Account::Clearing(Rail::Voucher) => self.context.accounts.vouchers = balance,
+            Account::Welcome => self.context.accounts.welcome = balance,
+        }
+    }
+
+    /// The entry that this batch made under a number, if it made one.
+    pub(super) fn entry_of_this_batch(&self, number: EntryNumber) -> Option<&Entry> {
+        let first = self.entries.first()?.number.0;
+        let index = usize::try_from(number.0.checked_sub(first)?).ok()?;
+        self.entries.get(index)
+    }
+
+    pub(super) fn touch_wallet(&mut self, wallet: WalletRef) {
+        self.wallets.insert(wallet);
+    }
+
+    pub(super) fn touch_key(&mut self, key: KeyRef) {
+        self.keys.insert(key);
+    }
+
+    pub(super) fn touch_creator(&mut self, creator: CreatorRef) {
+        self.creators.insert(creator);
+    }
+
+    pub(super) fn put_profile(&mut self, profile: CreatorProfile) {
+        self.profiles.insert(profile.creator);
+        self.context.profiles.insert(profile.creator, profile);
+    }
+
+    pub(super) fn put_item(&mut self, row: ItemRow, text: ItemText) {
+        self.items.insert(row.hash);
+        self.context.texts.insert(row.hash, text);
+        self.context.items.insert(row.hash, row);
+    }
+
+    pub(super) fn put_voucher(&mut self, row: crate::rows::VoucherRow) {
+        self.vouchers.insert(row.hash);
+        self.context.vouchers.insert(row.hash, row);
+    }
+
+    pub(super) fn put_allowance(&mut self, key: KeyRef, allowance: SignedAllowance) {
+        self.allowances.push((key, allowance));
+    }
+
+    pub(super) fn own(&mut self, wallet: WalletRef, item: ItemHash, receipt: ReceiptRow) {
+        self.context.owned.insert((wallet, item), receipt);
+        self.owned.push(Ownership { wallet, item, entry: receipt.entry });
+    }
+
+    pub(super) fn hold(&mut self, creator: CreatorRef, minute: u64, amount: Micros) {
+        let held = self.holds_added.entry((creator, minute)).or_insert(Micros::ZERO);
+        *held = held.plus(amount).expect("the creator's held balance was checked to fit");
+    }
+
+    pub(super) fn release(&mut self, hold: HoldRow) {
+        self.holds_released.push(hold);
+    }
+
+    pub(super) fn count_credit(&mut self, creator: CreatorRef, item: ItemRef, credited: Micros) {
+        let tally = self.tallies.entry((self.now.day(), creator, item)).or_default();
+        tally.0 = tally.0.saturating_add(1);
+        tally.1 = tally.1.plus(credited).unwrap_or(Micros::MAX);
+    }
+
+    pub(super) fn count_refusal(
+        &mut self,
+        day: u32,
+        creator: CreatorRef,
+        code: u16,
+        (count, amount): (u64, Micros),
+    ) {
+        let tally = self.refusals.entry((day, creator, code)).or_default();
+        tally.0 = tally.0.saturating_add(count);
+        tally.1 = tally.1.plus(amount).unwrap_or(Micros::MAX);
+    }
+
+    pub(super) fn count_outcome(&mut self, creator: CreatorRef, outcome: Outcome, amount: Micros) {
+        self.count_refusal(self.now.day(), creator, outcome.code(), (1, amount));
+    }
+
+    pub(super) fn keep_equivocation(&mut self, proof: Equivocation) {
+        self.equivocations.push(proof);
+    }
+
+    pub(super) fn into_commit(self, answers: Vec<Answer>) -> Commit {
+        let Self { context, .. } = self;
+        Commit {
+            answers,
+            entries: self.entries,
+            owned: self.owned,
+            wallets: self
+                .wallets
+                .iter()
+                .filter_map(|wallet| context.wallets.get(wallet).copied())
+                .collect(),
+            keys: self.keys.iter().filter_map(|key| context.keys.get(key).cloned()).collect(),
+            creators: self
+                .creators
+                .iter()
+                .filter_map(|creator| context.creators.get(creator).copied())
+                .collect(),
+            profiles: self
+                .profiles
+                .iter()
+                .filter_map(|creator| context.profiles.get(creator).cloned())
+                .collect(),
+            items: self
+                .items
+                .iter()
+                .filter_map(|hash| {
+                    Some((*context.items.get(hash)?, context.texts.get(hash)?.clone()))
+                })
+                .collect(),
+            allowances: self.allowances,
+            vouchers: self
+                .vouchers
+                .iter()
+                .filter_map(|hash| context.vouchers.get(hash).copied())
+                .collect(),
+            holds_added: self
+                .holds_added
+                .into_iter()
+                .map(|((creator, minute), amount)| HoldRow { creator, minute, amount })
+                .collect(),
+            holds_released: self.holds_released,
+            tallies: self
+                .tallies
+                .into_iter()
+                .map(|((day, creator, item), (count, credited))| Tally {
+                    day,
+                    creator,
+                    item,
+                    count,
+                    credited,
+                })
+                .collect(),
+            refusals: self
+                .refusals
+                .into_iter()
+                .map(|((day, creator, code), (count, amount))| RefusalTally {
+                    day,
+                    creator,
+                    code,
+                    count,
+                    amount,
+                })
+                .collect(),
+            equivocations: self.equivocations,
+            accounts: context.accounts,
+            counters: Some(context.counters),
+        }
+    }
+}

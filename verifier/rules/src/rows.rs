@@ -1,0 +1,397 @@
+//! What the ledger remembers, row by row, whatever the store behind it.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use farthing_shared::{
+    ClaimId, CreatorId, ItemHash, Micros, OriginHash, Outcome, PublicKey, UnixMillis, claim::Claim,
+};
+
+use crate::accounts::Rail;
+
+macro_rules! reference {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub struct $name(pub u64);
+    };
+}
+
+reference!(
+    /// A wallet's number inside this ledger, given in order of opening from 1.
+    WalletRef
+);
+reference!(
+    /// A spending key's number, given in order of registration from 1.
+    KeyRef
+);
+reference!(
+    /// A creator's number, given in order of registration from 1.
+    CreatorRef
+);
+reference!(
+    /// An item's number, given in order of first pricing from 1; 0 stands for donations.
+    ItemRef
+);
+reference!(
+    /// An entry's number: 1, 2, 3 … in commit order without gaps; 0 stands for "none".
+    EntryNumber
+);
+
+/// SHA-256 of a voucher's code; the code itself is never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VoucherHash(pub [u8; 32]);
+
+/// A visitor's wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalletRow {
+    /// Its number.
+    pub wallet: WalletRef,
+    /// Its name.
+    pub root: PublicKey,
+    /// What it can spend.
+    pub balance: Micros,
+    /// When it was opened.
+    pub opened_at: UnixMillis,
+    /// Its newest entry; older ones hang on it as a chain.
+    pub last_entry: EntryNumber,
+}
+
+/// What the payer of an accepted claim was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceiptRow {
+    /// The claim's entry.
+    pub entry: EntryNumber,
+    /// When it was accepted.
+    pub at: UnixMillis,
+    /// What was charged.
+    pub amount: Micros,
+}
+
+/// The final answer to a key's newest number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastAnswer {
+    /// The number.
+    pub sequence: u64,
+    /// The claim that used it up.
+    pub claim: ClaimId,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The receipt, for accepted and already owned.
+    pub receipt: Option<ReceiptRow>,
+    /// The signed claim where no entry keeps it, as evidence should the number be used twice.
+    pub signed: Option<Box<[u8; Claim::SIGNED_LEN]>>,
+}
+
+/// A spending key with the terms of its newest allowance and the state of its numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Its number.
+    pub key: KeyRef,
+    /// The public key.
+    pub public: PublicKey,
+    /// The wallet that pays.
+    pub wallet: WalletRef,
+    /// The only creator it may pay.
+    pub creator: CreatorRef,
+    /// The only site it may pay from.
+    pub origin: OriginHash,
+    /// The browser it was given in.
+    pub device: u32,
+    /// Most it may spend in all.
+    pub cap: Micros,
+    /// Most for one claim.
+    pub per_claim_max: Micros,
+    /// No claim is accepted from this time on.
+    pub expires_at: UnixMillis,
+    /// Of its newest allowance.
+    pub serial: u64,
+    /// The consent it belongs to.
+    pub grant: u64,
+    /// A newer key took its place.
+    pub revoked: bool,
+    /// Spent under this grant.
+    pub spent: Micros,
+    /// The answer to its newest number.
+    pub last: Option<LastAnswer>,
+    /// Its newest entry; older ones hang on it as a chain.
+    pub last_entry: EntryNumber,
+    /// Accepted claims so far.
+    pub accepted: u64,
+    /// Proofs of equivocation kept so far.
+    pub equivocations: u32,
+    /// The minute that `in_minute` counts.
+    pub minute: u64,
+    /// Claims decided within that minute.
+    pub in_minute: u32,
+}
+
+impl KeyRow {
+    /// The highest number used, 0 when none was.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.last.as_ref().map_or(0, |last| last.sequence)
+    }
+}
+
+/// A creator's balances and running figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreatorRow {
+    /// Its number.
+    pub creator: CreatorRef,
+    /// Its public id.
+    pub id: CreatorId,
+    /// What can be paid out.
+    pub payable: Micros,
+    /// What is still held.
+    pub held: Micros,
+    /// Number of its newest claim entry.
+    pub number: u64,
+    /// Sum credited by its claims so far.
+    pub total: Micros,
+    /// Its newest claim entry; older ones hang on it as a chain.
+    pub last_entry: EntryNumber,
+}
+
+/// What a creator is called and where it publishes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatorProfile {
+    /// Its number.
+    pub creator: CreatorRef,
+    /// Its public id.
+    pub id: CreatorId,
+    /// For people.
+    pub name: String,
+    /// Origins of its sites, as browsers write them.
+    pub sites: Vec<String>,
+    /// Payable amount from which it wants to be paid out.
+    pub threshold: Micros,
+    /// The key that signs its offers, where it has one.
+    pub offer_key: Option<PublicKey>,
+    /// Sign-in links and sessions of other generations are void.
+    pub link_generation: u32,
+}
+
+/// An item's price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ItemRow {
+    /// Its number.
+    pub item: ItemRef,
+    /// Whose it is.
+    pub creator: CreatorRef,
+    /// Hash of creator and name.
+    pub hash: ItemHash,
+    /// What it costs.
+    pub price: Micros,
+    /// Whether it can be bought.
+    pub on_sale: bool,
+    /// When the price was set or the offer signed; older offers change nothing.
+    pub priced_at: UnixMillis,
+    /// The price holds before this time; `None` for a price list entry.
+    pub expires_at: Option<UnixMillis>,
+}
+
+/// An item's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemText {
+    /// Canonical name.
+    pub name: String,
+    /// For people.
+    pub title: String,
+}
+
+/// A voucher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VoucherRow {
+    /// Names it.
+    pub hash: VoucherHash,
+    /// What it is worth.
+    pub amount: Micros,
+    /// When it was issued.
+    pub issued_at: UnixMillis,
+    /// It cannot be redeemed from this time on.
+    pub expires_at: UnixMillis,
+    /// Who redeemed it, and the top-up entry.
+    pub used: Option<(WalletRef, EntryNumber)>,
+}
+
+/// An accepted claim with the running figures it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimEntry {
+    /// The signed claim.
+    pub signed: [u8; Claim::SIGNED_LEN],
+    /// The key that signed it.
+    pub key: KeyRef,
+    /// The wallet that paid.
+    pub wallet: WalletRef,
+    /// Who was paid.
+    pub creator: CreatorRef,
+    /// For what; 0 for a donation.
+    pub item: ItemRef,
+    /// What the wallet paid.
+    pub amount: Micros,
+    /// The provider's share of it.
+    pub fee: Micros,
+    /// Held until this minute of Unix time.
+    pub release_minute: u64,
+    /// The creator's running number, from 1.
+    pub creator_number: u64,
+    /// The creator's running total of what was credited (amount less fee).
+    pub creator_total: Micros,
+    /// The entry before this one of the same key.
+    pub previous_of_key: EntryNumber,
+    /// The entry before this one of the same wallet.
+    pub previous_of_wallet: EntryNumber,
+    /// The entry before this one of the same creator.
+    pub previous_of_creator: EntryNumber,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryBody {
+    /// A visitor paid a creator.
+    Claim(Box<ClaimEntry>),
+    /// Money came into a wallet by a rail.
+    TopUp {
+        /// Whose wallet.
+        wallet: WalletRef,
+        /// How much.
+        amount: Micros,
+        /// By which rail.
+        rail: Rail,
+        /// The rail's name for it: a voucher's hash.
+        reference: [u8; 32],
+        /// The entry before this one of the same wallet.
+        previous_of_wallet: EntryNumber,
+    },
+    /// A new wallet was given its welcome credit.
+    Welcome {
+        /// Whose wallet.
+        wallet: WalletRef,
+        /// How much.
+        amount: Micros,
+        /// The entry before this one of the same wallet.
+        previous_of_wallet: EntryNumber,
+    },
+    /// A creator's held money became payable.
+    Release {
+        /// Whose money.
+        creator: CreatorRef,
+        /// How much.
+        amount: Micros,
+        /// The bucket it was held in.
+        release_minute: u64,
+    },
+}
+
+/// An accepted change of the ledger. Never changed, never removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number in commit order.
+    pub number: EntryNumber,
+    /// The verifier's clock when it was accepted.
+    pub at: UnixMillis,
+    /// What happened.
+    pub body: EntryBody,
+}
+
+/// The next numbers to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// Next entry.
+    pub entry: u64,
+    /// Next wallet.
+    pub wallet: u64,
+    /// Next spending key.
+    pub key: u64,
+    /// Next creator.
+    pub creator: u64,
+    /// Next item.
+    pub item: u64,
+}
+
+impl Counters {
+    /// Of an empty ledger.
+    pub const FIRST: Self = Self { entry: 1, wallet: 1, key: 1, creator: 1, item: 1 };
+}
+
+/// Balances of the accounts that exist once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Accounts {
+    /// The provider's earnings.
+    pub fees: i64,
+    /// Voucher clearing.
+    pub vouchers: i64,
+    /// Welcome credit.
+    pub welcome: i64,
+}
+
+/// Held money of one creator that is released at one minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldRow {
+    /// Whose money.
+    pub creator: CreatorRef,
+    /// Released at this minute of Unix time.
+    pub minute: u64,
+    /// How much.
+    pub amount: Micros,
+}
+
+/// Accepted claims of one creator, item and day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// UTC day since 1970-01-01.
+    pub day: u32,
+    /// Whose.
+    pub creator: CreatorRef,
+    /// Of which item; 0 for donations.
+    pub item: ItemRef,
+    /// How many more.
+    pub count: u64,
+    /// What they credited (amount less fee).
+    pub credited: Micros,
+}
+
+/// Claims of one creator and day that were not charged, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusalTally {
+    /// UTC day since 1970-01-01.
+    pub day: u32,
+    /// The creator they named; 0 when none is known.
+    pub creator: CreatorRef,
+    /// The outcome's number; 0 for repeats.
+    pub code: u16,
+    /// How many more.
+    pub count: u64,
+    /// Their amounts.
+    pub amount: Micros,
+}
+
+/// Two signed claims of one key with one number: proof that its holder signed both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Equivocation {
+    /// When the second one came.
+    pub at: UnixMillis,
+    /// The key.
+    pub key: KeyRef,
+    /// The creator that the key pays.
+    pub creator: CreatorRef,
+    /// The number.
+    pub sequence: u64,
+    /// The claim that was answered first.
+    pub first: Box<[u8; Claim::SIGNED_LEN]>,
+    /// The claim that came later.
+    pub second: Box<[u8; Claim::SIGNED_LEN]>,
+}
+
+/// A wallet owns an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ownership {
+    /// The wallet.
+    pub wallet: WalletRef,
+    /// The item.
+    pub item: ItemHash,
+    /// The claim entry that bought it.
+    pub entry: EntryNumber,
+}

@@ -1,0 +1,361 @@
+//! Commands that read or write the ledger beside a running server: SQLite lets one write at a time.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use farthing_rules::{Answer, Command as LedgerCommand};
+use farthing_shared::{CreatorId, Micros, item_hash};
+use farthing_verifier::clock::Clock;
+use farthing_verifier::config::Config;
+use farthing_verifier::secrets::Secrets;
+use farthing_verifier::store::Writer;
+use farthing_verifier::store::sqlite::Reader;
+use farthing_verifier::{admin, audit as auditing, run, seal as sealing, vouchers};
+
+use super::Failure;
+
+/// Register creators, list them, make sign-in links.
+#[derive(Debug, Subcommand)]
+pub(super) enum CreatorCommand {
+    /// Register a creator; prints its id and a sign-in link.
+    Add {
+        /// The name that visitors read.
+        #[arg(long)]
+        name: String,
+        /// Origin of a site, such as https://blog.example; may be given several times.
+        #[arg(long = "site", required = true)]
+        sites: Vec<String>,
+        /// Payable amount from which the creator wants to be paid out.
+        #[arg(long, default_value = "10.00")]
+        threshold: String,
+        /// Public key that signs the creator's offers.
+        #[arg(long)]
+        offer_key: Option<String>,
+    },
+    /// Change name, sites, threshold or offer key; what is not given stays.
+    Edit {
+        /// The creator's id.
+        id: String,
+        /// The name that visitors read.
+        #[arg(long)]
+        name: Option<String>,
+        /// All sites, in place of those known.
+        #[arg(long = "site")]
+        sites: Vec<String>,
+        /// Payable amount from which the creator wants to be paid out.
+        #[arg(long)]
+        threshold: Option<String>,
+        /// Public key that signs the creator's offers.
+        #[arg(long)]
+        offer_key: Option<String>,
+    },
+    /// List the creators with their totals.
+    List,
+    /// Make a new sign-in link.
+    Link {
+        /// The creator's id.
+        id: String,
+        /// Void all links and sessions made before.
+        #[arg(long)]
+        revoke: bool,
+    },
+}
+
+/// Set and list prices.
+#[derive(Debug, Subcommand)]
+pub(super) enum ItemCommand {
+    /// Set an item's price.
+    Price {
+        /// The creator's id.
+        #[arg(long)]
+        creator: String,
+        /// The item's canonical name, as in the tag.
+        #[arg(long)]
+        name: String,
+        /// What visitors read; the name unless told.
+        #[arg(long)]
+        title: Option<String>,
+        /// Decimal of the main unit, such as 0.05.
+        #[arg(long)]
+        price: String,
+        /// Take the item off sale.
+        #[arg(long)]
+        off_sale: bool,
+    },
+    /// List a creator's items.
+    List {
+        /// The creator's id.
+        #[arg(long)]
+        creator: String,
+    },
+}
+
+/// Issue and list vouchers.
+#[derive(Debug, Subcommand)]
+pub(super) enum VoucherCommand {
+    /// Issue vouchers; prints one code a line. They are shown this once and never again.
+    Issue {
+        /// What each is worth, such as 5.00.
+        #[arg(long)]
+        amount: String,
+        /// How many.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        count: u16,
+        /// Days until they expire.
+        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=3650))]
+        days: u16,
+    },
+    /// List the newest vouchers (without their codes, which are not stored).
+    List,
+}
+
+/// Encrypt content for a gate.
+#[derive(Debug, Args)]
+pub(super) struct SealArguments {
+    /// The creator's id.
+    #[arg(long)]
+    creator: String,
+    /// The item's canonical name.
+    #[arg(long)]
+    item: String,
+    /// A node tree as JSON (docs/embedding.md), or a text file (.txt), whose blank lines part
+    /// paragraphs.
+    file: PathBuf,
+}
+
+struct Ledger {
+    secrets: Secrets,
+    writer: Writer,
+    reader: Reader,
+    config: Config,
+    clock: Clock,
+}
+
+impl Ledger {
+    fn open(config: &Config) -> Result<Self, Failure> {
+        let secrets = run::open_data(config)?;
+        let writer = run::open_ledger(config, &secrets)?;
+        let reader = Reader::open(&run::ledger_path(config)).map_err(|error| error.to_string())?;
+        Ok(Self {
+            secrets,
+            writer: Writer::Sqlite(Box::new(writer)),
+            reader,
+            config: config.clone(),
+            clock: Clock::System,
+        })
+    }
+
+    fn save(&mut self, command: LedgerCommand) -> Result<(), Failure> {
+        let policy = self
+            .config
+            .policy(self.secrets.verifier())
+            .map_err(|error| Failure::Settings(error.to_string()))?;
+        let answers = self.writer.apply(&policy, &[command], self.clock.now());
+        match answers.map_err(|error| error.to_string())?.pop() {
+            Some(Answer::Saved(Ok(()))) => Ok(()),
+            Some(Answer::Saved(Err(refusal))) => {
+                use farthing_verifier::http::Clause;
+                Err(refusal.problem().detail().to_owned().into())
+            }
+            other => Err(format!("the ledger gave another answer: {other:?}").into()),
+        }
+    }
+
+    fn creator(&self, id: &str) -> Result<farthing_rules::rows::CreatorProfile, Failure> {
+        let parsed = CreatorId::parse(id).map_err(|why| format!("{id}: {why}"))?;
+        let found = self.reader.creator(&parsed).map_err(|error| error.to_string())?;
+        let (_, profile) = found.ok_or_else(|| {
+            format!("there is no creator {id}; list them with: farthing creator list")
+        })?;
+        Ok(profile)
+    }
+
+    fn link(&self, creator: CreatorId, generation: u32) -> String {
+        run::sign_in_link(&self.config, &self.secrets, &self.clock, creator, generation)
+    }
+}
+
+fn told((field, why): admin::WrongField) -> Failure {
+    Failure::NotDone(format!("--{}: {why}", field.replace('_', "-")))
+}
+
+pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Failure> {
+    let mut ledger = Ledger::open(config)?;
+    match command {
+        CreatorCommand::Add { name, sites, threshold, offer_key } => {
+            let mut id = [0; 16];
+            getrandom::fill(&mut id).map_err(|error| error.to_string())?;
+            let id = CreatorId(id);
+            let draft = admin::creator_draft(id, &name, &sites, &threshold, offer_key.as_deref())
+                .map_err(told)?;
+            ledger.save(LedgerCommand::SaveCreator(draft))?;
+            println!("{id}");
+            println!("{}", ledger.link(id, 1));
+        }
+        CreatorCommand::Edit { id, name, sites, threshold, offer_key } => {
+            let known = ledger.creator(&id)?;
+            let threshold = threshold.unwrap_or_else(|| known.threshold.to_decimal());
+            let offer_key = offer_key.or_else(|| known.offer_key.map(|key| key.to_text()));
+            let sites = if sites.is_empty() { known.sites } else { sites };
+            let name = name.unwrap_or(known.name);
+            let draft =
+                admin::creator_draft(known.id, &name, &sites, &threshold, offer_key.as_deref());
+            ledger.save(LedgerCommand::SaveCreator(draft.map_err(told)?))?;
+        }
+        CreatorCommand::List => list_creators(&ledger)?,
+        CreatorCommand::Link { id, revoke } => {
+            let known = ledger.creator(&id)?;
+            let mut generation = known.link_generation;
+            if revoke {
+                let threshold = known.threshold.to_decimal();
+                let key = known.offer_key.map(|key| key.to_text());
+                let mut draft = admin::creator_draft(
+                    known.id,
+                    &known.name,
+                    &known.sites,
+                    &threshold,
+                    key.as_deref(),
+                )
+                .map_err(told)?;
+                draft.revoke_links = true;
+                ledger.save(LedgerCommand::SaveCreator(draft))?;
+                generation = ledger.creator(&id)?.link_generation;
+            }
+            println!("{}", ledger.link(known.id, generation));
+        }
+    }
+    Ok(())
+}
+
+fn list_creators(ledger: &Ledger) -> Result<(), Failure> {
+    println!("id\tname\tpayable\theld\tpayments\tsites");
+    for (row, profile) in ledger.reader.creators().map_err(|error| error.to_string())? {
+        println!(
+            "{}\t{}\t{}\t{}\t{}\t{}",
+            profile.id,
+            profile.name,
+            row.payable,
+            row.held,
+            row.number,
+            profile.sites.join(" ")
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn item(config: &Config, command: ItemCommand) -> Result<(), Failure> {
+    let mut ledger = Ledger::open(config)?;
+    match command {
+        ItemCommand::Price { creator, name, title, price, off_sale } => {
+            let creator = ledger.creator(&creator)?;
+            let title = title.unwrap_or_else(|| name.clone());
+            let command = admin::set_item_command(creator.id, &name, &title, &price, !off_sale);
+            ledger.save(command.map_err(told)?)
+        }
+        ItemCommand::List { creator } => {
+            let creator = ledger.creator(&creator)?;
+            println!("name\tprice\ton sale\ttitle");
+            let items = ledger.reader.items(creator.creator);
+            for (row, text) in items.map_err(|error| error.to_string())? {
+                let on_sale = if row.on_sale { "yes" } else { "no" };
+                println!("{}\t{}\t{on_sale}\t{}", text.name, row.price, text.title);
+            }
+            Ok(())
+        }
+    }
+}
+
+pub(super) fn voucher(config: &Config, command: VoucherCommand) -> Result<(), Failure> {
+    let mut ledger = Ledger::open(config)?;
+    match command {
+        VoucherCommand::Issue { amount, count, days } => {
+            let amount = Micros::parse(&amount).map_err(|why| format!("--amount: {why}"))?;
+            let mut codes = Vec::new();
+            for _ in 0..count {
+                let mut random = [0; 10];
+                getrandom::fill(&mut random).map_err(|error| error.to_string())?;
+                codes.push(vouchers::code(&random));
+            }
+            let hashes = codes.iter().filter_map(|code| vouchers::hash(code)).collect();
+            let life_ms = u64::from(days).saturating_mul(farthing_shared::time::DAY_MS);
+            let expires_at = ledger.clock.now().plus_ms(life_ms);
+            ledger.save(LedgerCommand::IssueVouchers { vouchers: hashes, amount, expires_at })?;
+            // Only after they are in the ledger: a code that was printed can be redeemed.
+            codes.iter().for_each(|code| println!("{code}"));
+            Ok(())
+        }
+        VoucherCommand::List => {
+            println!("issued\texpires\tamount\tstate");
+            let rows = ledger.reader.vouchers(1_000).map_err(|error| error.to_string())?;
+            for row in rows {
+                let state = match row.used {
+                    Some((_, entry)) => format!("redeemed by entry {}", entry.0),
+                    None if row.expires_at <= ledger.clock.now() => "expired".into(),
+                    None => "open".into(),
+                };
+                let (issued, expires) = (show_time(row.issued_at), show_time(row.expires_at));
+                println!("{issued}\t{expires}\t{}\t{state}", row.amount);
+            }
+            Ok(())
+        }
+    }
+}
+
+fn show_time(at: farthing_shared::UnixMillis) -> String {
+    farthing_verifier::http::show_time(at)
+}
+
+pub(super) fn seal(config: &Config, arguments: &SealArguments) -> Result<(), Failure> {
+    let ledger = Ledger::open(config)?;
+    let creator = ledger.creator(&arguments.creator)?;
+    let hash = item_hash(&creator.id, &arguments.item).map_err(|why| format!("--item: {why}"))?;
+    let known = ledger.reader.item(&hash).map_err(|error| error.to_string())?;
+    if known.is_none() {
+        eprintln!("farthing: note: {} has no price yet, so nobody can open it", arguments.item);
+    }
+    let text = std::fs::read_to_string(&arguments.file)
+        .map_err(|error| format!("cannot read {}: {error}", arguments.file.display()))?;
+    let is_text = arguments.file.extension().is_some_and(|ending| ending == "txt");
+    let tree = if is_text { paragraphs(&text) } else { text };
+    let mut nonce = [0; 12];
+    getrandom::fill(&mut nonce).map_err(|error| error.to_string())?;
+    let sealed = sealing::seal(&ledger.secrets.content_key(&creator.id, &hash), &nonce, &tree)
+        .map_err(|why| format!("{}: {why}", arguments.file.display()))?;
+    println!("<farthing-gate item=\"{}\" sealed=\"{sealed}\"></farthing-gate>", arguments.item);
+    Ok(())
+}
+
+/// Plain text as a node tree: blank lines part paragraphs.
+fn paragraphs(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    let nodes: Vec<serde_json::Value> = text
+        .split("\n\n")
+        .map(str::trim)
+        .filter(|paragraph| !paragraph.is_empty())
+        .map(|paragraph| serde_json::json!(["p", {}, [paragraph]]))
+        .collect();
+    serde_json::Value::Array(nodes).to_string()
+}
+
+pub(super) fn audit(config: &Config, json: bool) -> Result<(), Failure> {
+    let ledger = Ledger::open(config)?;
+    if let Writer::Sqlite(store) = &ledger.writer {
+        store.integrity().map_err(|why| format!("the file is damaged: {why}"))?;
+    }
+    let all = ledger.writer.snapshot().map_err(|error| error.to_string())?;
+    let report = auditing::audit(&all);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+    } else {
+        println!(
+            "{} entries, {} signatures checked, {} differences",
+            report.entries,
+            report.signatures,
+            report.differences.len()
+        );
+        report.differences.iter().for_each(|difference| println!("{difference}"));
+    }
+    if report.differences.is_empty() { Ok(()) } else { Err(Failure::Said) }
+}

@@ -1,0 +1,213 @@
+//! The command line. Results go to standard output, everything else to standard error.
+//!
+//! Exit codes: 0 done · 1 not done, or an audit found differences · 2 wrong usage · 75 the server must
+//! be started again to recover · 78 wrong settings.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+
+mod backup;
+mod ledger;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use farthing_verifier::clock::Clock;
+use farthing_verifier::config::{Config, DOCUMENTED};
+use farthing_verifier::run::{self, Ended};
+
+const NOT_DONE: u8 = 1;
+const MUST_RECOVER: u8 = 75;
+const WRONG_SETTINGS: u8 = 78;
+
+/// Small payments with signed claims: checks them, moves money, adds it up per creator.
+#[derive(Debug, Parser)]
+#[command(name = "farthing", version, max_term_width = 100)]
+struct Arguments {
+    /// The settings file; without it the defaults and the environment hold.
+    #[arg(long, short, global = true, env = "FARTHING_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the verifier.
+    Serve,
+    /// Register creators, list them, make sign-in links.
+    #[command(subcommand)]
+    Creator(ledger::CreatorCommand),
+    /// Set and list prices.
+    #[command(subcommand)]
+    Item(ledger::ItemCommand),
+    /// Issue and list vouchers.
+    #[command(subcommand)]
+    Voucher(ledger::VoucherCommand),
+    /// Encrypt content for a gate; prints the tag to paste.
+    Seal(ledger::SealArguments),
+    /// Rebuild balances and totals from the entries, check every signature, name every difference.
+    Audit {
+        /// Print the report as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy ledger and keys into a new folder, while the server runs.
+    Backup {
+        /// The folder; it must not exist.
+        folder: PathBuf,
+    },
+    /// Put a backup into the data folder of a server that does not run.
+    Restore {
+        /// The backup's folder.
+        folder: PathBuf,
+        /// Put an existing ledger aside (it is renamed, not removed).
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Print every setting with its default and meaning, or check a settings file.
+    Config {
+        #[command(subcommand)]
+        command: Option<ConfigCommand>,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Read the settings as the server would and say whether they can be used.
+    Check,
+}
+
+/// Why a command was not done.
+enum Failure {
+    /// In words.
+    NotDone(String),
+    /// The settings cannot be used.
+    Settings(String),
+    /// The server must be started again.
+    MustRecover,
+    /// It was said already.
+    Said,
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self::NotDone(why)
+    }
+}
+
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    match dispatch(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::NotDone(why)) => {
+            eprintln!("farthing: {why}");
+            ExitCode::from(NOT_DONE)
+        }
+        Err(Failure::Settings(why)) => {
+            eprintln!("farthing: {why}");
+            ExitCode::from(WRONG_SETTINGS)
+        }
+        Err(Failure::MustRecover) => {
+            eprintln!("farthing: a commit may or may not be on the disk; start the server again");
+            ExitCode::from(MUST_RECOVER)
+        }
+        Err(Failure::Said) => ExitCode::from(NOT_DONE),
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(*shell, &mut command, "farthing", &mut std::io::stdout());
+            return Ok(());
+        }
+        Command::Config { command: None } => {
+            print!("{DOCUMENTED}");
+            return Ok(());
+        }
+        _ => {}
+    }
+    let environment = std::env::vars();
+    let config = Config::load(arguments.config.as_deref(), environment)
+        .map_err(|error| Failure::Settings(error.to_string()))?;
+    match arguments.command {
+        Command::Serve => serve(config),
+        Command::Creator(command) => ledger::creator(&config, command),
+        Command::Item(command) => ledger::item(&config, command),
+        Command::Voucher(command) => ledger::voucher(&config, command),
+        Command::Seal(arguments) => ledger::seal(&config, &arguments),
+        Command::Audit { json } => ledger::audit(&config, json),
+        Command::Backup { folder } => Ok(backup::backup(&config, &folder)?),
+        Command::Restore { folder, replace } => Ok(backup::restore(&config, &folder, replace)?),
+        Command::Config { .. } => {
+            println!("the settings can be used; the provider is {}", config.origin);
+            Ok(())
+        }
+        Command::Completions { .. } => Ok(()),
+    }
+}
+
+fn serve(config: Config) -> Result<(), Failure> {
+    start_logging(&config);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let ended = runtime.block_on(run::serve(config, stop_signal(), say_ready))?;
+    match ended {
+        Ended::Stopped => Ok(()),
+        Ended::MustRecover => Err(Failure::MustRecover),
+    }
+}
+
+fn say_ready(app: &farthing_verifier::http::App) {
+    let config = &app.config;
+    tracing::info!(
+        origin = config.origin,
+        listen = %config.listen,
+        demo = config.demo,
+        verifier = %app.policy.verifier,
+        "serving"
+    );
+    if config.demo_site.listen.is_some() {
+        let creator = farthing_verifier::demo::creator_id(app);
+        let link = run::sign_in_link(config, &app.secrets, &Clock::System, creator, 1);
+        println!("Demo magazine:    {}/", config.demo_site.origin);
+        println!("Creator's page:   {link}");
+        println!("Visitor's wallet: {}/wallet", config.origin);
+    }
+}
+
+fn start_logging(config: &Config) {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.log.format == "json" {
+        logs.json().init();
+    } else {
+        logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+    }
+}
+
+/// Resolves at Ctrl-C or SIGTERM.
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _unavailable = interrupt.await;
+}

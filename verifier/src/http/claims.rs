@@ -1,0 +1,184 @@
+//! Claims: one as JSON, many as bytes, and "was I charged?".
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use farthing_rules::ClaimAnswer;
+use farthing_shared::{Claim, ClaimId, Kind as ClaimKind, Outcome, PublicKey, SignedClaim, limits};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::extract::{Asked, Body, Named, binary};
+use super::network::Prefix;
+use super::problem::{Kind, Problem};
+use super::provider::content_key;
+use super::text::time;
+use crate::intake::Seen;
+
+/// A forged claim takes as much from its sender's bucket as so many requests.
+const FORGED_COST: u32 = 20;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClaimBody {
+    /// 256 bytes as base64url.
+    claim: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct AnswerBody {
+    outcome: &'static str,
+    code: u16,
+    charged: bool,
+    repeat: bool,
+    message: &'static str,
+    retry: &'static str,
+    claim_id: String,
+    entry: Option<u64>,
+    at: Option<String>,
+    amount: Option<String>,
+    currency: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_key: Option<String>,
+}
+
+impl AnswerBody {
+    fn of(app: &App, answer: &ClaimAnswer, content_key: Option<String>) -> Self {
+        let receipt = answer.receipt;
+        Self {
+            outcome: answer.outcome.name(),
+            code: answer.outcome.code(),
+            charged: answer.outcome.is_charged(),
+            repeat: answer.repeat,
+            message: answer.outcome.sentence(),
+            retry: answer.outcome.retry().name(),
+            claim_id: answer.claim.to_text(),
+            entry: receipt.map(|receipt| receipt.entry.0),
+            at: receipt.map(|receipt| time(receipt.at)),
+            amount: receipt.map(|receipt| receipt.amount.to_decimal()),
+            currency: app.config.currency.clone(),
+            content_key,
+        }
+    }
+}
+
+fn charge_forgeries(app: &App, prefix: Prefix, answers: &[ClaimAnswer]) {
+    for answer in answers {
+        if answer.outcome == Outcome::Forged {
+            app.buckets.charge(prefix, FORGED_COST);
+        }
+    }
+}
+
+/// Charges one claim.
+#[utoipa::path(post, path = "/v1/claims", request_body = ClaimBody,
+    responses((status = 200, body = AnswerBody), (status = 503, body = Problem), (status = 500, body = Problem)))]
+pub(super) async fn one(
+    State(app): State<App>,
+    Extension(prefix): Extension<Prefix>,
+    Body(body): Body<ClaimBody>,
+) -> Result<Json<AnswerBody>, Problem> {
+    let claim = SignedClaim::decode(&binary("claim", &body.claim)?)
+        .map_err(|why| Problem::field("claim", why))?;
+    let fields = *claim.claim();
+    let answers = app.intake.charge(vec![claim]).await?;
+    charge_forgeries(&app, prefix, &answers);
+    let answer =
+        answers.first().ok_or_else(|| Problem::new(Kind::Internal, "the ledger gave no answer"))?;
+    let opens = answer.outcome.is_success() && fields.kind == ClaimKind::View;
+    let key = opens.then(|| content_key(&app, &fields.creator, &fields.item));
+    Ok(Json(AnswerBody::of(&app, answer, key)))
+}
+
+/// Charges up to a thousand claims of 256 bytes; answers with 16 bytes each.
+#[utoipa::path(post, path = "/v1/claims/batch",
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 400, body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn batch(
+    State(app): State<App>,
+    Extension(prefix): Extension<Prefix>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if sent != Some("application/octet-stream") {
+        let detail = "send claims of 256 bytes each as application/octet-stream";
+        return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+    }
+    let count = body.len().checked_div(Claim::SIGNED_LEN).unwrap_or(0);
+    let whole = body.len().checked_rem(Claim::SIGNED_LEN) == Some(0);
+    if !whole || !(1..=limits::CLAIMS_PER_BATCH_MAX).contains(&count) {
+        let detail =
+            "expected 1 to 1000 claims of 256 bytes one after another; nothing was charged";
+        return Err(Problem::new(Kind::BadRequest, detail));
+    }
+    let mut claims = Vec::with_capacity(count);
+    for (at, bytes) in body.chunks_exact(Claim::SIGNED_LEN).enumerate() {
+        claims.push(SignedClaim::decode(bytes).map_err(|why| {
+            Problem::new(Kind::BadRequest, format!("claim {at}: {why}; nothing was charged"))
+        })?);
+    }
+    let answers = app.intake.charge(claims).await?;
+    charge_forgeries(&app, prefix, &answers);
+    let bytes: Vec<u8> = answers.iter().flat_map(answer_bytes).collect();
+    let octets = HeaderValue::from_static("application/octet-stream");
+    Ok(([(header::CONTENT_TYPE, octets)], bytes).into_response())
+}
+
+/// code u16 · flags u8 (1 charged, 2 repeat) · zero 5 · entry u64.
+fn answer_bytes(answer: &ClaimAnswer) -> [u8; 16] {
+    let [high, low] = answer.outcome.code().to_be_bytes();
+    let flags = u8::from(answer.outcome.is_charged()) | (u8::from(answer.repeat) << 1);
+    let entry = answer.receipt.map_or(0, |receipt| receipt.entry.0).to_be_bytes();
+    let [a, b, c, d, e, f, g, h] = entry;
+    [high, low, flags, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h]
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct StatusAsked {
+    /// The spending key of the claim.
+    key: String,
+    /// The claim's sequence number.
+    sequence: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct NotSeenBody {
+    outcome: &'static str,
+    charged: bool,
+    r#final: bool,
+    message: &'static str,
+    claim_id: String,
+}
+
+/// Was I charged? The first answer of a claim, or that none was given.
+#[utoipa::path(get, path = "/v1/claims/{id}", params(("id" = String, Path), StatusAsked),
+    responses((status = 200, body = AnswerBody)))]
+pub(super) async fn status(
+    State(app): State<App>,
+    Named(id): Named<ClaimId>,
+    Asked(asked): Asked<StatusAsked>,
+) -> Result<Response, Problem> {
+    let key = PublicKey::parse(&asked.key).map_err(|why| Problem::field("key", why))?;
+    let (is_final, message) = match app.intake.first_answer(key, asked.sequence, id).await? {
+        Seen::Answered(answer) => {
+            return Ok(Json(AnswerBody::of(&app, &answer, None)).into_response());
+        }
+        Seen::NumberUsed => (true, "You were not charged for this, and cannot be any more."),
+        Seen::Not => (false, "You have not been charged for this."),
+    };
+    Ok(Json(NotSeenBody {
+        outcome: "not_seen",
+        charged: false,
+        r#final: is_final,
+        message,
+        claim_id: id.to_text(),
+    })
+    .into_response())
+}

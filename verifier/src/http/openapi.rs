@@ -1,0 +1,50 @@
+//! The OpenAPI document, made from the handlers' own types.
+
+use axum::Json;
+use utoipa::OpenApi;
+
+use super::{claims, creators, provider, wallets};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Farthing",
+        description = "Small payments with signed claims. Amounts are decimal strings of the main \
+            unit, times RFC 3339 in UTC, binary structures base64url without padding. Errors are \
+            application/problem+json; a refused claim is an answer with charged: false.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    paths(
+        provider::health,
+        provider::ready,
+        provider::provider,
+        provider::quote,
+        wallets::challenge,
+        wallets::open,
+        wallets::show,
+        wallets::entries,
+        wallets::top_up,
+        wallets::register_allowance,
+        wallets::allowance,
+        claims::one,
+        claims::batch,
+        claims::status,
+        creators::sign_in,
+        creators::sign_out,
+        creators::show,
+        creators::totals,
+        creators::claims,
+        creators::claims_csv,
+        creators::refusals,
+        creators::evidence,
+        creators::items,
+        creators::set_item,
+        creators::content_key_of_item,
+        creators::events,
+    )
+)]
+pub(super) struct Document;
+
+pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}

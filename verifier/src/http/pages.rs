@@ -1,0 +1,208 @@
+//! The web files, carried inside the binary, and the headers that browsers enforce for us.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{Html, IntoResponse, Response};
+use rust_embed::RustEmbed;
+
+use super::App;
+use super::problem::{Kind, Problem};
+
+/// What `cargo xtask wasm` built. In debug builds the files are read from the folder at run time.
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/../target/www"]
+#[allow_missing = true]
+struct Www;
+
+/// The web files, looked up once at the start.
+#[derive(Debug, Default)]
+pub struct Site {
+    files: HashMap<String, File>,
+}
+
+#[derive(Debug, Clone)]
+struct File {
+    plain: Bytes,
+    brotli: Option<Bytes>,
+}
+
+/// Scripts only from here, Wasm allowed, no styles in markup, nothing else at all.
+const FRAME_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
+    style-src 'self'; base-uri 'none'; form-action 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
+const WALLET_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
+    style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
+const CREATOR_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
+    style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types farthing-seal";
+
+impl Site {
+    /// Takes the files out of the binary.
+    #[must_use]
+    pub fn embedded() -> Self {
+        let mut files = HashMap::new();
+        for name in Www::iter().filter(|name| !name.ends_with(".br")) {
+            let Some(plain) = Www::get(&name) else { continue };
+            let brotli = Www::get(&format!("{name}.br")).map(|file| bytes(file.data));
+            files.insert(name.into_owned(), File { plain: bytes(plain.data), brotli });
+        }
+        Self { files }
+    }
+
+    /// A file's bytes by its path below `target/www`.
+    #[must_use]
+    pub fn file(&self, path: &str) -> Option<Bytes> {
+        self.files.get(path).map(|file| file.plain.clone())
+    }
+
+    /// Paths below `target/www` that begin so.
+    pub fn paths(&self, prefix: &str) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str).filter(move |path| path.starts_with(prefix))
+    }
+
+    fn answer(
+        &self,
+        path: &str,
+        asked: &HeaderMap,
+        headers: &[(HeaderName, &'static str)],
+    ) -> Response {
+        let Some(file) = self.files.get(path) else {
+            let detail = "this build carries no web files; build them with: cargo xtask wasm";
+            return Problem::new(Kind::NotFound, detail).into_response();
+        };
+        let takes_brotli = asked
+            .get(header::ACCEPT_ENCODING)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.split(',').any(|c| c.trim().starts_with("br")));
+        let mut response = match &file.brotli {
+            Some(packed) if takes_brotli => {
+                let mut response = packed.clone().into_response();
+                let br = HeaderValue::from_static("br");
+                response.headers_mut().insert(header::CONTENT_ENCODING, br);
+                response
+            }
+            _ => file.plain.clone().into_response(),
+        };
+        let answer = response.headers_mut();
+        answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
+        answer.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        for (name, value) in headers {
+            answer.insert(name.clone(), HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+fn bytes(data: Cow<'static, [u8]>) -> Bytes {
+    match data {
+        Cow::Borrowed(data) => Bytes::from_static(data),
+        Cow::Owned(data) => Bytes::from(data),
+    }
+}
+
+/// The media type of a file by its ending.
+#[must_use]
+pub fn content_type(path: &str) -> &'static str {
+    match path.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js" | "mjs") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("wasm") => "application/wasm",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("webp") => "image/webp",
+        Some("json") => "application/json",
+        Some("ico") => "image/x-icon",
+        Some("woff2") => "font/woff2",
+        _ => "application/octet-stream",
+    }
+}
+
+const COEP: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
+const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const SHORT: &str = "public, max-age=300";
+const REVALIDATE: &str = "no-cache";
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// The loader: runs on creators' pages, so any page may load it.
+pub(super) async fn loader(State(app): State<App>, asked: HeaderMap) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, SHORT),
+        (CORP, "cross-origin"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    app.site.answer("site/v1.js", &asked, &headers)
+}
+
+/// The frame: may be embedded by every page, cross-origin isolated ones included.
+pub(super) async fn frame(State(app): State<App>, asked: HeaderMap) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, REVALIDATE),
+        (header::CONTENT_SECURITY_POLICY, FRAME_CSP),
+        (COEP, "require-corp"),
+        (CORP, "cross-origin"),
+    ];
+    app.site.answer("site/frame.html", &asked, &headers)
+}
+
+/// The wallet page: top level only. It must keep its opener, so no opener policy is sent.
+pub(super) async fn wallet(State(app): State<App>, asked: HeaderMap) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, REVALIDATE),
+        (header::CONTENT_SECURITY_POLICY, WALLET_CSP),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    app.site.answer("site/wallet.html", &asked, &headers)
+}
+
+/// The creator's page.
+pub(super) async fn creator(State(app): State<App>, asked: HeaderMap) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, REVALIDATE),
+        (header::CONTENT_SECURITY_POLICY, CREATOR_CSP),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    app.site.answer("site/creator.html", &asked, &headers)
+}
+
+/// Files whose name holds the hash of their content.
+pub(super) async fn asset(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    asked: HeaderMap,
+) -> Response {
+    let path = format!("site/a/{name}");
+    if app.site.file(&path).is_none() {
+        return Problem::missing("file").into_response();
+    }
+    let headers = [
+        (header::CACHE_CONTROL, FOR_EVER),
+        (COEP, "require-corp"),
+        (CORP, "cross-origin"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    app.site.answer(&path, &asked, &headers)
+}
+
+/// What a person sees who opens the provider's address.
+pub(super) async fn home(State(app): State<App>) -> Html<String> {
+    let demo = if app.config.demo { " (demo money)" } else { "" };
+    let name = escape(&app.config.name);
+    Html(format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{name}</title>\
+         <h1>{name}{demo}</h1><p>Small payments for good pages, by Farthing.</p>\
+         <ul><li><a href=\"/wallet\">Your wallet</a></li>\
+         <li><a href=\"/creator\">For creators</a></li>\
+         <li><a href=\"/openapi.json\">For programs</a></li></ul></html>"
+    ))
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

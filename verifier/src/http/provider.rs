@@ -1,0 +1,282 @@
+//! What anybody may ask: who the provider is, what an item costs, whether the server is well.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use base64ct::{Base64UrlUnpadded, Encoding};
+use farthing_rules::rows::{CreatorProfile, ItemRow, ItemText};
+use farthing_rules::{Command, ItemRef};
+use farthing_shared::{
+    CreatorId, ItemHash, Micros, PublicKey, SignedOffer, item_hash, origin_hash, title_hash,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::extract::{Asked, MaybeReading, binary};
+use super::problem::{Kind, Problem};
+use super::text::{Clause, time};
+use super::wallets::AllowanceBody;
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Status {
+    status: &'static str,
+}
+
+/// Alive.
+#[utoipa::path(get, path = "/healthz", responses((status = 200, body = Status)))]
+pub(super) async fn health() -> Json<Status> {
+    Json(Status { status: "ok" })
+}
+
+/// Able to serve: the ledger answers and is writing.
+#[utoipa::path(get, path = "/readyz", responses((status = 200, body = Status), (status = 503, body = Problem)))]
+pub(super) async fn ready(State(app): State<App>) -> Result<Json<Status>, Problem> {
+    if *app.intake.fatal().borrow() {
+        return Err(Problem::new(Kind::Overloaded, "the ledger is stopping").retry_after(5));
+    }
+    app.read(crate::store::sqlite::Reader::probe)
+        .await
+        .map_err(|_| Problem::new(Kind::Overloaded, "the ledger does not answer").retry_after(5))?;
+    Ok(Json(Status { status: "ok" }))
+}
+
+pub(super) async fn nowhere(uri: Uri) -> Problem {
+    Problem::new(Kind::NotFound, format!("there is nothing at {}", uri.path()))
+}
+
+pub(super) async fn wrong_method() -> Problem {
+    Problem::new(Kind::MethodNotAllowed, "this address takes another method; see /openapi.json")
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct ProviderBody {
+    name: String,
+    verifier: String,
+    key: String,
+    currency: String,
+    demo: bool,
+    fee_ppm: u32,
+    refund_window_ms: u64,
+    origin: String,
+    welcome_credit: String,
+    voucher_rail: bool,
+}
+
+/// Who the provider is and what its terms are.
+#[utoipa::path(get, path = "/v1/provider", responses((status = 200, body = ProviderBody)))]
+pub(super) async fn provider(State(app): State<App>) -> Json<ProviderBody> {
+    Json(ProviderBody {
+        name: app.config.name.clone(),
+        verifier: app.policy.verifier.to_text(),
+        key: app.secrets.provider_key().to_text(),
+        currency: app.config.currency.clone(),
+        demo: app.config.demo,
+        fee_ppm: app.policy.fee_ppm,
+        refund_window_ms: app.policy.refund_window_ms,
+        origin: app.config.origin.clone(),
+        welcome_credit: app.policy.welcome.to_decimal(),
+        voucher_rail: true,
+    })
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct QuoteAsked {
+    /// Creator id.
+    creator: String,
+    /// Canonical name of the item; none for a donation.
+    item: Option<String>,
+    /// Origin of the page.
+    origin: String,
+    /// A signed offer, 256 bytes as base64url.
+    offer: Option<String>,
+    /// The item's title, with an offer.
+    title: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct CreatorName {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct ItemName {
+    pub(super) name: String,
+    pub(super) hash: String,
+    pub(super) title: String,
+}
+
+impl ItemName {
+    pub(super) fn of(row: &ItemRow, text: &ItemText) -> Self {
+        Self { name: text.name.clone(), hash: row.hash.to_text(), title: text.title.clone() }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct OwnedBody {
+    entry: u64,
+    at: String,
+    amount: String,
+    content_key: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct QuoteBody {
+    creator: CreatorName,
+    item: Option<ItemName>,
+    price: Option<String>,
+    currency: String,
+    demo: bool,
+    fee_ppm: u32,
+    refund_window_ms: u64,
+    suggested_cap: String,
+    suggested_claim_max: String,
+    owned: Option<OwnedBody>,
+    allowance: Option<AllowanceBody>,
+}
+
+/// Price and payee of an item; with a signed read, also whether it is owned.
+#[utoipa::path(get, path = "/v1/quote", params(QuoteAsked),
+    responses((status = 200, body = QuoteBody), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn quote(
+    State(app): State<App>,
+    MaybeReading(key): MaybeReading,
+    Asked(asked): Asked<QuoteAsked>,
+) -> Result<Json<QuoteBody>, Problem> {
+    let id = CreatorId::parse(&asked.creator).map_err(|why| Problem::field("creator", why))?;
+    let found = app.read(move |reader| reader.creator(&id)).await?;
+    let (_, profile) = found.ok_or_else(|| Problem::missing("creator"))?;
+    check_origin(&app, &profile, &asked.origin)?;
+    let item = match &asked.item {
+        None => None,
+        Some(name) => Some(quoted_item(&app, &profile, name, &asked).await?),
+    };
+    let (owned, allowance) = match key {
+        None => (None, None),
+        Some(key) => what_the_key_has(&app, key, id, item.as_ref()).await?,
+    };
+    let price = item.as_ref().map(|(row, _)| row.price);
+    Ok(Json(QuoteBody {
+        creator: CreatorName { id: id.to_text(), name: profile.name },
+        item: item.as_ref().map(|(row, text)| ItemName::of(row, text)),
+        price: price.map(Micros::to_decimal),
+        currency: app.config.currency.clone(),
+        demo: app.config.demo,
+        fee_ppm: app.policy.fee_ppm,
+        refund_window_ms: app.policy.refund_window_ms,
+        suggested_cap: suggested(price, 40, 2_000_000),
+        suggested_claim_max: suggested(price, 10, 500_000),
+        owned,
+        allowance,
+    }))
+}
+
+/// Forty or ten times the price, but not less than two units or half a unit.
+fn suggested(price: Option<Micros>, times: u64, floor: u64) -> String {
+    let wanted = price.map_or(0, Micros::get).saturating_mul(times).max(floor);
+    Micros::new(wanted).unwrap_or(Micros::MAX).to_decimal()
+}
+
+fn check_origin(app: &App, profile: &CreatorProfile, origin: &str) -> Result<(), Problem> {
+    let hash = origin_hash(origin).map_err(|why| Problem::field("origin", why))?;
+    if hash == app.policy.provider_origin || profile.sites.iter().any(|site| site == origin) {
+        return Ok(());
+    }
+    let detail = format!("{} does not list {origin} as one of its sites", profile.name);
+    Err(Problem::new(Kind::Forbidden, detail))
+}
+
+async fn quoted_item(
+    app: &App,
+    profile: &CreatorProfile,
+    name: &str,
+    asked: &QuoteAsked,
+) -> Result<(ItemRow, ItemText), Problem> {
+    let hash = item_hash(&profile.id, name).map_err(|why| Problem::field("item", why))?;
+    if let Some(offer) = &asked.offer {
+        take_offer(app, profile, (name, hash), offer, asked.title.as_deref()).await?;
+    }
+    let now = app.clock.now();
+    let found = app.read(move |reader| reader.item(&hash)).await?;
+    let for_sale = |(row, _): &(ItemRow, ItemText)| {
+        row.on_sale && row.expires_at.is_none_or(|expires_at| now < expires_at)
+    };
+    found.filter(for_sale).ok_or_else(|| Problem::missing("item for sale"))
+}
+
+/// Takes the creator's signed offer into the price list, unless it is there already.
+async fn take_offer(
+    app: &App,
+    profile: &CreatorProfile,
+    (name, hash): (&str, ItemHash),
+    offer: &str,
+    title: Option<&str>,
+) -> Result<(), Problem> {
+    let signed = SignedOffer::decode(&binary("offer", offer)?)
+        .map_err(|why| Problem::field("offer", why))?;
+    let fields = *signed.offer();
+    let title = title.unwrap_or(name);
+    let title_is_right = title_hash(title).map_err(|why| Problem::field("title", why))?;
+    if fields.item != hash || fields.creator != profile.id {
+        return Err(Problem::field("offer", "it is for another item"));
+    }
+    if fields.title != title_is_right {
+        return Err(Problem::field("title", "it is not the title that was signed"));
+    }
+    let known = app.read(move |reader| reader.item(&hash)).await?;
+    if known.is_some_and(|(row, _)| row.priced_at >= fields.issued_at) {
+        return Ok(());
+    }
+    let offer =
+        signed.verify().map_err(|_| Problem::field("offer", "its signature does not hold"))?;
+    let command = Command::TakeOffer { offer, name: name.to_owned(), title: title.to_owned() };
+    match app.intake.ask(command).await? {
+        farthing_rules::Answer::Saved(Ok(()))
+        | farthing_rules::Answer::Saved(Err(farthing_rules::commit::SaveRefusal::Superseded)) => {
+            Ok(())
+        }
+        farthing_rules::Answer::Saved(Err(refusal)) => Err(refusal.problem()),
+        _ => Err(Problem::new(Kind::Internal, "the ledger gave another answer")),
+    }
+}
+
+async fn what_the_key_has(
+    app: &App,
+    key: PublicKey,
+    creator: CreatorId,
+    item: Option<&(ItemRow, ItemText)>,
+) -> Result<(Option<OwnedBody>, Option<AllowanceBody>), Problem> {
+    let item = item.map(|(row, _)| row.hash);
+    let found = app
+        .read(move |reader| {
+            let Some(row) = reader.key(&key)? else { return Ok(None) };
+            let owned = match item {
+                None => None,
+                Some(hash) => reader.owned(row.wallet, hash)?.map(|receipt| (receipt, hash)),
+            };
+            let body = AllowanceBody::read(reader, row)?;
+            Ok(Some((owned, body)))
+        })
+        .await?;
+    let Some((owned, allowance)) = found else { return Ok((None, None)) };
+    let owned = owned.map(|(receipt, hash)| OwnedBody {
+        entry: receipt.entry.0,
+        at: time(receipt.at),
+        amount: receipt.amount.to_decimal(),
+        content_key: content_key(app, &creator, &hash),
+    });
+    Ok((owned, allowance.map(|body| body.in_currency(&app.config.currency))))
+}
+
+/// The key to an item's sealed content, as base64url.
+pub(super) fn content_key(app: &App, creator: &CreatorId, item: &ItemHash) -> String {
+    Base64UrlUnpadded::encode_string(&app.secrets.content_key(creator, item))
+}
+
+/// Whether an entry's item is a donation.
+pub(super) fn is_donation(item: ItemRef) -> bool {
+    item.0 == 0
+}

@@ -1,0 +1,102 @@
+//! Between the ledger's values and what people and programs read.
+
+use farthing_rules::commit::{AllowanceRefusal, SaveRefusal, TopUpRefusal};
+use farthing_shared::UnixMillis;
+
+use super::problem::{Kind, Problem};
+
+/// Words for a refusal that is not about a claim.
+pub trait Clause {
+    /// The problem that tells it.
+    fn problem(self) -> Problem;
+}
+
+impl Clause for AllowanceRefusal {
+    fn problem(self) -> Problem {
+        match self {
+            Self::WrongVerifier => {
+                Problem::field("allowance", "it is made out to another provider")
+            }
+            Self::WrongCurrency => Problem::field("allowance", "it is in another currency"),
+            Self::UnknownWallet => Problem::missing("wallet; open it first"),
+            Self::UnknownCreator => Problem::missing("creator"),
+            Self::WrongOrigin => Problem::new(
+                Kind::Forbidden,
+                "the creator does not list this site; ask the creator to add its origin",
+            ),
+            Self::BadExpiry => {
+                Problem::field("allowance", "it has expired, or is valid for more than 400 days")
+            }
+            Self::Superseded => Problem::new(
+                Kind::Conflict,
+                "a newer allowance is in force for this site; sign one with a higher serial",
+            ),
+            Self::KeyTaken => Problem::new(
+                Kind::Conflict,
+                "this spending key belongs to another wallet, site or browser; make a new one",
+            ),
+        }
+    }
+}
+
+impl Clause for TopUpRefusal {
+    fn problem(self) -> Problem {
+        match self {
+            Self::UnknownWallet => Problem::missing("wallet; open it first"),
+            Self::UnknownVoucher => Problem::missing("voucher; check the code letter by letter"),
+            Self::UsedByAnother => {
+                Problem::new(Kind::Conflict, "this voucher was redeemed by another wallet")
+            }
+            Self::Expired => Problem::new(Kind::Conflict, "this voucher has expired"),
+            Self::WalletFull => Problem::new(Kind::Conflict, "the wallet cannot hold more"),
+        }
+    }
+}
+
+impl Clause for SaveRefusal {
+    fn problem(self) -> Problem {
+        match self {
+            Self::UnknownCreator => Problem::missing("creator"),
+            Self::BadPrice => Problem::field("price", "expected 0.000001 to 1000"),
+            Self::WrongVerifier => {
+                Problem::field("offer", "it is made out to another provider or currency")
+            }
+            Self::WrongKey => {
+                Problem::field("offer", "it is not signed by the creator's registered offer key")
+            }
+            Self::BadTime => Problem::field("offer", "it has expired, or is dated in the future"),
+            Self::Superseded => Problem::new(Kind::Conflict, "a newer price is in force"),
+            Self::Exists => Problem::new(Kind::Conflict, "it exists already"),
+        }
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+#[must_use]
+pub fn time(at: UnixMillis) -> String {
+    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis)
+        .map_or_else(|_| "9999-12-31T23:59:59.999Z".into(), |time| format!("{time:.3}"))
+}
+
+/// A UTC day as `2026-11-23`.
+#[must_use]
+pub fn day(day: u32) -> String {
+    time(UnixMillis(u64::from(day).saturating_mul(farthing_shared::time::DAY_MS)))
+        .split('T')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_people_expect() {
+        assert_eq!(time(UnixMillis(1_764_000_000_123)), "2025-11-24T16:00:00.123Z");
+        assert_eq!(time(UnixMillis(u64::MAX)), "9999-12-31T23:59:59.999Z");
+        assert_eq!(day(20_416), "2025-11-24");
+    }
+}

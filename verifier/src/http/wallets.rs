@@ -1,0 +1,389 @@
+//! Wallets and allowances.
+
+use axum::Json;
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use base64ct::{Base64UrlUnpadded, Encoding};
+use farthing_rules::rows::{KeyRow, WalletRow};
+use farthing_rules::{Answer, Command, EntryBody, EntryNumber, VoucherHash};
+use farthing_shared::{PublicKey, SignedAllowance, SignedOpening};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::extract::{Asked, Body, CREATED, Named, Reading, binary};
+use super::network::Prefix;
+use super::problem::{Kind, Problem};
+use super::provider::{CreatorName, ItemName};
+use super::text::{Clause, time};
+use crate::store::sqlite::{EntryView, ReadError, Reader};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct ChallengeBody {
+    challenge: String,
+    bits: u8,
+    expires_at: String,
+}
+
+/// A challenge for opening a wallet.
+#[utoipa::path(post, path = "/v1/challenges", request_body = Nothing,
+    responses((status = 200, body = ChallengeBody)))]
+pub(super) async fn challenge(
+    State(app): State<App>,
+    Extension(prefix): Extension<Prefix>,
+    Body(_): Body<Nothing>,
+) -> Json<ChallengeBody> {
+    let now = app.clock.now();
+    let challenge = app.challenges.make(prefix, now);
+    Json(ChallengeBody {
+        challenge: Base64UrlUnpadded::encode_string(&challenge.encode()),
+        bits: challenge.bits,
+        expires_at: time(now.plus_ms(farthing_shared::limits::CHALLENGE_LIFE_MS)),
+    })
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OpenBody {
+    /// 200 bytes as base64url.
+    opening: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct WalletBody {
+    root: String,
+    balance: String,
+    currency: String,
+    demo: bool,
+    opened_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowances: Option<Vec<AllowanceBody>>,
+}
+
+impl WalletBody {
+    fn of(app: &App, row: &WalletRow, allowances: Option<Vec<AllowanceBody>>) -> Self {
+        Self {
+            root: row.root.to_text(),
+            balance: row.balance.to_decimal(),
+            currency: app.config.currency.clone(),
+            demo: app.config.demo,
+            opened_at: time(row.opened_at),
+            allowances,
+        }
+    }
+}
+
+/// Opens a wallet; opening it again answers 200 and changes nothing.
+#[utoipa::path(post, path = "/v1/wallets", request_body = OpenBody,
+    responses((status = 201, body = WalletBody), (status = 200, body = WalletBody),
+        (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub(super) async fn open(
+    State(app): State<App>,
+    Extension(prefix): Extension<Prefix>,
+    Body(body): Body<OpenBody>,
+) -> Result<(StatusCode, Json<WalletBody>), Problem> {
+    let signed = SignedOpening::decode(&binary("opening", &body.opening)?)
+        .map_err(|why| Problem::field("opening", why))?;
+    let opening = *signed.opening();
+    if opening.verifier != app.policy.verifier {
+        return Err(Problem::field("opening", "it is made out to another provider"));
+    }
+    let root = opening.root;
+    // A wallet that is open is answered whatever became of its challenge, so that a lost reply
+    // does not leave the visitor without a wallet.
+    let known = app.read(move |reader| reader.wallet(&root)).await?;
+    if known.is_none() {
+        app.challenges.check(prefix, &opening, app.clock.now())?;
+    }
+    let opening =
+        signed.verify().map_err(|_| Problem::field("opening", "its signature does not hold"))?;
+    if let Some(row) = known {
+        return Ok((StatusCode::OK, Json(WalletBody::of(&app, &row, None))));
+    }
+    match app.intake.ask(Command::OpenWallet { opening }).await? {
+        Answer::Wallet { wallet, opened } => {
+            if opened {
+                app.challenges.count_opening(app.clock.now());
+            }
+            let status = if opened { CREATED } else { StatusCode::OK };
+            Ok((status, Json(WalletBody::of(&app, &wallet, None))))
+        }
+        _ => Err(Problem::new(Kind::Internal, "the ledger gave another answer")),
+    }
+}
+
+fn own(root: PublicKey, reading: Reading) -> Result<(), Problem> {
+    if root == reading.0 {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Forbidden, "the read is signed by another key"))
+}
+
+/// A wallet's balance and allowances, for its root key.
+#[utoipa::path(get, path = "/v1/wallets/{root}", params(("root" = String, Path)),
+    responses((status = 200, body = WalletBody), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    Named(root): Named<PublicKey>,
+    reading: Reading,
+) -> Result<Json<WalletBody>, Problem> {
+    own(root, reading)?;
+    let found = app
+        .read(move |reader| {
+            let Some(wallet) = reader.wallet(&root)? else { return Ok(None) };
+            let keys = reader.keys_of_wallet(wallet.wallet)?;
+            let bodies: Result<Vec<_>, ReadError> =
+                keys.into_iter().map(|row| AllowanceBody::read(reader, row)).collect();
+            Ok(Some((wallet, bodies?)))
+        })
+        .await?;
+    let (wallet, allowances) = found.ok_or_else(|| Problem::missing("wallet"))?;
+    let currency = &app.config.currency;
+    let allowances = allowances.into_iter().flatten().map(|a| a.in_currency(currency)).collect();
+    Ok(Json(WalletBody::of(&app, &wallet, Some(allowances))))
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Paging {
+    /// Where the last page ended.
+    pub(super) cursor: Option<String>,
+    /// 1 to 200; 50 unless told.
+    pub(super) limit: Option<usize>,
+}
+
+impl Paging {
+    /// The entry to begin with, where `newest` is the first of all.
+    pub(super) fn begin(&self, newest: EntryNumber) -> Result<EntryNumber, Problem> {
+        match &self.cursor {
+            None => Ok(newest),
+            Some(text) => text
+                .parse::<u64>()
+                .ok()
+                .filter(|number| (1..=newest.0).contains(number))
+                .map(EntryNumber)
+                .ok_or_else(|| Problem::field("cursor", "use the one from the last page")),
+        }
+    }
+
+    pub(super) fn size(&self) -> Result<usize, Problem> {
+        match self.limit.unwrap_or(50) {
+            limit @ 1..=200 => Ok(limit),
+            _ => Err(Problem::field("limit", "expected 1 to 200")),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct WalletEntryBody {
+    entry: u64,
+    kind: &'static str,
+    at: String,
+    amount: String,
+    creator: Option<CreatorName>,
+    item: Option<ItemName>,
+    claim_id: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct WalletEntries {
+    data: Vec<WalletEntryBody>,
+    next: Option<String>,
+}
+
+/// What happened to a wallet, newest first, for its root key.
+#[utoipa::path(get, path = "/v1/wallets/{root}/entries", params(("root" = String, Path), Paging),
+    responses((status = 200, body = WalletEntries), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn entries(
+    State(app): State<App>,
+    Named(root): Named<PublicKey>,
+    reading: Reading,
+    Asked(paging): Asked<Paging>,
+) -> Result<Json<WalletEntries>, Problem> {
+    own(root, reading)?;
+    let limit = paging.size()?;
+    let wallet = app.read(move |reader| reader.wallet(&root)).await?;
+    let wallet = wallet.ok_or_else(|| Problem::missing("wallet"))?;
+    let from = paging.begin(wallet.last_entry)?;
+    // A cursor must not lead into another wallet's chain.
+    let number = wallet.wallet;
+    let (views, next) = app.read(move |reader| reader.entries_of_wallet(from, limit)).await?;
+    if views.iter().any(|view| wallet_of(view) != Some(number)) {
+        return Err(Problem::field("cursor", "use the one from the last page"));
+    }
+    Ok(Json(WalletEntries {
+        data: views.into_iter().map(entry_body).collect(),
+        next: (next.0 != 0).then(|| next.0.to_string()),
+    }))
+}
+
+fn wallet_of(view: &EntryView) -> Option<farthing_rules::WalletRef> {
+    match &view.entry.body {
+        EntryBody::Claim(claim) => Some(claim.wallet),
+        EntryBody::TopUp { wallet, .. } | EntryBody::Welcome { wallet, .. } => Some(*wallet),
+        EntryBody::Release { .. } => None,
+    }
+}
+
+fn entry_body(view: EntryView) -> WalletEntryBody {
+    let (kind, amount, claim_id) = match &view.entry.body {
+        EntryBody::Claim(claim) => {
+            let id = farthing_shared::SignedClaim::decode(&claim.signed).ok().map(|c| c.id());
+            ("claim", claim.amount, id)
+        }
+        EntryBody::TopUp { amount, .. } => ("top_up", *amount, None),
+        EntryBody::Welcome { amount, .. } => ("welcome", *amount, None),
+        EntryBody::Release { amount, .. } => ("release", *amount, None),
+    };
+    WalletEntryBody {
+        entry: view.entry.number.0,
+        kind,
+        at: time(view.entry.at),
+        amount: amount.to_decimal(),
+        creator: view.creator.map(|(id, name)| CreatorName { id: id.to_text(), name }),
+        item: view.item.as_ref().map(|(row, text)| ItemName::of(row, text)),
+        claim_id: claim_id.map(|id| id.to_text()),
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TopUpBody {
+    /// The voucher's code; case, spaces and dashes do not matter.
+    voucher: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct TopUpAnswer {
+    amount: String,
+    currency: String,
+    entry: u64,
+    repeat: bool,
+}
+
+/// Redeems a voucher into a wallet; the same again answers the same.
+#[utoipa::path(post, path = "/v1/wallets/{root}/top-ups", params(("root" = String, Path)),
+    request_body = TopUpBody, responses((status = 200, body = TopUpAnswer),
+        (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn top_up(
+    State(app): State<App>,
+    Named(root): Named<PublicKey>,
+    Body(body): Body<TopUpBody>,
+) -> Result<Json<TopUpAnswer>, Problem> {
+    let voucher: VoucherHash = crate::vouchers::hash(&body.voucher).ok_or_else(|| {
+        Problem::field("voucher", "expected a code such as FARTH-7K3M-Q2XW-9TBD-4HJN")
+    })?;
+    match app.intake.ask(Command::TopUp { root, voucher }).await? {
+        Answer::TopUp(Ok(done)) => Ok(Json(TopUpAnswer {
+            amount: done.receipt.amount.to_decimal(),
+            currency: app.config.currency.clone(),
+            entry: done.receipt.entry.0,
+            repeat: done.repeat,
+        })),
+        Answer::TopUp(Err(refusal)) => Err(refusal.problem()),
+        _ => Err(Problem::new(Kind::Internal, "the ledger gave another answer")),
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RegisterBody {
+    /// 272 bytes as base64url.
+    allowance: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct AllowanceBody {
+    key: String,
+    root: String,
+    creator: CreatorName,
+    origin_hash: String,
+    cap: String,
+    spent: String,
+    per_claim_max: String,
+    currency: String,
+    expires_at: String,
+    serial: u64,
+    grant: u64,
+    device: u32,
+    revoked: bool,
+    last_sequence: u64,
+    balance: String,
+}
+
+impl AllowanceBody {
+    /// The allowance of a key row; none when its wallet or creator is gone, which never happens
+    /// in a sound ledger.
+    pub(super) fn read(reader: &Reader, row: KeyRow) -> Result<Option<Self>, ReadError> {
+        let wallet = reader.wallet_by_ref(row.wallet)?;
+        let profile = reader.profile(row.creator)?;
+        let (Some(wallet), Some(profile)) = (wallet, profile) else { return Ok(None) };
+        Ok(Some(Self {
+            key: row.public.to_text(),
+            root: wallet.root.to_text(),
+            creator: CreatorName { id: profile.id.to_text(), name: profile.name },
+            origin_hash: row.origin.to_text(),
+            cap: row.cap.to_decimal(),
+            spent: row.spent.to_decimal(),
+            per_claim_max: row.per_claim_max.to_decimal(),
+            currency: String::new(),
+            expires_at: time(row.expires_at),
+            serial: row.serial,
+            grant: row.grant,
+            device: row.device,
+            revoked: row.revoked,
+            last_sequence: row.last_sequence(),
+            balance: wallet.balance.to_decimal(),
+        }))
+    }
+
+    pub(super) fn in_currency(mut self, currency: &str) -> Self {
+        currency.clone_into(&mut self.currency);
+        self
+    }
+}
+
+/// Puts an allowance in force; the same again answers the same.
+#[utoipa::path(post, path = "/v1/allowances", request_body = RegisterBody,
+    responses((status = 200, body = AllowanceBody), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn register_allowance(
+    State(app): State<App>,
+    Body(body): Body<RegisterBody>,
+) -> Result<Json<AllowanceBody>, Problem> {
+    let signed = SignedAllowance::decode(&binary("allowance", &body.allowance)?)
+        .map_err(|why| Problem::field("allowance", why))?;
+    let allowance = signed.verify().map_err(|_| {
+        Problem::field("allowance", "its signature does not hold, or its key could never sign")
+    })?;
+    match app.intake.ask(Command::RegisterAllowance { allowance }).await? {
+        Answer::Allowance(Ok(row)) => allowance_of(&app, row).await,
+        Answer::Allowance(Err(refusal)) => Err(refusal.problem()),
+        _ => Err(Problem::new(Kind::Internal, "the ledger gave another answer")),
+    }
+}
+
+/// An allowance, for its spending key.
+#[utoipa::path(get, path = "/v1/allowances/{key}", params(("key" = String, Path)),
+    responses((status = 200, body = AllowanceBody), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn allowance(
+    State(app): State<App>,
+    Named(key): Named<PublicKey>,
+    reading: Reading,
+) -> Result<Json<AllowanceBody>, Problem> {
+    own(key, reading)?;
+    let row = app.read(move |reader| reader.key(&key)).await?;
+    let row = row.ok_or_else(|| Problem::missing("allowance"))?;
+    allowance_of(&app, row).await
+}
+
+async fn allowance_of(app: &App, row: KeyRow) -> Result<Json<AllowanceBody>, Problem> {
+    let body = app.read(move |reader| AllowanceBody::read(reader, row)).await?;
+    let body = body.ok_or_else(|| Problem::missing("allowance"))?;
+    Ok(Json(body.in_currency(&app.config.currency)))
+}

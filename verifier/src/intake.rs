@@ -1,0 +1,476 @@
+//! Claims on their way in: cheap checks, signature, queue, one transaction for all that wait.
+//!
+//! ```text
+//!  decode ─► permits ─► known key? ─► screen ─► verify (both cores) ─► queue ─► commit ─► answer
+//! ```
+//!
+//! - **Bounded.** A permit for each claim from arrival to answer; none left means 503.
+//! - **Batches form by themselves.** Whatever waits while a commit is under way is the next batch:
+//!   one transaction, one fsync. A lone claim goes straight through; there is no timer.
+//! - **Signatures are checked before the queue**, on all cores, while the previous batch syncs
+//!   (docs/decisions/0003-verify-before-the-queue.md).
+//! - **Answers only after the commit.** When the commit's outcome is unknown, everybody in the
+//!   batch is told so, and the process ends: recovery decides, and a retry of the same claim
+//!   settles it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use farthing_rules::command::EarlyRefusal;
+use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy, screen};
+use farthing_shared::{
+    CreatorId, Micros, Outcome, PublicKey, SignedClaim, VerifiedClaim, VerifyingKey,
+};
+use quick_cache::sync::Cache;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+
+use crate::clock::{Clock, monotonic};
+use crate::metrics::Metrics;
+use crate::store::sqlite::{ReadError, Reader};
+use crate::store::{StoreError, Writer};
+
+/// Commands in one transaction at most. More would make the first of them wait: 4,096 claims are
+/// some 30 ms of SQLite.
+const BATCH_MAX: usize = 4_096;
+/// Spending keys whose decompressed form is kept: 32,768 × some 300 B = 10 MB when full.
+const KEYS_CACHED: usize = 32_768;
+/// Creators and reasons counted between two commits at most; the rest is counted under "none".
+const EARLY_REFUSALS_MAX: usize = 4_096;
+/// Claims that one rayon task verifies: 16 × some 25 µs, long against the cost of a task.
+const VERIFY_TOGETHER: usize = 16;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum IntakeError {
+    /// Too much is under way; nothing was done.
+    Overloaded,
+    /// The ledger could not do it; nothing was done.
+    NotDone(String),
+    /// It may or may not have been done; the same request settles it.
+    Unknown,
+}
+
+impl From<ReadError> for IntakeError {
+    fn from(error: ReadError) -> Self {
+        Self::NotDone(error.to_string())
+    }
+}
+
+struct Job {
+    commands: Vec<Command>,
+    reply: oneshot::Sender<Result<Vec<Answer>, IntakeError>>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// What is known of a spending key without asking the ledger: it never changes.
+#[derive(Debug, Clone)]
+struct KnownKey {
+    key: KeyRef,
+    verifying: Arc<VerifyingKey>,
+}
+
+/// Takes commands in; clones share one queue.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    policy: Policy,
+    clock: Clock,
+    reader: Reader,
+    queue: mpsc::Sender<Job>,
+    permits: Arc<Semaphore>,
+    keys: Cache<PublicKey, KnownKey>,
+    early: Mutex<HashMap<(u32, CreatorId, u16), (u64, Micros)>>,
+    changed: watch::Sender<u64>,
+    fatal: watch::Sender<bool>,
+    metrics: Arc<Metrics>,
+}
+
+impl Intake {
+    /// Starts the thread that writes. It ends when the last clone is dropped and all is answered.
+    #[must_use]
+    pub fn start(
+        writer: Writer,
+        reader: Reader,
+        policy: Policy,
+        clock: Clock,
+        claims_in_flight: usize,
+        metrics: Arc<Metrics>,
+    ) -> (Self, thread::JoinHandle<Writer>) {
+        let (queue, jobs) = mpsc::channel(claims_in_flight);
+        let (changed, _) = watch::channel(0);
+        let (fatal, _) = watch::channel(false);
+        let committer = Committer {
+            writer,
+            policy: policy.clone(),
+            clock: clock.clone(),
+            changed: changed.clone(),
+            fatal: fatal.clone(),
+            metrics: metrics.clone(),
+        };
+        let thread = thread::Builder::new()
+            .name("commit".into())
+            .spawn(move || committer.run(jobs))
+            .expect("a thread can be started while the server starts");
+        let shared = Shared {
+            policy,
+            clock,
+            reader,
+            queue,
+            permits: Arc::new(Semaphore::new(claims_in_flight)),
+            keys: Cache::new(KEYS_CACHED),
+            early: Mutex::new(HashMap::new()),
+            changed,
+            fatal,
+            metrics,
+        };
+        (Self { shared: Arc::new(shared) }, thread)
+    }
+
+    /// Counts commits; a change means that balances may have changed.
+    #[must_use]
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.shared.changed.subscribe()
+    }
+
+    /// Becomes true when a commit's outcome is unknown and the process must end.
+    #[must_use]
+    pub fn fatal(&self) -> watch::Receiver<bool> {
+        self.shared.fatal.subscribe()
+    }
+
+    /// Lets the ledger decide one command that is not a claim.
+    ///
+    /// # Errors
+    /// [`IntakeError`].
+    pub async fn ask(&self, command: Command) -> Result<Answer, IntakeError> {
+        let permit = self.permits(1)?;
+        let mut answers = self.submit(vec![command], Some(permit)).await?;
+        answers.pop().ok_or_else(|| IntakeError::NotDone("the ledger gave no answer".into()))
+    }
+
+    /// Charges claims; answers in their order.
+    ///
+    /// # Errors
+    /// [`IntakeError`], for all of them together: nothing was charged unless it is `Unknown`.
+    pub async fn charge(&self, claims: Vec<SignedClaim>) -> Result<Vec<ClaimAnswer>, IntakeError> {
+        let permit = self.permits(claims.len())?;
+        let known = self.known_keys(&claims).await?;
+        let checked = self.check(claims, known).await;
+        let mut answers: Vec<Option<ClaimAnswer>> = Vec::with_capacity(checked.len());
+        let mut commands = Vec::with_capacity(checked.len());
+        for claim in checked {
+            match claim {
+                Checked::Verified(claim, key) => {
+                    commands.push(Command::Claim { claim, key });
+                    answers.push(None);
+                }
+                Checked::Refused(claim, Outcome::Expired, Some(key)) => {
+                    answers.push(Some(self.expired(&claim, key).await?));
+                }
+                Checked::Refused(claim, outcome, _) => {
+                    answers.push(Some(self.refuse_early(&claim, outcome)));
+                }
+            }
+        }
+        if commands.is_empty() {
+            return Ok(answers.into_iter().flatten().collect());
+        }
+        let mut decided = self.submit(commands, Some(permit)).await?.into_iter();
+        let answers: Vec<ClaimAnswer> = answers
+            .into_iter()
+            .filter_map(|early| {
+                early.or_else(|| match decided.next() {
+                    Some(Answer::Claim(answer)) => Some(answer),
+                    _ => None,
+                })
+            })
+            .collect();
+        for answer in &answers {
+            self.shared.metrics.claim(answer.outcome, answer.repeat);
+        }
+        Ok(answers)
+    }
+
+    fn permits(&self, count: usize) -> Result<OwnedSemaphorePermit, IntakeError> {
+        let count = u32::try_from(count).map_err(|_| IntakeError::Overloaded)?;
+        let permits = self.shared.permits.clone().try_acquire_many_owned(count);
+        permits.map_err(|_| {
+            self.shared.metrics.overloaded.inc();
+            IntakeError::Overloaded
+        })
+    }
+
+    async fn submit(
+        &self,
+        commands: Vec<Command>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<Vec<Answer>, IntakeError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { commands, reply, _permit: permit };
+        self.shared.queue.try_send(job).map_err(|_| IntakeError::Overloaded)?;
+        // The committer answers every job that it took, or ends the process.
+        answer.await.unwrap_or(Err(IntakeError::Unknown))
+    }
+
+    async fn known_keys(
+        &self,
+        claims: &[SignedClaim],
+    ) -> Result<Vec<Option<KnownKey>>, IntakeError> {
+        let cached: Vec<Option<KnownKey>> =
+            claims.iter().map(|claim| self.shared.keys.get(&claim.claim().key)).collect();
+        if cached.iter().all(Option::is_some) {
+            return Ok(cached);
+        }
+        let keys: Vec<PublicKey> = claims.iter().map(|claim| claim.claim().key).collect();
+        let shared = self.shared.clone();
+        let looked_up = tokio::task::spawn_blocking(move || {
+            let look_up = |(cached, key): (Option<KnownKey>, &PublicKey)| match cached {
+                Some(known) => Ok(Some(known)),
+                None => shared.look_up(key),
+            };
+            cached.into_iter().zip(&keys).map(look_up).collect::<Result<Vec<_>, ReadError>>()
+        });
+        let keys = looked_up.await.map_err(|error| IntakeError::NotDone(error.to_string()))?;
+        Ok(keys?)
+    }
+
+    /// Cheap checks, then signatures on all cores; one claim alone is checked where it is.
+    async fn check(&self, claims: Vec<SignedClaim>, keys: Vec<Option<KnownKey>>) -> Vec<Checked> {
+        let now = self.shared.clock.now();
+        let policy = self.shared.policy.clone();
+        let check = move |(claim, known): (SignedClaim, Option<KnownKey>)| {
+            let Some(known) = known else {
+                return Checked::Refused(Box::new(claim), Outcome::UnknownKey, None);
+            };
+            if let Some(outcome) = screen(&policy, claim.claim(), now) {
+                return Checked::Refused(Box::new(claim), outcome, Some(known.key));
+            }
+            let copy = claim.clone();
+            match claim.verify(&known.verifying) {
+                Ok(verified) => Checked::Verified(verified, known.key),
+                Err(_) => Checked::Refused(Box::new(copy), Outcome::Forged, None),
+            }
+        };
+        let pairs: Vec<_> = claims.into_iter().zip(keys).collect();
+        if pairs.len() <= VERIFY_TOGETHER {
+            return pairs.into_iter().map(check).collect();
+        }
+        let (reply, checked) = oneshot::channel();
+        rayon::spawn(move || {
+            use rayon::iter::IndexedParallelIterator;
+            let checked: Vec<Checked> =
+                pairs.into_par_iter().with_min_len(VERIFY_TOGETHER).map(check).collect();
+            let _caller_left = reply.send(checked);
+        });
+        checked.await.unwrap_or_default()
+    }
+
+    /// An expired claim that was answered in time gets that answer again.
+    async fn expired(&self, claim: &SignedClaim, key: KeyRef) -> Result<ClaimAnswer, IntakeError> {
+        match self.first_answer(claim.claim().key, claim.claim().sequence, claim.id()).await? {
+            Seen::Answered(answer) => Ok(answer),
+            Seen::NumberUsed | Seen::Not => {
+                let _known = key;
+                Ok(self.refuse_early(claim, Outcome::Expired))
+            }
+        }
+    }
+
+    /// What a claim was answered, without changing anything.
+    ///
+    /// # Errors
+    /// [`IntakeError::NotDone`] when the ledger cannot be read.
+    pub async fn first_answer(
+        &self,
+        key: PublicKey,
+        sequence: u64,
+        claim: farthing_shared::ClaimId,
+    ) -> Result<Seen, IntakeError> {
+        let reader = self.shared.reader.clone();
+        let seen = tokio::task::spawn_blocking(move || seen(&reader, key, sequence, claim));
+        Ok(seen.await.map_err(|error| IntakeError::NotDone(error.to_string()))??)
+    }
+
+    fn refuse_early(&self, claim: &SignedClaim, outcome: Outcome) -> ClaimAnswer {
+        let fields = claim.claim();
+        self.shared.metrics.claim(outcome, false);
+        let day = self.shared.clock.now().day();
+        let mut early = self.shared.early.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut name = (day, fields.creator, outcome.code());
+        if early.len() >= EARLY_REFUSALS_MAX && !early.contains_key(&name) {
+            name.1 = CreatorId([0; 16]);
+        }
+        let sum = early.entry(name).or_default();
+        sum.0 = sum.0.saturating_add(1);
+        sum.1 = sum.1.plus(fields.amount).unwrap_or(Micros::MAX);
+        ClaimAnswer { claim: claim.id(), outcome, repeat: false, receipt: None }
+    }
+
+    /// Writes what was refused early, and makes payable what is due. Called once a second, so
+    /// that a flood of junk costs one row a reason.
+    pub async fn tend(&self) {
+        let early =
+            std::mem::take(&mut *self.shared.early.lock().unwrap_or_else(PoisonError::into_inner));
+        let tallies: Vec<EarlyRefusal> = early
+            .into_iter()
+            .map(|((day, creator, code), (count, amount))| EarlyRefusal {
+                day,
+                creator,
+                code,
+                count,
+                amount,
+            })
+            .collect();
+        let mut commands = Vec::new();
+        if !tallies.is_empty() {
+            commands.push(Command::CountRefusals(tallies));
+        }
+        let minute = self.shared.clock.now().minute();
+        let reader = self.shared.reader.clone();
+        let due = tokio::task::spawn_blocking(move || reader.holds_due(minute)).await;
+        if matches!(due, Ok(Ok(true))) {
+            commands.push(Command::ReleaseHolds);
+        }
+        if commands.is_empty() {
+            return;
+        }
+        if let Err(error) = self.submit(commands, None).await {
+            tracing::warn!(?error, "the periodic work was not done; it is tried again");
+        }
+    }
+}
+
+impl Shared {
+    fn look_up(&self, public: &PublicKey) -> Result<Option<KnownKey>, ReadError> {
+        let Some(row) = self.reader.key(public)? else { return Ok(None) };
+        // A key that could never sign is not registered, so this only fails on a broken file.
+        let Ok(verifying) = VerifyingKey::new(public) else { return Ok(None) };
+        let known = KnownKey { key: row.key, verifying: Arc::new(verifying) };
+        self.keys.insert(*public, known.clone());
+        Ok(Some(known))
+    }
+}
+
+enum Checked {
+    Verified(VerifiedClaim, KeyRef),
+    Refused(Box<SignedClaim>, Outcome, Option<KeyRef>),
+}
+
+/// What the ledger knows of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It was answered.
+    Answered(ClaimAnswer),
+    /// Its number was used by another claim or passed over: it can never be charged.
+    NumberUsed,
+    /// Its number is still free.
+    Not,
+}
+
+fn seen(
+    reader: &Reader,
+    key: PublicKey,
+    sequence: u64,
+    claim: farthing_shared::ClaimId,
+) -> Result<Seen, ReadError> {
+    let Some(row) = reader.key(&key)? else { return Ok(Seen::Not) };
+    if sequence > row.last_sequence() {
+        return Ok(Seen::Not);
+    }
+    let newest = row.last.filter(|last| last.sequence == sequence && last.claim == claim);
+    if let Some(last) = newest {
+        return Ok(Seen::Answered(ClaimAnswer {
+            claim,
+            outcome: last.outcome,
+            repeat: true,
+            receipt: last.receipt,
+        }));
+    }
+    let past = reader.past_claim(row.last_entry, sequence)?;
+    Ok(past.filter(|past| past.claim == claim).map_or(Seen::NumberUsed, |past| {
+        Seen::Answered(ClaimAnswer {
+            claim,
+            outcome: Outcome::Accepted,
+            repeat: true,
+            receipt: Some(past.receipt),
+        })
+    }))
+}
+
+struct Committer {
+    writer: Writer,
+    policy: Policy,
+    clock: Clock,
+    changed: watch::Sender<u64>,
+    fatal: watch::Sender<bool>,
+    metrics: Arc<Metrics>,
+}
+
+impl Committer {
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Writer {
+        while let Some(first) = jobs.blocking_recv() {
+            let mut waiting = first.commands.len();
+            let mut batch = vec![first];
+            while waiting < BATCH_MAX
+                && let Ok(job) = jobs.try_recv()
+            {
+                waiting = waiting.saturating_add(job.commands.len());
+                batch.push(job);
+            }
+            if !self.commit(batch) {
+                // Jobs that wait were not begun; their callers see the queue close.
+                return self.writer;
+            }
+        }
+        self.writer
+    }
+
+    /// Commits a batch and answers it; false when the process must end.
+    fn commit(&mut self, batch: Vec<Job>) -> bool {
+        let started = monotonic();
+        let mut commands = Vec::new();
+        let mut replies = Vec::with_capacity(batch.len());
+        for job in batch {
+            replies.push((job.commands.len(), job.reply, job._permit));
+            commands.extend(job.commands);
+        }
+        let applied = self.writer.apply(&self.policy, &commands, self.clock.now());
+        self.metrics.batch(commands.len(), started.elapsed());
+        match applied {
+            Ok(answers) => {
+                let mut answers = answers.into_iter();
+                for (count, reply, permit) in replies {
+                    let _caller_left = reply.send(Ok(answers.by_ref().take(count).collect()));
+                    drop(permit);
+                }
+                self.changed.send_modify(|commits| *commits = commits.wrapping_add(1));
+                true
+            }
+            Err(StoreError::NotDone(why)) => {
+                tracing::error!(error = why, "a batch was not written; nothing was done");
+                for (_, reply, _) in replies {
+                    let _caller_left = reply.send(Err(IntakeError::NotDone(why.clone())));
+                }
+                true
+            }
+            Err(StoreError::Unknown(why)) => {
+                tracing::error!(
+                    error = why,
+                    "a commit failed and may be on the disk all the same; the process ends so \
+                     that recovery decides"
+                );
+                for (_, reply, _) in replies {
+                    let _caller_left = reply.send(Err(IntakeError::Unknown));
+                }
+                self.fatal.send_replace(true);
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Puts the parts together: opens the ledger, starts the threads, serves, and ends in order.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use farthing_shared::CreatorId;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::{self, App, AppParts, Buckets, Server, Site};
+use crate::intake::Intake;
+use crate::metrics::Metrics;
+use crate::secrets::Secrets;
+use crate::sessions::{LINK_LIFE_MS, Purpose, Sessions, Token};
+use crate::store::Writer;
+use crate::store::sqlite::{Durability, Reader, SqliteWriter};
+use crate::work::Challenges;
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop, and answered everything that it had accepted.
+    Stopped,
+    /// A commit's outcome is unknown; a new process must recover.
+    MustRecover,
+}
+
+/// The ledger's file in a data folder.
+#[must_use]
+pub fn ledger_path(config: &Config) -> PathBuf {
+    config.data.join("ledger.db")
+}
+
+/// Opens the ledger for writing and checks that it is this provider's.
+///
+/// # Errors
+/// In words.
+pub fn open_ledger(config: &Config, secrets: &Secrets) -> Result<SqliteWriter, String> {
+    let durability = match config.store.durability.as_str() {
+        "unsafe-normal" => Durability::UnsafeNormal,
+        _ => Durability::Full,
+    };
+    let mut writer =
+        SqliteWriter::open(&ledger_path(config), durability).map_err(|error| error.to_string())?;
+    let told = |error: crate::store::StoreError| error.to_string();
+    let verifier = secrets.verifier();
+    if writer.identity("verifier", &verifier.0).map_err(told)? != verifier.0 {
+        return Err("the ledger belongs to another provider key; restore the provider.key that \
+                    was used with it"
+            .into());
+    }
+    let currency = config.currency.as_bytes();
+    let known = writer.identity("currency", currency).map_err(told)?;
+    if known != currency {
+        let known = String::from_utf8_lossy(&known).into_owned();
+        return Err(format!(
+            "the ledger is kept in {known}, the setting currency says {}",
+            config.currency
+        ));
+    }
+    let demo: &[u8] = if config.demo { b"demo" } else { b"real" };
+    if writer.identity("money", demo).map_err(told)? != demo {
+        return Err("a ledger of demo money cannot become one of real money, nor the other way \
+                    round; use another data folder"
+            .into());
+    }
+    Ok(writer)
+}
+
+/// Makes the data folder and reads the keys in it, or makes those.
+///
+/// # Errors
+/// In words.
+pub fn open_data(config: &Config) -> Result<Secrets, String> {
+    std::fs::create_dir_all(&config.data).map_err(|error| {
+        format!("cannot make the data folder {}: {error}", config.data.display())
+    })?;
+    Secrets::load_or_make(&config.data)
+}
+
+/// Builds the application on a ledger.
+///
+/// # Errors
+/// In words.
+pub fn build(
+    config: Config,
+    secrets: Secrets,
+    writer: SqliteWriter,
+    clock: Clock,
+) -> Result<(App, std::thread::JoinHandle<Writer>), String> {
+    let reader = Reader::open(&ledger_path(&config)).map_err(|error| error.to_string())?;
+    let policy = config.policy(secrets.verifier()).map_err(|error| error.to_string())?;
+    let metrics = Arc::new(Metrics::default());
+    let (intake, thread) = Intake::start(
+        Writer::Sqlite(Box::new(writer)),
+        reader.clone(),
+        policy.clone(),
+        clock.clone(),
+        config.limits.claims_in_flight,
+        metrics.clone(),
+    );
+    let trusted = config.proxies().map_err(|error| error.to_string())?;
+    let parts = AppParts {
+        sessions: Sessions::new(secrets.mac("session")),
+        challenges: Challenges::new(secrets.mac("challenge"), config.limits.work_bits),
+        buckets: Buckets::new(config.limits.requests_per_prefix_per_second),
+        site: Site::embedded(),
+        policy,
+        clock,
+        reader,
+        intake,
+        secrets,
+        trusted,
+        metrics,
+        config,
+    };
+    Ok((App(Arc::new(parts)), thread))
+}
+
+/// A sign-in link for a creator.
+#[must_use]
+pub fn sign_in_link(
+    config: &Config,
+    secrets: &Secrets,
+    clock: &Clock,
+    creator: CreatorId,
+    generation: u32,
+) -> String {
+    let sessions = Sessions::new(secrets.mac("session"));
+    let expires_at = clock.now().plus_ms(LINK_LIFE_MS);
+    let token = sessions.write(Purpose::Link, &Token { creator, expires_at, generation });
+    format!("{}/creator#token={token}", config.origin)
+}
+
+/// Serves until `stopped` resolves or a commit's outcome is unknown.
+///
+/// # Errors
+/// In words, when a listener cannot be opened or the demo cannot be set up.
+pub async fn serve(
+    config: Config,
+    stopped: impl Future<Output = ()>,
+    ready: impl FnOnce(&App),
+) -> Result<Ended, String> {
+    let secrets = open_data(&config)?;
+    let writer = open_ledger(&config, &secrets)?;
+    let (app, thread) = build(config, secrets, writer, Clock::System)?;
+    let (stop, told) = watch::channel(false);
+    let mut tasks = tokio::task::JoinSet::new();
+    let main = bind(app.config.listen).await?;
+    if let Some(address) = app.config.metrics_listen {
+        let listener = bind(address).await?;
+        tasks.spawn(http::serve_metrics(listener, app.metrics.clone(), told.clone()));
+    }
+    if let Some(address) = app.config.demo_site.listen {
+        let pages = crate::demo::prepare(&app).await?;
+        let provider = app.config.origin.clone();
+        let listener = bind(address).await?;
+        tasks.spawn(http::serve_demo(listener, pages, provider, app.metrics.clone(), told.clone()));
+    }
+    let server = Server {
+        listener: main,
+        connections_max: app.config.limits.connections,
+        metrics: app.metrics.clone(),
+    };
+    tasks.spawn(server.run(http::router(app.clone()), told.clone()));
+    let tending = tokio::spawn(tend(app.clone()));
+    ready(&app);
+    let mut fatal = app.intake.fatal();
+    let ended = tokio::select! {
+        () = stopped => Ended::Stopped,
+        _ = fatal.wait_for(|fatal| *fatal) => Ended::MustRecover,
+    };
+    // New connections are refused, answers under way finish, then the queue runs dry.
+    stop.send_replace(true);
+    while tasks.join_next().await.is_some() {}
+    tending.abort();
+    let _cancelled = tending.await;
+    if ended == Ended::Stopped {
+        app.intake.tend().await;
+    }
+    drop(app);
+    let joined = tokio::task::spawn_blocking(move || thread.join());
+    if tokio::time::timeout(Duration::from_secs(10), joined).await.is_err() {
+        tracing::warn!("the ledger's thread did not end in time");
+    }
+    Ok(ended)
+}
+
+async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| {
+        format!("cannot listen on {address}: {error}; is another server running there?")
+    })
+}
+
+async fn tend(app: App) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        app.intake.tend().await;
+    }
+}

@@ -1,0 +1,200 @@
+//! The reference model: a [`Snapshot`] that commits are written to. Says nothing about disks; it can
+//! be told to fail before or after a commit, which is what callers must be tested against.
+
+use farthing_rules::command::{ClaimName, Names};
+use farthing_rules::context::PastClaim;
+use farthing_rules::rows::{EntryBody, HoldRow, ReceiptRow};
+use farthing_rules::{Answer, Command, Context, EntryNumber, KeyRef, Policy, WalletRef, decide};
+use farthing_shared::{ItemHash, Outcome, SignedClaim, UnixMillis};
+
+use super::{Snapshot, StoreError};
+
+/// A failure to be played once, at the next write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing is written, and the caller is told so.
+    BeforeCommit,
+    /// Nothing is written, and the caller cannot know.
+    LostCommit,
+    /// Everything is written, and the caller cannot know.
+    LostReply,
+}
+
+/// The model.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    rows: Snapshot,
+    failure: Option<Failure>,
+}
+
+impl MemoryStore {
+    /// Plays a failure at the next write.
+    pub fn fail_next(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+    }
+
+    /// A copy of everything.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.rows.clone()
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        policy: &Policy,
+        commands: &[Command],
+        now: UnixMillis,
+    ) -> Result<Vec<Answer>, StoreError> {
+        let failure = self.failure.take();
+        if failure == Some(Failure::BeforeCommit) {
+            return Err(StoreError::NotDone("told to fail before the commit".into()));
+        }
+        let context = self.load(&Names::of(commands));
+        let commit = decide(policy, context, commands, now);
+        if failure == Some(Failure::LostCommit) {
+            return Err(StoreError::Unknown("told to lose the commit".into()));
+        }
+        self.rows.write(&commit);
+        if failure == Some(Failure::LostReply) {
+            return Err(StoreError::Unknown("told to lose the reply".into()));
+        }
+        Ok(commit.answers)
+    }
+
+    fn load(&self, names: &Names) -> Context {
+        let mut context = Context::new(self.rows.counters, self.rows.accounts);
+        for claim in &names.claims {
+            self.load_claim(&mut context, claim);
+        }
+        for root in &names.roots {
+            let wallet = self.rows.wallets.values().find(|row| row.root == *root);
+            wallet.into_iter().for_each(|row| context.put_wallet(*row));
+        }
+        for public in &names.keys {
+            let key = self.rows.keys.values().find(|row| row.public == *public);
+            key.into_iter().for_each(|row| context.put_key(row.clone()));
+        }
+        for id in &names.creators {
+            if let Some(row) = self.rows.creators.values().find(|row| row.id == *id) {
+                context.put_creator(*row);
+                if let Some(profile) = self.rows.profiles.get(&row.creator) {
+                    context.profiles.insert(row.creator, profile.clone());
+                }
+            }
+        }
+        for slot in &names.slots {
+            self.load_slot(&mut context, slot);
+        }
+        for hash in &names.items {
+            if let Some((row, text)) = self.rows.items.get(hash) {
+                context.items.insert(*hash, *row);
+                context.texts.insert(*hash, text.clone());
+            }
+        }
+        for hash in &names.vouchers {
+            self.load_voucher(&mut context, *hash);
+        }
+        if names.holds {
+            context.holds_due = self
+                .rows
+                .holds
+                .iter()
+                .map(|((creator, minute), amount)| HoldRow {
+                    creator: *creator,
+                    minute: *minute,
+                    amount: *amount,
+                })
+                .collect();
+            for hold in &context.holds_due.clone() {
+                self.rows
+                    .creators
+                    .get(&hold.creator)
+                    .into_iter()
+                    .for_each(|row| context.put_creator(*row));
+            }
+        }
+        context
+    }
+
+    fn load_claim(&self, context: &mut Context, name: &ClaimName) {
+        let Some(key) = self.rows.keys.get(&name.key) else { return };
+        let sequence = key.last_sequence();
+        let replaced = key.last.as_ref().is_some_and(|last| {
+            last.sequence == name.sequence
+                && last.claim != name.id
+                && last.outcome == Outcome::Accepted
+        });
+        if (name.sequence < sequence || replaced)
+            && let Some(past) = self.past(key.key, key.last_entry, name.sequence)
+        {
+            context.past.insert((key.key, name.sequence), past);
+        }
+        if let Some(receipt) = self.receipt_of_owned(key.wallet, name.item) {
+            context.owned.insert((key.wallet, name.item), receipt);
+        }
+        if let Some((row, _)) = self.rows.items.get(&name.item) {
+            context.items.insert(name.item, *row);
+        }
+        self.rows.wallets.get(&key.wallet).into_iter().for_each(|row| context.put_wallet(*row));
+        self.rows.creators.get(&key.creator).into_iter().for_each(|row| context.put_creator(*row));
+        context.put_key(key.clone());
+    }
+
+    fn past(&self, key: KeyRef, _last: EntryNumber, sequence: u64) -> Option<PastClaim> {
+        self.rows.entries.iter().find_map(|entry| match &entry.body {
+            EntryBody::Claim(body) if body.key == key => {
+                let signed = SignedClaim::decode(&body.signed).ok()?;
+                (signed.claim().sequence == sequence).then(|| PastClaim {
+                    claim: signed.id(),
+                    receipt: ReceiptRow { entry: entry.number, at: entry.at, amount: body.amount },
+                    signed: Box::new(body.signed),
+                })
+            }
+            _ => None,
+        })
+    }
+
+    fn receipt_of_owned(&self, wallet: WalletRef, item: ItemHash) -> Option<ReceiptRow> {
+        let range = (wallet, item, 0)..=(wallet, item, u64::MAX);
+        let number = self.rows.owned.range(range).next()?.2;
+        self.receipt(EntryNumber(number))
+    }
+
+    fn receipt(&self, number: EntryNumber) -> Option<ReceiptRow> {
+        let entry = self.rows.entries.iter().find(|entry| entry.number == number)?;
+        let amount = match &entry.body {
+            EntryBody::Claim(body) => body.amount,
+            EntryBody::TopUp { amount, .. }
+            | EntryBody::Welcome { amount, .. }
+            | EntryBody::Release { amount, .. } => *amount,
+        };
+        Some(ReceiptRow { entry: number, at: entry.at, amount })
+    }
+
+    fn load_slot(&self, context: &mut Context, slot: &farthing_rules::command::Slot) {
+        let wallet = self.rows.wallets.values().find(|row| row.root == slot.root);
+        let creator = self.rows.creators.values().find(|row| row.id == slot.creator);
+        let (Some(wallet), Some(creator)) = (wallet, creator) else { return };
+        let key = self.rows.keys.values().find(|row| {
+            !row.revoked
+                && row.wallet == wallet.wallet
+                && row.creator == creator.creator
+                && row.origin == slot.origin
+                && row.device == slot.device
+        });
+        if let Some(key) = key {
+            context.put_key(key.clone());
+            context.slots.insert(*slot, key.key);
+        }
+    }
+
+    fn load_voucher(&self, context: &mut Context, hash: farthing_rules::VoucherHash) {
+        let Some(voucher) = self.rows.vouchers.get(&hash) else { return };
+        context.vouchers.insert(hash, *voucher);
+        if let Some((_, entry)) = voucher.used
+            && let Some(receipt) = self.receipt(entry)
+        {
+            context.top_ups.insert(entry, receipt);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A whole ledger in memory, row by row in order: what the model is, and what the contract suite
+//! compares.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use farthing_rules::rows::{
+    Accounts, Counters, CreatorProfile, CreatorRow, Entry, Equivocation, ItemRow, ItemText, KeyRow,
+    VoucherRow, WalletRow,
+};
+use farthing_rules::{Commit, CreatorRef, ItemRef, KeyRef, VoucherHash, WalletRef};
+use farthing_shared::{ItemHash, Micros};
+
+/// Every row of a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The next numbers.
+    pub counters: Counters,
+    /// The accounts that exist once.
+    pub accounts: Accounts,
+    /// By number.
+    pub wallets: BTreeMap<WalletRef, WalletRow>,
+    /// By number.
+    pub keys: BTreeMap<KeyRef, KeyRow>,
+    /// Signed bytes by key and serial.
+    pub allowances: BTreeMap<(KeyRef, u64), Vec<u8>>,
+    /// By number.
+    pub creators: BTreeMap<CreatorRef, CreatorRow>,
+    /// By number.
+    pub profiles: BTreeMap<CreatorRef, CreatorProfile>,
+    /// By hash.
+    pub items: BTreeMap<ItemHash, (ItemRow, ItemText)>,
+    /// By hash.
+    pub vouchers: BTreeMap<VoucherHash, VoucherRow>,
+    /// In order of their numbers.
+    pub entries: Vec<Entry>,
+    /// Wallet, item, entry.
+    pub owned: BTreeSet<(WalletRef, ItemHash, u64)>,
+    /// Amounts by creator and minute.
+    pub holds: BTreeMap<(CreatorRef, u64), Micros>,
+    /// Count and sum by day (0: all days), creator, item.
+    pub tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>,
+    /// Count and sum by day, creator, outcome.
+    pub refusals: BTreeMap<(u32, CreatorRef, u16), (u64, Micros)>,
+    /// In order of their arrival.
+    pub equivocations: Vec<Equivocation>,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self {
+            counters: Counters::FIRST,
+            accounts: Accounts::default(),
+            wallets: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            allowances: BTreeMap::new(),
+            creators: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            items: BTreeMap::new(),
+            vouchers: BTreeMap::new(),
+            entries: Vec::new(),
+            owned: BTreeSet::new(),
+            holds: BTreeMap::new(),
+            tallies: BTreeMap::new(),
+            refusals: BTreeMap::new(),
+            equivocations: Vec::new(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// Writes a commit.
+    pub fn write(&mut self, commit: &Commit) {
+        if let Some(counters) = commit.counters {
+            self.counters = counters;
+        }
+        self.accounts = commit.accounts;
+        self.wallets.extend(commit.wallets.iter().map(|row| (row.wallet, *row)));
+        self.keys.extend(commit.keys.iter().map(|row| (row.key, row.clone())));
+        for (key, signed) in &commit.allowances {
+            self.allowances.insert((*key, signed.allowance().serial), signed.encode().to_vec());
+        }
+        self.creators.extend(commit.creators.iter().map(|row| (row.creator, *row)));
+        self.profiles.extend(commit.profiles.iter().map(|row| (row.creator, row.clone())));
+        for (row, text) in &commit.items {
+            self.items.insert(row.hash, (*row, text.clone()));
+        }
+        self.vouchers.extend(commit.vouchers.iter().map(|row| (row.hash, *row)));
+        self.entries.extend(commit.entries.iter().cloned());
+        self.owned.extend(commit.owned.iter().map(|own| (own.wallet, own.item, own.entry.0)));
+        self.write_sums(commit);
+        self.equivocations.extend(commit.equivocations.iter().cloned());
+    }
+
+    fn write_sums(&mut self, commit: &Commit) {
+        for hold in &commit.holds_added {
+            let held = self.holds.entry((hold.creator, hold.minute)).or_default();
+            *held = add(*held, hold.amount);
+        }
+        for hold in &commit.holds_released {
+            self.holds.remove(&(hold.creator, hold.minute));
+        }
+        for tally in &commit.tallies {
+            for day in [0, tally.day] {
+                let sum = self.tallies.entry((day, tally.creator, tally.item)).or_default();
+                *sum = (sum.0 + tally.count, add(sum.1, tally.credited));
+            }
+        }
+        for tally in &commit.refusals {
+            let sum = self.refusals.entry((tally.day, tally.creator, tally.code)).or_default();
+            *sum = (sum.0 + tally.count, add(sum.1, tally.amount));
+        }
+    }
+}
+
+fn add(a: Micros, b: Micros) -> Micros {
+    a.plus(b).unwrap_or(Micros::MAX)
+}

@@ -1,0 +1,385 @@
+//! Reads beside the writer: a few connections that see whole commits only.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use farthing_rules::context::PastClaim;
+use farthing_rules::rows::{
+    CreatorProfile, CreatorRow, Entry, Equivocation, ItemRow, ItemText, KeyRow, ReceiptRow,
+    VoucherRow, WalletRow,
+};
+use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
+use farthing_shared::{CreatorId, ItemHash, Micros, PublicKey};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::columns::{self, Sql, int, micros, nat, small};
+use super::load::{self, OwnedWindow};
+
+/// Idle connections that are kept; more are opened under load and closed again.
+const IDLE_MAX: usize = 4;
+
+/// A read that failed: the disk or the file, never the question.
+#[derive(Debug)]
+pub struct ReadError(String);
+
+impl std::fmt::Display for ReadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the ledger could not be read: {}", self.0)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+impl From<rusqlite::Error> for ReadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+type Read<T> = Result<T, ReadError>;
+
+/// Reads the ledger; clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    path: Arc<PathBuf>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+/// An entry with the words that people need to recognise it.
+#[derive(Debug, Clone)]
+pub struct EntryView {
+    /// The entry.
+    pub entry: Entry,
+    /// Of a claim that bought one: the item.
+    pub item: Option<(ItemRow, ItemText)>,
+    /// Of a claim: who was paid.
+    pub creator: Option<(CreatorId, String)>,
+}
+
+/// A count and a sum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// How many.
+    pub count: u64,
+    /// How much.
+    pub amount: Micros,
+}
+
+impl Sum {
+    /// Adds another one.
+    pub fn add(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.amount = self.amount.plus(other.amount).unwrap_or(Micros::MAX);
+    }
+}
+
+impl Reader {
+    /// Reads a ledger that a writer has opened before.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the file cannot be opened.
+    pub fn open(path: &Path) -> Read<Self> {
+        let connection = super::open_for_reading(path)?;
+        Ok(Self { path: Arc::new(path.to_owned()), idle: Arc::new(Mutex::new(vec![connection])) })
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Read<T> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => super::open_for_reading(&self.path)?,
+        };
+        let answer = read(&connection);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_MAX {
+            idle.push(connection);
+        }
+        drop(idle);
+        Ok(answer?)
+    }
+
+    /// Whether the ledger answers.
+    ///
+    /// # Errors
+    /// [`ReadError`] when it does not.
+    pub fn probe(&self) -> Read<()> {
+        self.with(|connection| {
+            connection.prepare_cached("SELECT entry FROM counters")?.query_row([], |_| Ok(()))
+        })
+    }
+
+    /// A spending key by its public key.
+    ///
+    /// # Errors
+    /// As all methods here: [`ReadError`].
+    pub fn key(&self, public: &PublicKey) -> Read<Option<KeyRow>> {
+        self.with(|connection| load::key_by_public(connection, &public.0))
+    }
+
+    /// A spending key by its number.
+    pub fn key_by_ref(&self, key: KeyRef) -> Read<Option<KeyRow>> {
+        self.with(|connection| load::key_by_ref(connection, key))
+    }
+
+    /// Spending keys in force of a wallet, newest first.
+    pub fn keys_of_wallet(&self, wallet: WalletRef) -> Read<Vec<KeyRow>> {
+        self.with(|connection| {
+            let sql = format!(
+                "SELECT {} FROM keys WHERE wallet = ?1 AND revoked = 0 ORDER BY key DESC LIMIT 500",
+                columns::KEY
+            );
+            connection.prepare_cached(&sql)?.query_map([int(wallet.0)], columns::key)?.collect()
+        })
+    }
+
+    /// A wallet by its root key.
+    pub fn wallet(&self, root: &PublicKey) -> Read<Option<WalletRow>> {
+        let sql = format!("SELECT {} FROM wallets WHERE root = ?1", columns::WALLET);
+        self.with(|connection| {
+            connection.prepare_cached(&sql)?.query_row([&root.0], columns::wallet).optional()
+        })
+    }
+
+    /// A wallet by its number.
+    pub fn wallet_by_ref(&self, wallet: WalletRef) -> Read<Option<WalletRow>> {
+        let sql = format!("SELECT {} FROM wallets WHERE wallet = ?1", columns::WALLET);
+        self.with(|connection| {
+            connection.prepare_cached(&sql)?.query_row([int(wallet.0)], columns::wallet).optional()
+        })
+    }
+
+    /// A creator by its public id.
+    pub fn creator(&self, id: &CreatorId) -> Read<Option<(CreatorRow, CreatorProfile)>> {
+        self.with(|connection| {
+            let sql = format!("SELECT {} FROM creators WHERE id = ?1", columns::CREATOR);
+            let row =
+                connection.prepare_cached(&sql)?.query_row([&id.0], columns::creator).optional()?;
+            let Some(row) = row else { return Ok(None) };
+            Ok(profile(connection, row.creator)?.map(|profile| (row, profile)))
+        })
+    }
+
+    /// Profile of a creator by its number.
+    pub fn profile(&self, creator: CreatorRef) -> Read<Option<CreatorProfile>> {
+        self.with(|connection| profile(connection, creator))
+    }
+
+    /// All creators in order of registration.
+    pub fn creators(&self) -> Read<Vec<(CreatorRow, CreatorProfile)>> {
+        self.with(|connection| {
+            let sql = format!("SELECT {} FROM creators ORDER BY creator", columns::CREATOR);
+            let rows: Vec<CreatorRow> =
+                connection.prepare(&sql)?.query_map([], columns::creator)?.collect::<Sql<_>>()?;
+            let mut all = Vec::with_capacity(rows.len());
+            for row in rows {
+                if let Some(profile) = profile(connection, row.creator)? {
+                    all.push((row, profile));
+                }
+            }
+            Ok(all)
+        })
+    }
+
+    /// An item by its hash.
+    pub fn item(&self, hash: &ItemHash) -> Read<Option<(ItemRow, ItemText)>> {
+        let sql = format!("SELECT {}, name, title FROM items WHERE hash = ?1", columns::ITEM);
+        self.with(|connection| {
+            connection
+                .prepare_cached(&sql)?
+                .query_row([&hash.0], columns::item_with_text)
+                .optional()
+        })
+    }
+
+    /// All items of a creator in order of first pricing.
+    pub fn items(&self, creator: CreatorRef) -> Read<Vec<(ItemRow, ItemText)>> {
+        let sql = format!(
+            "SELECT {}, name, title FROM items WHERE creator = ?1 ORDER BY item LIMIT 10000",
+            columns::ITEM
+        );
+        self.with(|connection| {
+            connection
+                .prepare_cached(&sql)?
+                .query_map([int(creator.0)], columns::item_with_text)?
+                .collect()
+        })
+    }
+
+    /// The receipt of an item that a wallet owns.
+    pub fn owned(&self, wallet: WalletRef, item: ItemHash) -> Read<Option<ReceiptRow>> {
+        self.with(|connection| {
+            let sql = "SELECT owned, owned_moved FROM wallets WHERE wallet = ?1";
+            let window = connection
+                .prepare_cached(sql)?
+                .query_row([int(wallet.0)], |row| {
+                    Ok(OwnedWindow { bytes: row.get(0)?, moved: row.get(1)? })
+                })
+                .optional()?;
+            load::owned_receipt(connection, wallet, window.as_ref(), item)
+        })
+    }
+
+    /// The accepted claim of a key under a number.
+    pub fn past_claim(&self, newest: EntryNumber, sequence: u64) -> Read<Option<PastClaim>> {
+        self.with(|connection| load::past_claim(connection, newest, sequence))
+    }
+
+    /// Entries of a wallet, newest first, from `from` (its newest, or a cursor) on; and the cursor
+    /// of those that follow.
+    pub fn entries_of_wallet(
+        &self,
+        from: EntryNumber,
+        limit: usize,
+    ) -> Read<(Vec<EntryView>, EntryNumber)> {
+        self.chain(from, limit, |entry| {
+            use farthing_rules::EntryBody as Body;
+            match &entry.body {
+                Body::Claim(claim) => claim.previous_of_wallet,
+                Body::TopUp { previous_of_wallet, .. }
+                | Body::Welcome { previous_of_wallet, .. } => *previous_of_wallet,
+                Body::Release { .. } => EntryNumber(0),
+            }
+        })
+    }
+
+    /// Claim entries of a creator, newest first; as [`Reader::entries_of_wallet`].
+    pub fn entries_of_creator(
+        &self,
+        from: EntryNumber,
+        limit: usize,
+    ) -> Read<(Vec<EntryView>, EntryNumber)> {
+        self.chain(from, limit, |entry| match &entry.body {
+            farthing_rules::EntryBody::Claim(claim) => claim.previous_of_creator,
+            _ => EntryNumber(0),
+        })
+    }
+
+    fn chain(
+        &self,
+        from: EntryNumber,
+        limit: usize,
+        previous: impl Fn(&Entry) -> EntryNumber,
+    ) -> Read<(Vec<EntryView>, EntryNumber)> {
+        self.with(|connection| {
+            let sql = format!("SELECT {} FROM entries WHERE number = ?1", columns::ENTRY);
+            let mut query = connection.prepare_cached(&sql)?;
+            let mut at = from;
+            let mut views = Vec::with_capacity(limit.min(256));
+            while at.0 != 0 && views.len() < limit {
+                let found = query.query_row([int(at.0)], columns::entry).optional()?;
+                let Some(entry) = found else { break };
+                at = previous(&entry);
+                views.push(view(connection, entry)?);
+            }
+            Ok((views, at))
+        })
+    }
+
+    /// One entry.
+    pub fn entry(&self, number: EntryNumber) -> Read<Option<Entry>> {
+        let sql = format!("SELECT {} FROM entries WHERE number = ?1", columns::ENTRY);
+        self.with(|connection| {
+            connection.prepare_cached(&sql)?.query_row([int(number.0)], columns::entry).optional()
+        })
+    }
+
+    /// Sums of a creator from a day on, by day and item; day 0 is the sum of all days.
+    pub fn tallies(
+        &self,
+        creator: CreatorRef,
+        from: u32,
+        to: u32,
+    ) -> Read<Vec<(u32, ItemRef, Sum)>> {
+        self.with(|connection| {
+            let sql =
+                "SELECT day, item, count, credited FROM tallies WHERE day = ?1 AND creator = ?2";
+            let mut query = connection.prepare_cached(sql)?;
+            let mut all = Vec::new();
+            for day in from..=to {
+                let rows = query.query_map((day, int(creator.0)), |row| {
+                    let sum = Sum { count: nat(row, 2)?, amount: micros(row, 3)? };
+                    Ok((small(row, 0)?, ItemRef(nat(row, 1)?), sum))
+                })?;
+                for row in rows {
+                    all.push(row?);
+                }
+            }
+            Ok(all)
+        })
+    }
+
+    /// Claims of a creator that were not charged, from a day on: day, outcome number, sum.
+    pub fn refusals(&self, creator: CreatorRef, from: u32) -> Read<Vec<(u32, u16, Sum)>> {
+        self.with(|connection| {
+            let sql = "SELECT day, code, count, amount FROM refusals \
+                       WHERE day >= ?1 AND creator = ?2 ORDER BY day DESC, code";
+            connection
+                .prepare_cached(sql)?
+                .query_map((from, int(creator.0)), |row| {
+                    let code = u16::try_from(small(row, 1)?).unwrap_or(u16::MAX);
+                    Ok((small(row, 0)?, code, Sum { count: nat(row, 2)?, amount: micros(row, 3)? }))
+                })?
+                .collect()
+        })
+    }
+
+    /// Proofs of equivocation against keys that pay a creator, newest first, below an id.
+    pub fn equivocations(
+        &self,
+        creator: CreatorRef,
+        below: u64,
+        limit: usize,
+    ) -> Read<Vec<(u64, PublicKey, Equivocation)>> {
+        self.with(|connection| {
+            let sql = "SELECT e.at, e.key, e.creator, e.sequence, e.first, e.second, e.id, k.public \
+                       FROM equivocations e JOIN keys k ON k.key = e.key \
+                       WHERE e.creator = ?1 AND e.id < ?2 ORDER BY e.id DESC LIMIT ?3";
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            connection
+                .prepare_cached(sql)?
+                .query_map((int(creator.0), int(below), limit), |row| {
+                    let public = PublicKey(columns::bytes(row, 7)?);
+                    Ok((nat(row, 6)?, public, columns::equivocation(row)?))
+                })?
+                .collect()
+        })
+    }
+
+    /// All vouchers, newest first.
+    pub fn vouchers(&self, limit: usize) -> Read<Vec<VoucherRow>> {
+        let sql = format!(
+            "SELECT {} FROM vouchers ORDER BY issued_at DESC, hash LIMIT ?1",
+            columns::VOUCHER
+        );
+        self.with(|connection| {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            connection.prepare_cached(&sql)?.query_map([limit], columns::voucher)?.collect()
+        })
+    }
+
+    /// Whether held money is due at this minute.
+    pub fn holds_due(&self, minute: u64) -> Read<bool> {
+        self.with(|connection| {
+            let sql = "SELECT 1 FROM holds WHERE minute <= ?1 LIMIT 1";
+            connection.prepare_cached(sql)?.exists([int(minute)])
+        })
+    }
+}
+
+fn profile(connection: &Connection, creator: CreatorRef) -> Sql<Option<CreatorProfile>> {
+    let sql = format!("SELECT {} WHERE p.creator = ?1", columns::PROFILE);
+    connection.prepare_cached(&sql)?.query_row([int(creator.0)], columns::profile).optional()
+}
+
+fn view(connection: &Connection, entry: Entry) -> Sql<EntryView> {
+    let farthing_rules::EntryBody::Claim(claim) = &entry.body else {
+        return Ok(EntryView { entry, item: None, creator: None });
+    };
+    let sql = format!("SELECT {}, name, title FROM items WHERE item = ?1", columns::ITEM);
+    let item = connection
+        .prepare_cached(&sql)?
+        .query_row([int(claim.item.0)], columns::item_with_text)
+        .optional()?;
+    let creator = profile(connection, claim.creator)?.map(|profile| (profile.id, profile.name));
+    Ok(EntryView { entry, item, creator })
+}

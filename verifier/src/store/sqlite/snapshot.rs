@@ -1,0 +1,133 @@
+//! Reads the whole ledger.
+
+use farthing_rules::rows::{Accounts, Counters};
+use farthing_rules::{CreatorRef, ItemRef, KeyRef, WalletRef};
+use farthing_shared::{Claim, ItemHash, SignedClaim};
+use rusqlite::{Connection, Row};
+
+use super::columns::{self, Sql, bytes, micros, nat, small};
+use crate::store::Snapshot;
+
+pub(super) fn read(connection: &Connection) -> Sql<Snapshot> {
+    // One read transaction, so that all tables show the same moment.
+    let moment = connection.unchecked_transaction()?;
+    let mut all = Snapshot::default();
+    let sql = "SELECT entry, wallet, key, creator, item, fees, vouchers, welcome FROM counters";
+    each(&moment, sql, |row| {
+        all.counters = Counters {
+            entry: nat(row, 0)?,
+            wallet: nat(row, 1)?,
+            key: nat(row, 2)?,
+            creator: nat(row, 3)?,
+            item: nat(row, 4)?,
+        };
+        all.accounts = Accounts { fees: row.get(5)?, vouchers: row.get(6)?, welcome: row.get(7)? };
+        Ok(())
+    })?;
+    let sql = format!("SELECT {} FROM wallets", columns::WALLET);
+    each(&moment, &sql, |row| {
+        let wallet = columns::wallet(row)?;
+        all.wallets.insert(wallet.wallet, wallet);
+        Ok(())
+    })?;
+    let sql = format!("SELECT {} FROM keys", columns::KEY);
+    each(&moment, &sql, |row| {
+        let key = columns::key(row)?;
+        all.keys.insert(key.key, key);
+        Ok(())
+    })?;
+    each(&moment, "SELECT key, serial, signed FROM allowances", |row| {
+        all.allowances.insert((KeyRef(nat(row, 0)?), nat(row, 1)?), row.get(2)?);
+        Ok(())
+    })?;
+    creators(&moment, &mut all)?;
+    let sql = format!("SELECT {} FROM entries ORDER BY number", columns::ENTRY);
+    each(&moment, &sql, |row| {
+        all.entries.push(columns::entry(row)?);
+        Ok(())
+    })?;
+    owned(&moment, &mut all)?;
+    sums(&moment, &mut all)?;
+    Ok(all)
+}
+
+fn each(connection: &Connection, sql: &str, mut take: impl FnMut(&Row<'_>) -> Sql<()>) -> Sql<()> {
+    let mut query = connection.prepare(sql)?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        take(row)?;
+    }
+    Ok(())
+}
+
+fn creators(connection: &Connection, all: &mut Snapshot) -> Sql<()> {
+    each(connection, &format!("SELECT {} FROM creators", columns::CREATOR), |row| {
+        let creator = columns::creator(row)?;
+        all.creators.insert(creator.creator, creator);
+        Ok(())
+    })?;
+    each(connection, &format!("SELECT {}", columns::PROFILE), |row| {
+        let profile = columns::profile(row)?;
+        all.profiles.insert(profile.creator, profile);
+        Ok(())
+    })?;
+    each(connection, &format!("SELECT {}, name, title FROM items", columns::ITEM), |row| {
+        let (item, text) = columns::item_with_text(row)?;
+        all.items.insert(item.hash, (item, text));
+        Ok(())
+    })?;
+    each(connection, &format!("SELECT {} FROM vouchers", columns::VOUCHER), |row| {
+        let voucher = columns::voucher(row)?;
+        all.vouchers.insert(voucher.hash, voucher);
+        Ok(())
+    })
+}
+
+fn owned(connection: &Connection, all: &mut Snapshot) -> Sql<()> {
+    let mut pairs: Vec<(u64, u64)> = Vec::new();
+    each(connection, "SELECT wallet, owned FROM wallets", |row| {
+        let wallet = nat(row, 0)?;
+        let window = row.get_ref(1)?.as_blob().unwrap_or_default();
+        pairs.extend(window.chunks_exact(16).filter_map(|pair| {
+            let entry = pair.get(8..)?.try_into().ok()?;
+            Some((wallet, u64::from_be_bytes(entry)))
+        }));
+        Ok(())
+    })?;
+    each(connection, "SELECT wallet, entry FROM owned", |row| {
+        pairs.push((nat(row, 0)?, nat(row, 1)?));
+        Ok(())
+    })?;
+    let mut body = connection.prepare("SELECT body FROM entries WHERE number = ?1")?;
+    for (wallet, entry) in pairs {
+        let item = body.query_row([columns::int(entry)], |row| {
+            let signed = bytes::<{ Claim::SIGNED_LEN }>(row, 0)?;
+            Ok(SignedClaim::decode(&signed).map_or(ItemHash::NONE, |claim| claim.claim().item))
+        })?;
+        all.owned.insert((WalletRef(wallet), item, entry));
+    }
+    Ok(())
+}
+
+fn sums(connection: &Connection, all: &mut Snapshot) -> Sql<()> {
+    each(connection, "SELECT creator, minute, amount FROM holds", |row| {
+        all.holds.insert((CreatorRef(nat(row, 0)?), nat(row, 1)?), micros(row, 2)?);
+        Ok(())
+    })?;
+    each(connection, "SELECT day, creator, item, count, credited FROM tallies", |row| {
+        let name = (small(row, 0)?, CreatorRef(nat(row, 1)?), ItemRef(nat(row, 2)?));
+        all.tallies.insert(name, (nat(row, 3)?, micros(row, 4)?));
+        Ok(())
+    })?;
+    each(connection, "SELECT day, creator, code, count, amount FROM refusals", |row| {
+        let code = u16::try_from(small(row, 2)?).unwrap_or(u16::MAX);
+        let name = (small(row, 0)?, CreatorRef(nat(row, 1)?), code);
+        all.refusals.insert(name, (nat(row, 3)?, micros(row, 4)?));
+        Ok(())
+    })?;
+    let sql = "SELECT at, key, creator, sequence, first, second FROM equivocations ORDER BY id";
+    each(connection, sql, |row| {
+        all.equivocations.push(columns::equivocation(row)?);
+        Ok(())
+    })
+}

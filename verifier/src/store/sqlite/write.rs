@@ -1,0 +1,388 @@
+//! Writes a commit, inside its transaction.
+
+use farthing_rules::rows::{Entry, EntryBody, KeyRow, Tally};
+use farthing_rules::{Commit, WalletRef};
+use hashbrown::HashMap;
+use rusqlite::{Connection, params};
+
+use super::columns::{Sql, int};
+use super::load::OwnedWindow;
+
+/// Items in a wallet's row before they move together to the table `owned`: 16 × 16 B = 256 B, so
+/// that a page holds some 12 wallets and a purchase costs a sixteenth of a page in `owned`.
+const OWNED_WINDOW: usize = 16;
+
+pub(super) fn commit(
+    connection: &Connection,
+    commit: &Commit,
+    windows: HashMap<WalletRef, OwnedWindow>,
+) -> Sql<()> {
+    entries(connection, &commit.entries)?;
+    wallets(connection, commit, windows)?;
+    keys(connection, &commit.keys)?;
+    creators(connection, commit)?;
+    prices_and_vouchers(connection, commit)?;
+    sums(connection, commit)?;
+    for proof in &commit.equivocations {
+        let sql = "INSERT INTO equivocations (at, key, creator, sequence, first, second) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        connection.prepare_cached(sql)?.execute(params![
+            int(proof.at.0),
+            int(proof.key.0),
+            int(proof.creator.0),
+            int(proof.sequence),
+            &proof.first[..],
+            &proof.second[..],
+        ])?;
+    }
+    counters(connection, commit)
+}
+
+fn counters(connection: &Connection, commit: &Commit) -> Sql<()> {
+    let Some(counters) = commit.counters else { return Ok(()) };
+    let sql = "UPDATE counters SET entry = ?1, wallet = ?2, key = ?3, creator = ?4, item = ?5, \
+               fees = ?6, vouchers = ?7, welcome = ?8";
+    connection.prepare_cached(sql)?.execute(params![
+        int(counters.entry),
+        int(counters.wallet),
+        int(counters.key),
+        int(counters.creator),
+        int(counters.item),
+        commit.accounts.fees,
+        commit.accounts.vouchers,
+        commit.accounts.welcome,
+    ])?;
+    Ok(())
+}
+
+fn entries(connection: &Connection, entries: &[Entry]) -> Sql<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let sql = "INSERT INTO entries VALUES \
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+    let mut insert = connection.prepare_cached(sql)?;
+    let none: Option<i64> = None;
+    for entry in entries {
+        let (number, at) = (int(entry.number.0), int(entry.at.0));
+        match &entry.body {
+            EntryBody::Claim(claim) => insert.execute(params![
+                number,
+                at,
+                1,
+                int(claim.wallet.0),
+                int(claim.creator.0),
+                claim.amount.signed(),
+                int(claim.key.0),
+                int(claim.item.0),
+                claim.fee.signed(),
+                int(claim.release_minute),
+                int(claim.creator_number),
+                claim.creator_total.signed(),
+                int(claim.previous_of_key.0),
+                int(claim.previous_of_wallet.0),
+                int(claim.previous_of_creator.0),
+                none,
+                &claim.signed[..],
+            ])?,
+            EntryBody::TopUp { wallet, amount, rail, reference, previous_of_wallet } => insert
+                .execute(params![
+                    number,
+                    at,
+                    2,
+                    int(wallet.0),
+                    none,
+                    amount.signed(),
+                    none,
+                    none,
+                    none,
+                    none,
+                    none,
+                    none,
+                    none,
+                    int(previous_of_wallet.0),
+                    none,
+                    rail.code(),
+                    &reference[..],
+                ])?,
+            EntryBody::Welcome { wallet, amount, previous_of_wallet } => {
+                insert.execute(params![
+                    number,
+                    at,
+                    3,
+                    int(wallet.0),
+                    none,
+                    amount.signed(),
+                    none,
+                    none,
+                    none,
+                    none,
+                    none,
+                    none,
+                    none,
+                    int(previous_of_wallet.0),
+                    none,
+                    none,
+                    none,
+                ])?
+            }
+            EntryBody::Release { creator, amount, release_minute } => insert.execute(params![
+                number,
+                at,
+                4,
+                none,
+                int(creator.0),
+                amount.signed(),
+                none,
+                none,
+                none,
+                int(*release_minute),
+                none,
+                none,
+                none,
+                none,
+                none,
+                none,
+                none,
+            ])?,
+        };
+    }
+    Ok(())
+}
+
+fn wallets(
+    connection: &Connection,
+    commit: &Commit,
+    mut windows: HashMap<WalletRef, OwnedWindow>,
+) -> Sql<()> {
+    let mut bought: HashMap<WalletRef, Vec<u8>> = HashMap::new();
+    for own in &commit.owned {
+        let bytes = bought.entry(own.wallet).or_default();
+        bytes.extend(own.item.prefix());
+        bytes.extend(own.entry.0.to_be_bytes());
+    }
+    let mut plain = connection.prepare_cached(
+        "INSERT INTO wallets (wallet, root, balance, opened_at, last_entry) \
+         VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (wallet) DO UPDATE SET balance = ?3, last_entry = ?5",
+    )?;
+    let mut with_window = connection.prepare_cached(
+        "UPDATE wallets SET balance = ?2, last_entry = ?3, owned = ?4, owned_moved = ?5 \
+         WHERE wallet = ?1",
+    )?;
+    for row in &commit.wallets {
+        let Some(new) = bought.remove(&row.wallet) else {
+            plain.execute(params![
+                int(row.wallet.0),
+                &row.root.0[..],
+                row.balance.signed(),
+                int(row.opened_at.0),
+                int(row.last_entry.0),
+            ])?;
+            continue;
+        };
+        let mut window = windows.remove(&row.wallet).unwrap_or_default();
+        window.bytes.extend(new);
+        if window.bytes.len() > OWNED_WINDOW * 16 {
+            move_window(connection, row.wallet, &window)?;
+            window = OwnedWindow { bytes: Vec::new(), moved: true };
+        }
+        with_window.execute(params![
+            int(row.wallet.0),
+            row.balance.signed(),
+            int(row.last_entry.0),
+            window.bytes,
+            window.moved,
+        ])?;
+    }
+    Ok(())
+}
+
+fn move_window(connection: &Connection, wallet: WalletRef, window: &OwnedWindow) -> Sql<()> {
+    let mut insert = connection.prepare_cached("INSERT INTO owned VALUES (?1, ?2, ?3)")?;
+    for pair in window.bytes.chunks_exact(16) {
+        let (prefix, entry) = pair.split_at(8);
+        let entry = u64::from_be_bytes(entry.try_into().unwrap_or([0; 8]));
+        insert.execute(params![int(wallet.0), prefix, int(entry)])?;
+    }
+    Ok(())
+}
+
+fn keys(connection: &Connection, keys: &[KeyRow]) -> Sql<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut state = connection.prepare_cached(
+        "UPDATE keys SET spent = ?2, last_sequence = ?3, last_claim = ?4, last_outcome = ?5, \
+         last_receipt = ?6, last_at = ?7, last_amount = ?8, last_signed = ?9, last_entry = ?10, \
+         accepted = ?11, equivocations = ?12, minute = ?13, in_minute = ?14, revoked = ?15, \
+         cap = ?16, per_claim_max = ?17, expires_at = ?18, serial = ?19, consent = ?20 \
+         WHERE key = ?1",
+    )?;
+    for row in keys {
+        let last = row.last.as_ref();
+        let receipt = last.and_then(|last| last.receipt);
+        let changed = state.execute(params![
+            int(row.key.0),
+            row.spent.signed(),
+            int(row.last_sequence()),
+            last.map(|last| &last.claim.0[..]),
+            last.map(|last| last.outcome.code()),
+            receipt.map(|receipt| int(receipt.entry.0)),
+            receipt.map(|receipt| int(receipt.at.0)),
+            receipt.map(|receipt| receipt.amount.signed()),
+            last.and_then(|last| last.signed.as_ref()).map(|signed| &signed[..]),
+            int(row.last_entry.0),
+            int(row.accepted),
+            row.equivocations,
+            int(row.minute),
+            row.in_minute,
+            row.revoked,
+            row.cap.signed(),
+            row.per_claim_max.signed(),
+            int(row.expires_at.0),
+            int(row.serial),
+            int(row.grant),
+        ])?;
+        if changed == 0 {
+            insert_key(connection, row)?;
+        }
+    }
+    Ok(())
+}
+
+/// A key as its first allowance makes it: no number was used yet.
+fn insert_key(connection: &Connection, row: &KeyRow) -> Sql<()> {
+    let sql = "INSERT INTO keys (key, public, wallet, creator, origin, device, cap, \
+               per_claim_max, expires_at, serial, consent, revoked, spent, last_sequence, \
+               last_entry, accepted, equivocations, minute, in_minute) VALUES \
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0, 0, 0, 0, 0)";
+    connection.prepare_cached(sql)?.execute(params![
+        int(row.key.0),
+        &row.public.0[..],
+        int(row.wallet.0),
+        int(row.creator.0),
+        &row.origin.0[..],
+        row.device,
+        row.cap.signed(),
+        row.per_claim_max.signed(),
+        int(row.expires_at.0),
+        int(row.serial),
+        int(row.grant),
+        row.revoked,
+        row.spent.signed(),
+    ])?;
+    Ok(())
+}
+
+fn creators(connection: &Connection, commit: &Commit) -> Sql<()> {
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO creators VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (creator) DO \
+         UPDATE SET payable = ?3, held = ?4, number = ?5, total = ?6, last_entry = ?7",
+    )?;
+    for row in &commit.creators {
+        upsert.execute(params![
+            int(row.creator.0),
+            &row.id.0[..],
+            row.payable.signed(),
+            row.held.signed(),
+            int(row.number),
+            row.total.signed(),
+            int(row.last_entry.0),
+        ])?;
+    }
+    for profile in &commit.profiles {
+        let sql = "INSERT OR REPLACE INTO profiles VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        connection.prepare_cached(sql)?.execute(params![
+            int(profile.creator.0),
+            profile.name,
+            profile.sites.join("\n"),
+            profile.threshold.signed(),
+            profile.offer_key.map(|key| key.0.to_vec()),
+            profile.link_generation,
+        ])?;
+    }
+    Ok(())
+}
+
+fn prices_and_vouchers(connection: &Connection, commit: &Commit) -> Sql<()> {
+    for (key, signed) in &commit.allowances {
+        let sql = "INSERT OR REPLACE INTO allowances VALUES (?1, ?2, ?3)";
+        connection.prepare_cached(sql)?.execute(params![
+            int(key.0),
+            int(signed.allowance().serial),
+            &signed.encode()[..],
+        ])?;
+    }
+    for (row, text) in &commit.items {
+        let sql = "INSERT OR REPLACE INTO items VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        connection.prepare_cached(sql)?.execute(params![
+            int(row.item.0),
+            &row.hash.0[..],
+            int(row.creator.0),
+            row.price.signed(),
+            row.on_sale,
+            int(row.priced_at.0),
+            row.expires_at.map(|at| int(at.0)),
+            text.name,
+            text.title,
+        ])?;
+    }
+    for row in &commit.vouchers {
+        let sql = "INSERT OR REPLACE INTO vouchers VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        connection.prepare_cached(sql)?.execute(params![
+            &row.hash.0[..],
+            row.amount.signed(),
+            int(row.issued_at.0),
+            int(row.expires_at.0),
+            row.used.map(|(wallet, _)| int(wallet.0)),
+            row.used.map(|(_, entry)| int(entry.0)),
+        ])?;
+    }
+    Ok(())
+}
+
+fn sums(connection: &Connection, commit: &Commit) -> Sql<()> {
+    let mut hold = connection.prepare_cached(
+        "INSERT INTO holds VALUES (?1, ?2, ?3) \
+         ON CONFLICT (minute, creator) DO UPDATE SET amount = amount + ?3",
+    )?;
+    for row in &commit.holds_added {
+        hold.execute(params![int(row.minute), int(row.creator.0), row.amount.signed()])?;
+    }
+    for row in &commit.holds_released {
+        let sql = "DELETE FROM holds WHERE minute = ?1 AND creator = ?2";
+        connection.prepare_cached(sql)?.execute((int(row.minute), int(row.creator.0)))?;
+    }
+    for tally in &commit.tallies {
+        add_tally(connection, tally, tally.day)?;
+        add_tally(connection, tally, 0)?;
+    }
+    for tally in &commit.refusals {
+        let sql = "INSERT INTO refusals VALUES (?1, ?2, ?3, ?4, ?5) \
+                   ON CONFLICT (day, creator, code) DO UPDATE SET \
+                   count = count + ?4, amount = min(amount + ?5, 2000000000000000000)";
+        connection.prepare_cached(sql)?.execute(params![
+            tally.day,
+            int(tally.creator.0),
+            tally.code,
+            int(tally.count),
+            tally.amount.signed(),
+        ])?;
+    }
+    Ok(())
+}
+
+fn add_tally(connection: &Connection, tally: &Tally, day: u32) -> Sql<()> {
+    let sql = "INSERT INTO tallies VALUES (?1, ?2, ?3, ?4, ?5) \
+               ON CONFLICT (day, creator, item) DO UPDATE SET \
+               count = count + ?4, credited = credited + ?5";
+    connection.prepare_cached(sql)?.execute(params![
+        day,
+        int(tally.creator.0),
+        int(tally.item.0),
+        int(tally.count),
+        tally.credited.signed(),
+    ])?;
+    Ok(())
+}
