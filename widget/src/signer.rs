@@ -1,0 +1,157 @@
+//! Signing: the only place that turns a seed into a signature. Seeds come from the page for one
+//! call and are never kept; `farthing-shared` wipes the key when it is dropped.
+
+use alloc::string::String;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use farthing_shared::limits::CLAIM_LIFE_MS_MAX;
+use farthing_shared::{
+    Access, Claim, CreatorId, Currency, ItemHash, Kind, Micros, PublicKey, SigningKey, UnixMillis,
+    VerifierId, item_hash, origin_hash,
+};
+
+use crate::effect::decimal;
+use crate::fields::UNIT;
+use crate::quote::Wanted;
+
+/// Claims live a little shorter than they may, so that a clock that is slightly ahead of the
+/// verifier's does not make them expire too late.
+const CLAIM_LIFE_MS: u64 = CLAIM_LIFE_MS_MAX - 20_000;
+
+/// Everything of a claim but key, number and time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The verifier that may charge it.
+    pub verifier: VerifierId,
+    /// Who is paid.
+    pub creator: CreatorId,
+    /// What is bought, and on which page.
+    pub wanted: Wanted,
+    /// How much.
+    pub amount: Micros,
+    /// In which currency.
+    pub currency: Currency,
+}
+
+impl Draft {
+    /// Signs the draft under this number: `id US claim US expires US key`, or `None` when a name in
+    /// it is none that a claim can carry.
+    #[must_use]
+    pub fn sign(&self, key: &SigningKey, sequence: u64, now_ms: u64) -> Option<String> {
+        let (item, kind) = match &*self.wanted.item {
+            "" => (ItemHash::NONE, Kind::Donation),
+            name => (item_hash(&self.creator, name).ok()?, Kind::View),
+        };
+        let expires_at = UnixMillis(now_ms).plus_ms(CLAIM_LIFE_MS);
+        let signed = Claim {
+            verifier: self.verifier,
+            key: key.public(),
+            sequence,
+            creator: self.creator,
+            item,
+            amount: self.amount,
+            currency: self.currency,
+            kind,
+            origin: origin_hash(&self.wanted.origin).ok()?,
+            expires_at,
+        }
+        .sign(key);
+        let mut out = signed.id().to_text();
+        for unit in [base64(&signed.encode()), decimal(expires_at.0), key.public().to_text()] {
+            out.push(UNIT);
+            out.push_str(&unit);
+        }
+        Some(out)
+    }
+}
+
+/// The `Authorization` header of a signed read.
+#[must_use]
+pub fn access(
+    key: &SigningKey,
+    verifier: VerifierId,
+    method: &str,
+    path: &str,
+    now_ms: u64,
+) -> String {
+    let target = Access::target(method, path);
+    let access = Access { verifier, key: key.public(), at: UnixMillis(now_ms), target };
+    let mut header = String::from("Farthing ");
+    header.push_str(&base64(&access.sign(key).encode()));
+    header
+}
+
+/// Base64url without padding, the text form of every structure.
+#[must_use]
+pub fn base64(bytes: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
+}
+
+/// The key of a seed; `None` when it is not 32 bytes.
+#[must_use]
+pub fn key_of(seed: &[u8]) -> Option<SigningKey> {
+    seed.try_into().ok().map(SigningKey::from_seed)
+}
+
+/// Reads a verifier id.
+#[must_use]
+pub fn verifier_of(text: &str) -> Option<VerifierId> {
+    VerifierId::parse(text).ok()
+}
+
+/// Reads a public key.
+#[must_use]
+pub fn public_of(text: &str) -> Option<PublicKey> {
+    PublicKey::parse(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use farthing_shared::{SignedAccess, SignedClaim, VerifyingKey};
+
+    use super::*;
+
+    #[test]
+    fn a_signed_draft_is_the_claim_that_was_shown() {
+        let key = key_of(&[1; 32]).unwrap();
+        let creator = CreatorId([7; 16]);
+        let mut draft = Draft {
+            verifier: VerifierId([9; 32]),
+            creator,
+            wanted: Wanted {
+                item: "essay".into(),
+                origin: "https://blog.example".into(),
+                ..Wanted::default()
+            },
+            amount: Micros::new(50_000).unwrap(),
+            currency: Currency::parse("EUR").unwrap(),
+        };
+        let text = draft.sign(&key, 3, 1_000).unwrap();
+        let units: Vec<_> = text.split(UNIT).collect();
+        let bytes = Base64UrlUnpadded::decode_vec(units[1]).unwrap();
+        let signed = SignedClaim::decode(&bytes).unwrap();
+        assert_eq!(units[0], signed.id().to_text());
+        assert_eq!(units[2..], [decimal(101_000), key.public().to_text()]);
+        let claim = *signed.claim();
+        assert_eq!((claim.sequence, claim.kind, claim.amount), (3, Kind::View, draft.amount));
+        assert_eq!(Ok(claim.item), item_hash(&creator, "essay"));
+        assert!(signed.verify(&VerifyingKey::new(&key.public()).unwrap()).is_ok());
+
+        draft.wanted.item = String::new();
+        assert!(draft.sign(&key, 4, 0).is_some());
+        draft.wanted.origin = "null".into();
+        assert_eq!(draft.sign(&key, 5, 0), None);
+    }
+
+    #[test]
+    fn an_access_names_what_it_reads() {
+        let key = key_of(&[2; 32]).unwrap();
+        let header = access(&key, VerifierId([9; 32]), "GET", "/v1/x?y=1", 5);
+        let bytes =
+            Base64UrlUnpadded::decode_vec(header.strip_prefix("Farthing ").unwrap()).unwrap();
+        let signed = SignedAccess::decode(&bytes).unwrap();
+        assert_eq!(signed.access().target, Access::target("GET", "/v1/x?y=1"));
+        assert!(signed.verify().is_ok());
+        assert!(key_of(&[0; 31]).is_none());
+    }
+}
