@@ -240,6 +240,17 @@ impl Browser {
         self.client.perform_actions(rest).await.expect("a click");
     }
 
+    /// Moves the pointer over an element.
+    pub async fn hover(&self, element: &Element) {
+        let way = MouseActions::new(String::from("mouse")).then(PointerAction::MoveToElement {
+            element: element.clone(),
+            duration: Some(Duration::from_millis(120)),
+            x: 0.0,
+            y: 0.0,
+        });
+        self.client.perform_actions(way).await.expect("a move of the pointer");
+    }
+
     /// Presses keys one after another, with a rest before each.
     pub async fn keys(&self, keys: &[char]) {
         let mut presses = KeyActions::new(String::from("keyboard"));

@@ -50,4 +50,63 @@ impl Browser {
               document.addEventListener(name, (e) => window.__farthing.push({ name, detail: e.detail ?? null }));";
         self.script(script, Vec::new()).await;
     }
+
+    /// Waits until the frame of the element that `css` names shows `state`, and answers the words
+    /// below its button.
+    pub async fn frame_shows(&self, css: &str, state: &str) -> String {
+        self.enter(css).await;
+        self.see_state(state).await;
+        let words = self.text("p[role=status]", |_| true).await;
+        self.leave().await;
+        words
+    }
+
+    /// Waits until the present document (a frame, a wallet page) says that it is in `state`.
+    pub async fn see_state(&self, state: &str) {
+        let mut last = Value::Null;
+        let looking = async {
+            loop {
+                let script = "return document.documentElement.dataset.state ?? null";
+                last = self.client.execute(script, Vec::new()).await.unwrap_or_default();
+                if last == state {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+            }
+        };
+        if tokio::time::timeout(crate::wait::PATIENCE, looking).await.is_err() {
+            let said = self.script("return document.body.innerText", Vec::new()).await;
+            panic!("never came to the state {state}; it is {last} and says: {said}");
+        }
+    }
+
+    /// Presses the button inside the element that `css` names, as a person does.
+    pub async fn press_in(&self, css: &str) {
+        self.enter(css).await;
+        self.see_state("ready").await;
+        let button = self.see("button").await;
+        self.press(&button).await;
+        self.leave().await;
+    }
+
+    /// Pays for the first time on a site: the button, then the wallet window, then "Allow".
+    /// Answers when the window has closed; the present page is the one it began on.
+    pub async fn pay_first(&self, css: &str) {
+        let page = self.here().await;
+        let known = self.windows().await;
+        self.press_in(css).await;
+        let window = self.go_to_new_window(&known).await;
+        self.allow().await;
+        self.gone(&window).await;
+        self.go_to(&page).await;
+    }
+
+    /// Allows in the wallet window, once it has shown what there is to read.
+    pub async fn allow(&self) {
+        self.see_state("consent").await;
+        let button = self.see("[data-do=allow]").await;
+        self.hover(&button).await;
+        until("the consent can be given", async || button.is_enabled().await.ok()?.then_some(())).await;
+        self.press(&button).await;
+    }
 }

@@ -138,6 +138,14 @@ impl Provider {
         answer["session"].as_str().unwrap_or_else(|| panic!("no session: {answer}")).to_owned()
     }
 
+    /// Payments and sum of a creator, as the verifier tells them: `(count, total)`.
+    pub async fn totals(&self, session: &str) -> (u64, String) {
+        let totals = self.ask("GET", "/v1/creator/totals?days=1", Some(session), None).await.json();
+        let all = &totals["all"];
+        let count = all["count"].as_u64().unwrap_or_else(|| panic!("no totals: {totals}"));
+        (count, all["total"].as_str().unwrap_or_default().to_owned())
+    }
+
     /// The folder of this provider's data and settings.
     #[must_use]
     pub fn folder(&self) -> &Path {

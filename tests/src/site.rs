@@ -19,6 +19,25 @@ pub struct Page {
     pub html: String,
 }
 
+impl Page {
+    /// A page without headers of its own: `body` in a document with an icon (or browsers would
+    /// ask for one and log that there is none).
+    #[must_use]
+    pub fn of(body: &str) -> Self {
+        let html = format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>A page</title><link rel=\"icon\" href=\"data:,\"><body>{body}</body></html>"
+        );
+        Self { headers: Vec::new(), html }
+    }
+
+    /// A page with Farthing's tag for `creator`.
+    #[must_use]
+    pub fn with_tag(provider: &str, creator: &str, body: &str) -> Self {
+        let tag = format!("<script async src=\"{provider}/v1.js\" data-creator=\"{creator}\"></script>");
+        Self::of(&format!("{tag}{body}"))
+    }
+}
+
 /// A running site. It ends when it is dropped.
 pub struct Site {
     /// The origin, such as `http://reader.localhost:41234`.
