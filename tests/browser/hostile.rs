@@ -52,7 +52,8 @@ fn messages_from_a_wrong_origin_change_nothing() {
         let (provider, browser) = (&world.provider, &world.browser);
         let site = Site::start("thief").await;
         let thief = provider.creator("A thief", &site.origin).await;
-        let body = "<farthing-donate amount=\"1.00\">Give</farthing-donate><button id=\"go\">Go</button>";
+        let body =
+            "<farthing-donate amount=\"1.00\">Give</farthing-donate><button id=\"go\">Go</button>";
         let address = site.put("/", Page::with_tag(&provider.origin, &thief.id, body));
         browser.open(&address).await;
         let before = browser.frame_shows("farthing-donate", "ready").await;
@@ -109,7 +110,8 @@ async fn wallet_ignores_the_page(world: &World, creator: &str) {
     let answers = browser.client.execute_async(rounds, Vec::new()).await.unwrap();
     assert_eq!(answers, json!([]), "the wallet told the page something");
     browser.go_to(&window).await;
-    let state = browser.script("return document.documentElement.dataset.state ?? ''", Vec::new()).await;
+    let state =
+        browser.script("return document.documentElement.dataset.state ?? ''", Vec::new()).await;
     assert_ne!(state, json!("consent"));
     browser.picture("wallet-asked-by-a-stranger").await;
     browser.client.close_window().await.unwrap();
@@ -160,9 +162,13 @@ fn pages_with_authority_cannot_be_framed() {
             let address = site.put("/", Page::of(&body));
             browser.open(&address).await;
             browser.client.enter_frame(0).await.unwrap();
-            let text = browser.script("return document.documentElement.outerHTML", Vec::new()).await;
+            let text =
+                browser.script("return document.documentElement.outerHTML", Vec::new()).await;
             let text = text.as_str().unwrap_or_default();
-            assert!(!text.contains("data-view") && !text.contains("view-overview"), "{path}: {text}");
+            assert!(
+                !text.contains("data-view") && !text.contains("view-overview"),
+                "{path}: {text}"
+            );
             browser.leave().await;
         }
     });

@@ -137,7 +137,11 @@ fn an_empty_wallet_is_refused_and_carries_on_after_a_voucher() {
         browser.picture("essay-refused").await;
         let events = browser.events().await;
         assert_eq!(events[0]["name"], "farthing:declined", "{events:?}");
-        assert_eq!(provider.totals(&session).await, (1, "0.10".into()), "the lamp and nothing else");
+        assert_eq!(
+            provider.totals(&session).await,
+            (1, "0.10".into()),
+            "the lamp and nothing else"
+        );
 
         top_up_in_window(&world).await;
         sees_opened(&world).await;
@@ -187,7 +191,8 @@ fn a_lost_answer_is_settled_and_charged_once() {
         sees_opened(&world).await;
         assert_eq!(provider.proxy.lost(), 2, "two answers were lost on the way");
         assert_eq!(provider.totals(&session).await, (2, "0.15".into()), "charged once");
-        let names: Vec<_> = browser.events().await.iter().map(|event| event["name"].clone()).collect();
+        let names: Vec<_> =
+            browser.events().await.iter().map(|event| event["name"].clone()).collect();
         assert_eq!(names, [json!("farthing:paid")], "nothing was said before it was known");
     });
 }

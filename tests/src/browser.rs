@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
 use fantoccini::actions::{
-    InputSource, KeyAction, KeyActions, MouseActions, PointerAction, MOUSE_BUTTON_LEFT,
+    InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction,
 };
 use fantoccini::elements::Element;
 use fantoccini::wd::WindowHandle;
@@ -113,7 +113,9 @@ impl Browser {
         let path = format!("/session/{}/{path}", self.session);
         let response = http::request(self.driver, "127.0.0.1", "POST", &path, &[], Some(&body))
             .await
-            .unwrap_or_else(|error| panic!("chromedriver is gone: {error}\n{}", self.process.output()));
+            .unwrap_or_else(|error| {
+                panic!("chromedriver is gone: {error}\n{}", self.process.output())
+            });
         let answer = response.json();
         assert_eq!(response.status, 200, "{path}: {answer}");
         answer["value"].clone()
@@ -197,22 +199,19 @@ impl Browser {
     /// Waits until the text of an element satisfies `is_right`, and answers it.
     pub async fn text(&self, css: &str, is_right: impl Fn(&str) -> bool) -> String {
         let mut last = String::new();
-        let found = tokio::time::timeout(
-            crate::wait::PATIENCE,
-            async {
-                loop {
-                    if let Ok(element) = self.client.find(Locator::Css(css)).await
-                        && let Ok(text) = element.text().await
-                    {
-                        if is_right(&text) {
-                            return text;
-                        }
-                        last = text;
+        let found = tokio::time::timeout(crate::wait::PATIENCE, async {
+            loop {
+                if let Ok(element) = self.client.find(Locator::Css(css)).await
+                    && let Ok(text) = element.text().await
+                {
+                    if is_right(&text) {
+                        return text;
                     }
-                    tokio::time::sleep(Duration::from_millis(40)).await;
+                    last = text;
                 }
-            },
-        )
+                tokio::time::sleep(Duration::from_millis(40)).await;
+            }
+        })
         .await;
         found.unwrap_or_else(|_| panic!("{css} never said what was expected; last it said: {last}"))
     }
@@ -268,10 +267,12 @@ impl Browser {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artefacts");
         let metrics = self.devtools("Page.getLayoutMetrics", json!({})).await;
         let size = &metrics["cssContentSize"];
-        let clip = json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
+        let clip =
+            json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
         let whole = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let shot = self.devtools("Page.captureScreenshot", whole).await;
-        let Some(bytes) = shot["data"].as_str().and_then(|data| Base64::decode_vec(data).ok()) else {
+        let Some(bytes) = shot["data"].as_str().and_then(|data| Base64::decode_vec(data).ok())
+        else {
             panic!("the browser made no picture");
         };
         tokio::fs::create_dir_all(&folder).await.expect("the artefacts folder");

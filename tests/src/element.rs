@@ -106,7 +106,8 @@ impl Browser {
         self.see_state("consent").await;
         let button = self.see("[data-do=allow]").await;
         self.hover(&button).await;
-        until("the consent can be given", async || button.is_enabled().await.ok()?.then_some(())).await;
+        until("the consent can be given", async || button.is_enabled().await.ok()?.then_some(()))
+            .await;
         self.press(&button).await;
     }
 }

@@ -51,7 +51,9 @@ impl Process {
     /// Whether it has ended by itself, and its output then.
     pub fn ended(&mut self) -> Option<String> {
         match self.child.try_wait() {
-            Ok(Some(status)) => Some(format!("{} ended with {status}:\n{}", self.name, self.output())),
+            Ok(Some(status)) => {
+                Some(format!("{} ended with {status}:\n{}", self.name, self.output()))
+            }
             _ => None,
         }
     }

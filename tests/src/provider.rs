@@ -106,7 +106,9 @@ impl Provider {
     pub async fn magazine_creator(&self) -> Creator {
         let list = self.command(&["creator", "list"]).await;
         let line = list.lines().find(|line| line.contains("The Lantern"));
-        let id = line.and_then(|line| word(line, "cr_")).unwrap_or_else(|| panic!("no Lantern in: {list}"));
+        let id = line
+            .and_then(|line| word(line, "cr_"))
+            .unwrap_or_else(|| panic!("no Lantern in: {list}"));
         let link = self.link(&id).await;
         Creator { id, link }
     }
@@ -121,7 +123,13 @@ impl Provider {
     ///
     /// # Panics
     /// When it does not answer.
-    pub async fn ask(&self, method: &str, path: &str, session: Option<&str>, body: Option<Value>) -> Response {
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        session: Option<&str>,
+        body: Option<Value>,
+    ) -> Response {
         let bearer = session.map(|session| format!("Bearer {session}"));
         let headers: Vec<_> =
             bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
@@ -180,7 +188,9 @@ fn binary() -> PathBuf {
     let beside = test.ancestors().nth(2).map(|folder| folder.join("farthing"));
     match beside {
         Some(path) if path.is_file() => path,
-        _ => panic!("no farthing binary: run `cargo build -p farthing-verifier`, or name one in FARTHING_BIN"),
+        _ => panic!(
+            "no farthing binary: run `cargo build -p farthing-verifier`, or name one in FARTHING_BIN"
+        ),
     }
 }
 

@@ -134,7 +134,8 @@ async fn read_request(client: &mut TcpStream) -> std::io::Result<Option<(String,
     for field in head.trim_end().split("\r\n").skip(1) {
         let name = field.split(':').next().unwrap_or_default().to_ascii_lowercase();
         if name == "content-length" {
-            length = field.split(':').nth(1).and_then(|value| value.trim().parse().ok()).unwrap_or(0);
+            length =
+                field.split(':').nth(1).and_then(|value| value.trim().parse().ok()).unwrap_or(0);
         }
         if name != "connection" {
             fields.push_str(field);

@@ -33,7 +33,8 @@ impl Page {
     /// A page with Farthing's tag for `creator`.
     #[must_use]
     pub fn with_tag(provider: &str, creator: &str, body: &str) -> Self {
-        let tag = format!("<script async src=\"{provider}/v1.js\" data-creator=\"{creator}\"></script>");
+        let tag =
+            format!("<script async src=\"{provider}/v1.js\" data-creator=\"{creator}\"></script>");
         Self::of(&format!("{tag}{body}"))
     }
 }
@@ -69,7 +70,10 @@ impl Site {
     /// # Panics
     /// When a task that served pages has panicked.
     pub fn put(&self, path: &str, page: Page) -> String {
-        self.pages.lock().expect("no task panics while it holds this").insert(path.to_owned(), page);
+        self.pages
+            .lock()
+            .expect("no task panics while it holds this")
+            .insert(path.to_owned(), page);
         format!("{}{path}", self.origin)
     }
 }
@@ -85,7 +89,9 @@ async fn answer(mut stream: TcpStream, pages: Arc<Mutex<HashMap<String, Page>>>)
     let mut buffer = [0; 4096];
     while head_end(&bytes).is_none() {
         match stream.read(&mut buffer).await {
-            Ok(count) if count > 0 && bytes.len() < 64_000 => bytes.extend_from_slice(&buffer[..count]),
+            Ok(count) if count > 0 && bytes.len() < 64_000 => {
+                bytes.extend_from_slice(&buffer[..count])
+            }
             _ => return,
         }
     }
@@ -94,15 +100,20 @@ async fn answer(mut stream: TcpStream, pages: Arc<Mutex<HashMap<String, Page>>>)
     let page = pages.lock().ok().and_then(|pages| pages.get(path).cloned());
     let answer = match page {
         Some(page) => {
-            let headers =
-                page.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
+            let headers = page
+                .headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"))
+                .collect::<String>();
             format!(
                 "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{}",
                 page.html.len(),
                 page.html
             )
         }
-        None => String::from("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+        None => {
+            String::from("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        }
     };
     let _ = stream.write_all(answer.as_bytes()).await;
 }

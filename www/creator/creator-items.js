@@ -55,7 +55,7 @@ export class Items {
       for (let page = 0; page < 50; page += 1) {
         const answer = await requestJson(`/v1/creator/items?limit=200${cursor}`);
         list.push(...answer.data);
-        if (answer.next === null) break;
+        if (!answer.next) break;
         cursor = `&cursor=${encodeURIComponent(answer.next)}`;
       }
       this.list = list;

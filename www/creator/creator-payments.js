@@ -44,7 +44,7 @@ export class Payments {
     try {
       const page = await requestJson(`/v1/creator/claims?limit=${PAGE}`);
       this.claims = page.data;
-      this.next = page.next;
+      this.next = page.next ?? null;
       this.draw();
     } catch (error) {
       place.replaceChildren(problemNode(error, () => this.start()));
@@ -76,14 +76,14 @@ export class Payments {
     if (isBridged) {
       const fresh = page.data.filter((claim) => claim.number > newest);
       if (fresh.length === 0) return;
-      if (this.claims.length === 0) this.next = page.next;
+      if (this.claims.length === 0) this.next = page.next ?? null;
       this.claims = [...fresh, ...this.claims];
       this.draw(newest);
       return;
     }
     // More came than one page holds: begin anew, "show more" leads back to the older ones.
     this.claims = page.data;
-    this.next = page.next;
+    this.next = page.next ?? null;
     this.draw();
   }
 
@@ -94,7 +94,7 @@ export class Payments {
       const page = await requestJson(`/v1/creator/claims?limit=${PAGE}&cursor=${encodeURIComponent(this.next)}`);
       const oldest = this.claims.at(-1)?.number ?? Infinity;
       this.claims = [...this.claims, ...page.data.filter((claim) => claim.number < oldest)];
-      this.next = page.next;
+      this.next = page.next ?? null;
       this.draw();
       announce(`${plural(this.claims.length, "payment", "payments")} shown.`);
       byId("payments-more")?.focus();
@@ -133,8 +133,9 @@ export class Payments {
   checkNode() {
     const gap = findGap(this.claims);
     if (gap !== null) return h("p", { class: "problem", role: "alert" }, `This list does not add up. ${gap} Download the CSV and ask your provider.`);
-    return h("p", { class: "checked" },
-      `Checked in this browser: ${this.claims.length === 1 ? "this payment" : `these ${this.claims.length} payments`} follow one another without a gap, and each total is the one before plus the amount.`);
+    return h("p", { class: "checked" }, this.claims.length === 1
+      ? "Checked in this browser: the total after this payment agrees with it."
+      : `Checked in this browser: these ${this.claims.length} payments follow one another without a gap, and each total is the one before plus the amount.`);
   }
 
   async downloadCsv() {

@@ -82,7 +82,7 @@ export async function showEvidence(account, cursor = null) {
     if (cursor === null) place.replaceChildren();
     byId("evidence-more")?.remove();
     place.append(...nodes);
-    if (page.next !== null) {
+    if (page.next) {
       place.append(h("button", { type: "button", id: "evidence-more", onclick: () => showEvidence(account, page.next) }, "Show more"));
     }
     if (place.childElementCount === 0) place.append(h("p", { class: "empty" }, "None. No wallet has signed two payments to you under one number."));
