@@ -9,6 +9,8 @@ pub mod actors;
 pub mod browser;
 pub mod element;
 pub mod http;
+pub mod inprocess;
+pub mod ledger;
 pub mod process;
 pub mod provider;
 pub mod proxy;

@@ -1,281 +1,66 @@
-//! What a machine asks the page to do, and how it is written for the page.
+//! What a machine asks the page to do, as text.
 //!
 //! ```text
 //! op US argument US argument RS op US …     US = 0x1f, RS = 0x1e
 //! ```
 //!
-//! The page carries effects out in order and within the same turn, so that an [`Effect::Popup`]
-//! that answers a click still belongs to that click (WebKit blocks it after any `await`).
+//! The page carries effects out in order and within the same turn, so that a window that answers a
+//! click is still opened by that click (WebKit blocks it after any `await`).
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use crate::fields::UNIT;
 
 /// Separates effects.
 pub const RECORD: char = '\u{1e}';
 
-/// Who signs a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signer {
-    /// Nobody: the answer is for everybody.
-    Nobody,
-    /// The key that this document holds: the frame's spending key, the wallet page's root key.
-    Key,
-    /// The wallet page's own spending key, for the item page.
-    #[cfg(feature = "wallet")]
-    Spending,
-}
+/// Effects in the order in which they are to be carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effects(String);
 
-/// One request to the verifier.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// Comes back with the answer.
-    pub tag: &'static str,
-    /// The method in capitals.
-    pub method: &'static str,
-    /// Path with its query, as sent and as signed.
-    pub path: String,
-    /// A JSON body, or empty.
-    pub body: String,
-    /// Whose access it carries.
-    pub signer: Signer,
-}
-
-/// One thing for the page to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Draw the frame.
-    #[cfg(feature = "frame")]
-    Show(crate::frame::View),
-    /// Ask the verifier; the answer comes back as an event, whatever happens.
-    Fetch(Request),
-    /// Make the document's spending key, or take the one that another tab made meanwhile.
-    MakeKey {
-        /// A key that is of no more use and must not be taken again.
-        instead_of: String,
-    },
-    /// Allot the next number above `floor`, sign the present draft, store it, then report it.
-    Claim {
-        /// The verifier saw this number already.
-        floor: u64,
-    },
-    /// The claim's fate is known: forget the stored bytes.
-    Settle {
-        /// The claim id.
-        id: String,
-    },
-    /// Report back after a while.
-    Timer {
-        /// Comes back with the event.
-        name: &'static str,
-        /// How long from now.
-        ms: u64,
-    },
-    /// Open the wallet page, within this click.
-    #[cfg(feature = "frame")]
-    Popup {
-        /// The wallet page's path and fragment.
-        url: String,
-    },
-    /// Send these fields to the wallet page (frame) or to the frame (wallet page).
-    Send(Vec<(&'static str, String)>),
-    /// Close the window that was opened (frame) or this one (wallet page).
-    Close,
-    /// Bring the wallet page that is open to the front.
-    #[cfg(feature = "frame")]
-    Focus,
-    /// Tell the creator's page.
-    #[cfg(feature = "frame")]
-    Tell {
-        /// `paid`, `declined` or `error`.
-        event: &'static str,
-        /// What the page may know: claim id, entry, item, amount, reason.
-        fields: Vec<(&'static str, String)>,
-    },
-    /// Tell the frames of this creator in other tabs and places that something was paid.
-    Spread,
-    /// Decrypt the gate's content and hand it to the creator's page.
-    #[cfg(feature = "frame")]
-    Unseal {
-        /// The content key as the verifier gave it.
-        key: String,
-    },
-    /// Remember whose verifier the key belongs to.
-    #[cfg(feature = "frame")]
-    Remember {
-        /// The verifier id.
-        verifier: String,
-    },
-    /// Show one section of the wallet page.
-    #[cfg(feature = "wallet")]
-    View(&'static str),
-    /// Put a text where it belongs.
-    #[cfg(feature = "wallet")]
-    Set(&'static str, String),
-    /// Show or hide, enable or disable a named part.
-    #[cfg(feature = "wallet")]
-    Flag(&'static str, bool),
-    /// Fill a list; each row is its cells.
-    #[cfg(feature = "wallet")]
-    Rows {
-        /// Which list.
-        list: &'static str,
-        /// Add to what is there.
-        append: bool,
-        /// The rows.
-        rows: Vec<Vec<String>>,
-    },
-    /// Make the wallet's root key, or take the one that another tab made meanwhile.
-    #[cfg(feature = "wallet")]
-    MakeRoot,
-    /// Solve the challenge at hand in slices.
-    #[cfg(feature = "wallet")]
-    Work,
-    /// Sign the opening at hand, then report it.
-    #[cfg(feature = "wallet")]
-    SignOpening,
-    /// Allot the next serial of this slot above `floor`, sign the allowance, store, report it.
-    #[cfg(feature = "wallet")]
-    Allow {
-        /// Creator and site.
-        slot: String,
-        /// The verifier saw this serial already.
-        floor: u64,
-        /// The site, for the list of allowances.
-        origin: String,
-        /// Its hash, as the verifier names it.
-        origin_hash: String,
-    },
-}
-
-/// Writes effects for the page.
-#[must_use]
-pub fn encode(effects: &[Effect]) -> String {
-    let mut out = String::new();
-    for effect in effects {
-        if !out.is_empty() {
-            out.push(RECORD);
-        }
-        effect.encode(&mut out);
+impl Effects {
+    /// None.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(String::new())
     }
-    out
-}
 
-impl Effect {
-    fn encode(&self, out: &mut String) {
-        match self {
-            #[cfg(feature = "frame")]
-            Self::Show(view) => {
-                row(out, &["show", view.state, &view.label, &view.name, &view.status, view.parts]);
+    /// Adds one: the operation's name and its arguments.
+    #[inline(never)]
+    pub fn add(&mut self, units: &[&str]) {
+        if !self.0.is_empty() {
+            self.0.push(RECORD);
+        }
+        for (index, unit) in units.iter().enumerate() {
+            if index > 0 {
+                self.0.push(UNIT);
             }
-            Self::Fetch(request) => {
-                let signer = match request.signer {
-                    Signer::Nobody => "",
-                    Signer::Key => "key",
-                    #[cfg(feature = "wallet")]
-                    Signer::Spending => "spending",
-                };
-                let Request { tag, method, path, body, .. } = request;
-                row(out, &["fetch", tag, method, path, body, signer]);
+            // A separator inside a text would let it pass for an effect of its own.
+            for part in unit.split([UNIT, RECORD]) {
+                self.0.push_str(part);
             }
-            Self::MakeKey { instead_of } => row(out, &["makeKey", instead_of]),
-            Self::Claim { floor } => row(out, &["claim", &decimal(*floor)]),
-            Self::Settle { id } => row(out, &["settle", id]),
-            Self::Timer { name, ms } => row(out, &["timer", name, &decimal(*ms)]),
-            #[cfg(feature = "frame")]
-            Self::Popup { url } => row(out, &["popup", url]),
-            Self::Send(fields) => pairs(out, "send", fields),
-            Self::Close => row(out, &["close"]),
-            #[cfg(feature = "frame")]
-            Self::Focus => row(out, &["focus"]),
-            #[cfg(feature = "frame")]
-            Self::Tell { event, fields } => {
-                row(out, &["tell", event]);
-                rest(out, fields);
-            }
-            Self::Spread => row(out, &["spread"]),
-            #[cfg(feature = "frame")]
-            Self::Unseal { key } => row(out, &["unseal", key]),
-            #[cfg(feature = "frame")]
-            Self::Remember { verifier } => row(out, &["remember", verifier]),
-            #[cfg(feature = "wallet")]
-            _ => self.encode_wallet(out),
         }
     }
 
-    #[cfg(feature = "wallet")]
-    fn encode_wallet(&self, out: &mut String) {
-        match self {
-            Self::View(name) => row(out, &["view", name]),
-            Self::Set(name, text) => row(out, &["set", name, text]),
-            Self::Flag(name, on) => row(out, &["flag", name, if *on { "1" } else { "" }]),
-            Self::Rows { list, append, rows } => {
-                row(out, &["rows", list, if *append { "1" } else { "" }]);
-                for cells in rows {
-                    // Each row says how many cells follow, so that rows may differ in length.
-                    let count = u64::try_from(cells.len()).unwrap_or(0);
-                    out.push(UNIT);
-                    out.push_str(&decimal(count));
-                    for cell in cells {
-                        out.push(UNIT);
-                        push_clean(out, cell);
-                    }
-                }
-            }
-            Self::MakeRoot => row(out, &["makeRoot"]),
-            Self::Work => row(out, &["work"]),
-            Self::SignOpening => row(out, &["signOpening"]),
-            Self::Allow { slot, floor, origin, origin_hash } => {
-                row(out, &["allow", slot, &decimal(*floor), origin, origin_hash]);
-            }
-            _ => {}
-        }
+    /// Takes them out, for the page.
+    pub fn take(&mut self) -> String {
+        core::mem::take(&mut self.0)
     }
-}
-
-fn row(out: &mut String, units: &[&str]) {
-    for (index, unit) in units.iter().enumerate() {
-        if index > 0 {
-            out.push(UNIT);
-        }
-        push_clean(out, unit);
-    }
-}
-
-fn pairs(out: &mut String, op: &str, fields: &[(&'static str, String)]) {
-    row(out, &[op]);
-    rest(out, fields);
-}
-
-fn rest(out: &mut String, fields: &[(&'static str, String)]) {
-    for (name, value) in fields {
-        out.push(UNIT);
-        out.push_str(name);
-        out.push(UNIT);
-        push_clean(out, value);
-    }
-}
-
-/// Separators inside a text would let it pass for an effect of its own.
-fn push_clean(out: &mut String, text: &str) {
-    out.extend(text.chars().filter(|c| *c != UNIT && *c != RECORD));
 }
 
 /// Digits without the weight of `core::fmt`.
+#[inline(never)]
 #[must_use]
 pub fn decimal(mut number: u64) -> String {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
+    let mut text = String::new();
+    // Few numbers are written, so the front is as good a place to write at as any.
     loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        text.insert(0, char::from(b'0' + u8::try_from(number % 10).unwrap_or(0)));
         number /= 10;
         if number == 0 {
-            break;
+            return text;
         }
     }
-    digits[at..].iter().map(|digit| char::from(*digit)).collect()
 }
 
 #[cfg(test)]
@@ -291,8 +76,10 @@ mod tests {
 
     #[test]
     fn a_text_cannot_smuggle_an_effect_in() {
-        let evil = String::from("x\u{1e}popup\u{1f}/evil");
-        let text = encode(&[Effect::Settle { id: evil }, Effect::Close]);
-        assert_eq!(text, "settle\u{1f}xpopup/evil\u{1e}close");
+        let mut effects = Effects::new();
+        effects.add(&["settle", "x\u{1e}popup\u{1f}/evil"]);
+        effects.add(&["close"]);
+        assert_eq!(effects.take(), "settle\u{1f}xpopup/evil\u{1e}close");
+        assert_eq!(effects, Effects::new());
     }
 }

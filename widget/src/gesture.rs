@@ -65,8 +65,8 @@ pub enum Verdict {
 impl Evidence {
     /// Reads what the page sends with a click.
     #[must_use]
-    pub fn read(fields: &Fields<'_>) -> Self {
-        let number = |name| fields.number(name).unwrap_or(0);
+    pub fn read(fields: Fields<'_>) -> Self {
+        let number = |name| fields.count(name);
         Self {
             trusted: fields.flag("trusted"),
             by: match fields.text("by") {

@@ -5,77 +5,42 @@ use alloc::string::String;
 
 use farthing_shared::{CreatorId, Currency, Micros};
 
-use crate::effect::{Request, Signer};
 use crate::fields::Fields;
 
-/// What is for sale, as the page's tag names it. Hostile input: it only selects, never sets.
+/// What is for sale, as the page's tag names it: the row that came in. Hostile input: it only
+/// selects, it never sets price or payee.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// The creator id as text.
-    pub creator: String,
-    /// The item's name; empty for a donation.
-    pub item: String,
-    /// The page's origin, as the browser says.
-    pub origin: String,
-    /// A signed offer, or empty.
-    pub offer: String,
-    /// The title that the offer binds, or empty.
-    pub title: String,
-}
+pub struct Wanted(String);
 
 impl Wanted {
-    /// Reads the fields of a hello or of a hand-shake.
+    /// Takes a row with `creator`, `item` (empty for a donation), `origin` (as the browser says),
+    /// and perhaps `offer` and `title`.
     #[must_use]
-    pub fn read(fields: &Fields<'_>) -> Self {
-        Self {
-            creator: fields.owned("creator"),
-            item: fields.owned("item"),
-            origin: fields.owned("origin"),
-            offer: fields.owned("offer"),
-            title: fields.owned("title"),
-        }
+    pub fn new(row: &str) -> Self {
+        Self(row.into())
     }
 
-    /// The same as fields for the other window.
+    /// One of its fields.
     #[must_use]
-    pub fn fields(&self) -> alloc::vec::Vec<(&'static str, String)> {
-        [
-            ("creator", &self.creator),
-            ("item", &self.item),
-            ("origin", &self.origin),
-            ("offer", &self.offer),
-            ("title", &self.title),
-        ]
-        .map(|(name, value)| (name, value.clone()))
-        .into()
+    pub fn text(&self, name: &str) -> &str {
+        Fields::read(&self.0).text(name)
     }
 
-    /// Names creator and site in this browser's storage.
+    /// The path of the request for the quote.
     #[must_use]
-    pub fn slot(&self) -> String {
-        [&*self.creator, " ", &*self.origin].concat()
-    }
-
-    /// The request for the quote.
-    #[must_use]
-    pub fn request(&self, signer: Signer) -> Request {
+    pub fn path(&self) -> String {
         let mut path = String::from("/v1/quote");
-        let fields = [
-            ("?creator=", &self.creator),
-            ("&item=", &self.item),
-            ("&origin=", &self.origin),
-            ("&offer=", &self.offer),
-            ("&title=", &self.title),
-        ];
-        for (name, value) in fields {
-            // An offer's title says nothing without the offer.
-            let unbound = name == "&title=" && self.offer.is_empty();
-            if !value.is_empty() && !unbound {
+        for name in ["creator", "item", "origin", "offer", "title"] {
+            let value = self.text(name);
+            // A title says nothing without the offer that binds it.
+            if !value.is_empty() && (name != "title" || !self.text("offer").is_empty()) {
+                path.push(if name == "creator" { '?' } else { '&' });
                 path.push_str(name);
+                path.push('=');
                 escape(&mut path, value);
             }
         }
-        Request { tag: "quote", method: "GET", path, body: String::new(), signer }
+        path
     }
 }
 
@@ -96,52 +61,23 @@ pub fn escape(path: &mut String, text: &str) {
     }
 }
 
-/// A quote that was understood.
+/// A quote that was understood: what money depends on is read once, words when they are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
+    row: String,
     /// Who is paid.
     pub creator: CreatorId,
-    /// Its name.
-    pub creator_name: String,
-    /// The item's title, or its name; empty for a donation.
-    pub title: String,
     /// The price; `None` for a donation.
     pub price: Option<Micros>,
     /// The provider's currency.
     pub currency: Currency,
-    /// Whether this is demo money.
-    pub demo: bool,
-    /// What the provider keeps of a payment, in millionths.
-    pub fee_ppm: u64,
-    /// A cap that fits this creator's prices.
-    pub suggested_cap: Micros,
-    /// A limit for one claim that fits them.
-    pub suggested_claim_max: Micros,
-    /// What was paid for the item before.
-    pub owned: Option<Owned>,
-    /// What the key that asked may spend.
-    pub allowance: Option<Limits>,
-}
-
-/// An item that the wallet owns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owned {
-    /// The entry of the first payment.
-    pub entry: String,
-    /// What was paid.
-    pub amount: String,
-    /// Opens the item's sealed content.
-    pub content_key: String,
 }
 
 impl Quote {
     /// Reads the verifier's answer; `None` when something is missing that money depends on.
     #[must_use]
-    pub fn read(fields: &Fields<'_>) -> Option<Self> {
-        let title = match fields.text("item.title") {
-            "" => fields.owned("item.name"),
-            title => title.into(),
-        };
+    pub fn read(row: &str) -> Option<Self> {
+        let fields = Fields::read(row);
         let price = fields.micros("price");
         // An item without a price would be paid for as a donation.
         if fields.has("item") != price.is_some() {
@@ -149,21 +85,31 @@ impl Quote {
         }
         Some(Self {
             creator: CreatorId::parse(fields.text("creator.id")).ok()?,
-            creator_name: fields.owned("creator.name"),
-            title,
             price,
             currency: Currency::parse(fields.text("currency"))?,
-            demo: fields.flag("demo"),
-            fee_ppm: fields.number("fee_ppm").unwrap_or(0),
-            suggested_cap: fields.micros("suggested_cap").unwrap_or_default(),
-            suggested_claim_max: fields.micros("suggested_claim_max").unwrap_or_default(),
-            owned: fields.has("owned").then(|| Owned {
-                entry: fields.owned("owned.entry"),
-                amount: fields.owned("owned.amount"),
-                content_key: fields.owned("owned.content_key"),
-            }),
-            allowance: Limits::read(&fields.below("allowance.")),
+            row: row.into(),
         })
+    }
+
+    /// One of its fields.
+    #[must_use]
+    pub fn text(&self, name: &str) -> &str {
+        Fields::read(&self.row).text(name)
+    }
+
+    /// What the item is called; empty for a donation.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        match self.text("item.title") {
+            "" => self.text("item.name"),
+            title => title,
+        }
+    }
+
+    /// What the key that asked may spend.
+    #[must_use]
+    pub fn allowance(&self) -> Option<Limits> {
+        Limits::read(Fields::read(&self.row).below("allowance."))
     }
 }
 
@@ -211,7 +157,7 @@ const EXPIRY_MARGIN_MS: u64 = 10_000;
 impl Limits {
     /// Reads an allowance object.
     #[must_use]
-    pub fn read(fields: &Fields<'_>) -> Option<Self> {
+    pub fn read(fields: Fields<'_>) -> Option<Self> {
         Some(Self {
             key: fields.owned("key"),
             cap: fields.micros("cap")?,
@@ -219,9 +165,9 @@ impl Limits {
             per_claim_max: fields.micros("per_claim_max")?,
             expires_at_ms: fields.number("expires_at_ms")?,
             revoked: fields.flag("revoked"),
-            serial: fields.number("serial").unwrap_or(0),
-            grant: fields.number("grant").unwrap_or(0),
-            last_sequence: fields.number("last_sequence").unwrap_or(0),
+            serial: fields.count("serial"),
+            grant: fields.count("grant"),
+            last_sequence: fields.count("last_sequence"),
             balance: fields.micros("balance").unwrap_or_default(),
         })
     }
@@ -255,15 +201,11 @@ mod tests {
 
     #[test]
     fn paths_are_sent_as_they_are_signed() {
-        let wanted = Wanted {
-            creator: "cr_x".into(),
-            item: "a b/ü&c'".into(),
-            origin: "http://a.example:81".into(),
-            title: "ignored".into(),
-            ..Wanted::default()
-        };
+        let wanted = Wanted::new(
+            "creator\u{1f}cr_x\u{1f}item\u{1f}a b/ü&c'\u{1f}origin\u{1f}http://a.example:81\u{1f}title\u{1f}ignored",
+        );
         assert_eq!(
-            wanted.request(Signer::Nobody).path,
+            wanted.path(),
             "/v1/quote?creator=cr_x&item=a%20b%2F%C3%BC%26c%27&origin=http%3A%2F%2Fa.example%3A81"
         );
     }
@@ -298,9 +240,12 @@ mod tests {
 
     #[test]
     fn an_item_without_a_price_is_no_quote() {
-        let base = "creator.id\u{1f}cr_BwcHBwcHBwcHBwcHBwcHBw\u{1f}currency\u{1f}EUR\u{1f}item.name\u{1f}x";
-        assert_eq!(Quote::read(&Fields::read(base)), None);
+        let base = "item\u{1f}+\u{1f}creator.id\u{1f}cr_BwcHBwcHBwcHBwcHBwcHBw\u{1f}currency\u{1f}EUR\u{1f}item.name\u{1f}x";
+        assert_eq!(Quote::read(base), None);
         let priced = [base, "\u{1f}price\u{1f}0.05"].concat();
-        assert_eq!(Quote::read(&Fields::read(&priced)).map(|q| q.title), Some("x".into()));
+        assert_eq!(
+            Quote::read(&priced).map(|quote| quote.text("item.name").to_string()),
+            Some("x".into())
+        );
     }
 }

@@ -12,33 +12,34 @@ use farthing_shared::{
 
 use crate::effect::decimal;
 use crate::fields::UNIT;
-use crate::quote::Wanted;
 
 /// Claims live a little shorter than they may, so that a clock that is slightly ahead of the
 /// verifier's does not make them expire too late.
 const CLAIM_LIFE_MS: u64 = CLAIM_LIFE_MS_MAX - 20_000;
 
 /// Everything of a claim but key, number and time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draft<'a> {
     /// The verifier that may charge it.
     pub verifier: VerifierId,
     /// Who is paid.
     pub creator: CreatorId,
-    /// What is bought, and on which page.
-    pub wanted: Wanted,
+    /// What is bought; empty for a donation.
+    pub item: &'a str,
+    /// On which page.
+    pub origin: &'a str,
     /// How much.
     pub amount: Micros,
     /// In which currency.
     pub currency: Currency,
 }
 
-impl Draft {
+impl Draft<'_> {
     /// Signs the draft under this number: `id US claim US expires US key`, or `None` when a name in
     /// it is none that a claim can carry.
     #[must_use]
     pub fn sign(&self, key: &SigningKey, sequence: u64, now_ms: u64) -> Option<String> {
-        let (item, kind) = match &*self.wanted.item {
+        let (item, kind) = match self.item {
             "" => (ItemHash::NONE, Kind::Donation),
             name => (item_hash(&self.creator, name).ok()?, Kind::View),
         };
@@ -52,7 +53,7 @@ impl Draft {
             amount: self.amount,
             currency: self.currency,
             kind,
-            origin: origin_hash(&self.wanted.origin).ok()?,
+            origin: origin_hash(self.origin).ok()?,
             expires_at,
         }
         .sign(key);
@@ -65,20 +66,13 @@ impl Draft {
     }
 }
 
-/// The `Authorization` header of a signed read.
+/// The `Authorization` header of a signed read of `method US path`.
 #[must_use]
-pub fn access(
-    key: &SigningKey,
-    verifier: VerifierId,
-    method: &str,
-    path: &str,
-    now_ms: u64,
-) -> String {
+pub fn access(key: &SigningKey, verifier: VerifierId, what: &str, now_ms: u64) -> String {
+    let (method, path) = what.split_once(UNIT).unwrap_or(("GET", what));
     let target = Access::target(method, path);
     let access = Access { verifier, key: key.public(), at: UnixMillis(now_ms), target };
-    let mut header = String::from("Farthing ");
-    header.push_str(&base64(&access.sign(key).encode()));
-    header
+    ["Farthing ", &base64(&access.sign(key).encode())].concat()
 }
 
 /// Base64url without padding, the text form of every structure.
@@ -118,11 +112,8 @@ mod tests {
         let mut draft = Draft {
             verifier: VerifierId([9; 32]),
             creator,
-            wanted: Wanted {
-                item: "essay".into(),
-                origin: "https://blog.example".into(),
-                ..Wanted::default()
-            },
+            item: "essay",
+            origin: "https://blog.example",
             amount: Micros::new(50_000).unwrap(),
             currency: Currency::parse("EUR").unwrap(),
         };
@@ -137,16 +128,16 @@ mod tests {
         assert_eq!(Ok(claim.item), item_hash(&creator, "essay"));
         assert!(signed.verify(&VerifyingKey::new(&key.public()).unwrap()).is_ok());
 
-        draft.wanted.item = String::new();
+        draft.item = "";
         assert!(draft.sign(&key, 4, 0).is_some());
-        draft.wanted.origin = "null".into();
+        draft.origin = "null";
         assert_eq!(draft.sign(&key, 5, 0), None);
     }
 
     #[test]
     fn an_access_names_what_it_reads() {
         let key = key_of(&[2; 32]).unwrap();
-        let header = access(&key, VerifierId([9; 32]), "GET", "/v1/x?y=1", 5);
+        let header = access(&key, VerifierId([9; 32]), "GET\u{1f}/v1/x?y=1", 5);
         let bytes =
             Base64UrlUnpadded::decode_vec(header.strip_prefix("Farthing ").unwrap()).unwrap();
         let signed = SignedAccess::decode(&bytes).unwrap();

@@ -69,15 +69,13 @@ pub mod frame {
         "If a wallet window opened, please continue there. Otherwise pay here: ";
     pub const NO_KEY: &str = "Your browser could not sign the payment. ";
     pub const SEALED_BROKEN: &str = "Paid, but the content on this page could not be opened. ";
-    pub const PRICE_NOW: &str = "The price is now ";
+    pub const PRICE_CHANGED: &str = "The price has changed, please look again. ";
     pub const MISUNDERSTOOD: &str = "The payment was not understood. ";
     pub const LOST: &str = "The payment did not arrive. ";
     pub const REFUSED: &str = "The payment was refused. ";
-    pub const AMOUNT: &str = "Please enter an amount such as ";
-    pub const AMOUNT_TOO_MUCH: &str = "At most ";
-    pub const AMOUNT_AT_ONCE: &str = " at once, please.";
+    pub const AMOUNT: &str =
+        "Please enter an amount such as \u{1}0.50\u{1}, at most \u{1}1000\u{1}.";
     pub const FEE: &str = " \u{b7} the provider keeps ";
-    pub const FEE_UNIT: &str = " %";
 }
 
 #[cfg(feature = "wallet")]

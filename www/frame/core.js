@@ -177,14 +177,17 @@ ops.fetch = async (tag, method, path, body, signer) => {
     if (json?.currency) currency = json.currency;
     answer = {
       status: response.status,
-      body: { retry_after: header("Retry-After"), ...json },
+      retry_after: header("Retry-After"),
       // The header counts whole seconds: their middle is the best guess.
       server_ms: Date.parse(header("Date")) + 500 || undefined,
+      json,
     };
   } catch {
     // No answer: whether it was done is not known, and the machine treats it so.
   }
-  send("answer", { tag, ...answer });
+  const { json, ...ours } = answer;
+  // Ours come first: the first field of a name counts, whatever the body brings.
+  send("answer", { ...json, tag, ...ours });
 };
 
 ops.timer = (name, ms) => setTimeout(() => send("timer", { name }), ms * (0.9 + Math.random() / 5));

@@ -7,10 +7,10 @@ use spin::Mutex;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::{head, millis, with_seed};
-use crate::effect::encode;
 use crate::fields::Fields;
 use crate::signer::{access, base64, key_of};
 use crate::wallet::Wallet;
+use crate::wallet::effect::encode;
 
 static WALLET: Mutex<Option<Wallet>> = Mutex::new(None);
 
@@ -22,26 +22,26 @@ pub fn step(event: &str, now: f64) -> String {
     let fields = Fields::read(rest);
     let now = millis(now);
     let effects = match name {
-        "boot" => wallet.boot(&fields, now),
-        "answer" => wallet.answer(&fields, now),
-        "timer" => wallet.timer(&fields, now),
-        "ask" => wallet.asked(&fields, now),
+        "boot" => wallet.boot(rest, now),
+        "answer" => wallet.answer(rest, now),
+        "timer" => wallet.timer(fields, now),
+        "ask" => wallet.asked(rest, now),
         "moved" => wallet.arm(true),
-        "allow" => wallet.allow(&fields, now),
+        "allow" => wallet.allow(fields, now),
         "decline" => wallet.decline(),
-        "root" => wallet.root_made(&fields, now),
-        "worked" => wallet.worked(&fields, now),
-        "opening" => wallet.opening_signed(&fields, now),
-        "allowance" => wallet.allowance_signed(&fields, now),
-        "top-up" => wallet.top_up(&fields, now),
-        "withdraw" => wallet.withdraw(&fields),
+        "root" => wallet.root_made(fields, now),
+        "worked" => wallet.worked(fields, now),
+        "opening" => wallet.opening_signed(fields, now),
+        "allowance" => wallet.allowance_signed(fields, now),
+        "top-up" => wallet.top_up(fields, now),
+        "withdraw" => wallet.withdraw(fields),
         "create" => wallet.create(now),
         "more" => wallet.more(),
         "retry" | "online" => wallet.retry(now),
-        "input" => wallet.input(&fields),
+        "input" => wallet.input(fields),
         "pay" => wallet.pay_clicked(now),
-        "key" => wallet.key_made(&fields, now),
-        "signed" | "unsigned" => wallet.signed(&fields, now),
+        "key" => wallet.key_made(fields, now),
+        "signed" | "unsigned" => wallet.signed(fields, now),
         _ => Vec::new(),
     };
     encode(&effects)
@@ -55,12 +55,9 @@ pub fn secret(op: &str, mut seed: Vec<u8>, now: f64) -> String {
     let server_ms = wallet.server_ms(millis(now));
     with_seed(&mut seed, |key| match name {
         "public" => key.public().to_text(),
-        "read" => {
-            let (method, path) = head(rest);
-            wallet
-                .verifier()
-                .map_or_else(String::new, |verifier| access(key, verifier, method, path, server_ms))
-        }
+        "read" => wallet
+            .verifier()
+            .map_or_else(String::new, |verifier| access(key, verifier, rest, server_ms)),
         "opening" => wallet.sign_opening(key).unwrap_or_default(),
         "allowance" => {
             let allowance = rest.parse().ok().and_then(|serial| wallet.allowance(serial));
@@ -93,7 +90,6 @@ pub fn bits() -> u32 {
 #[wasm_bindgen]
 pub fn sign_vector(text: &str, seed: Vec<u8>) -> String {
     let (kind, rest) = head(text);
-    let signed =
-        key_of(&seed).and_then(|key| crate::vectors::sign(kind, &Fields::read(rest), &key));
+    let signed = key_of(&seed).and_then(|key| crate::vectors::sign(kind, Fields::read(rest), &key));
     signed.unwrap_or_default()
 }

@@ -20,15 +20,13 @@ use alloc::vec::Vec;
 use farthing_shared::limits::{CLAIM_MICROS_MAX, CLAIM_MICROS_MIN};
 use farthing_shared::{Micros, VerifierId};
 
-use crate::effect::{Effect, Signer};
+use crate::effect::{Effects, decimal};
 use crate::fields::Fields;
 use crate::gesture::{Evidence, Verdict};
-use crate::payment::{Payment, Reply, TAG as CLAIM};
+use crate::payment::{Payment, Reply, Request, TAG as CLAIM};
 use crate::quote::{Lack, Limits, Quote, Wanted};
 use crate::signer::{Draft, verifier_of};
-use crate::words::{NOT_CHARGED, frame as words, money, say};
-
-pub use view::View;
+use crate::words::{NOT_CHARGED, frame as words, say};
 
 /// Which element the frame belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +43,8 @@ pub enum Mode {
 enum Phase {
     /// Storage or quote under way.
     Loading,
-    /// No quote; `true` when trying again can help.
-    Stuck(bool),
+    /// No quote, for a reason that trying again may not have.
+    Stuck,
     Ready,
     /// The button asks once more, in place.
     Confirm,
@@ -69,9 +67,10 @@ const RENEWALS_MAX: u8 = 3;
 /// A quote is asked for this often before the visitor is asked to try again.
 const QUOTE_TRIES_MAX: u8 = 4;
 
-/// The frame's state.
+/// The frame's state, and the effects of the present event.
 #[derive(Debug)]
 pub struct Frame {
+    out: Effects,
     mode: Mode,
     wanted: Wanted,
     phase: Phase,
@@ -82,10 +81,11 @@ pub struct Frame {
     limits: Option<Limits>,
     /// What the verifier said is missing, which may differ from what the frame thinks.
     need: Option<Lack>,
-    /// What stands in the donation's field.
+    /// What stands in the donation's field, with a point for the comma.
     typed: String,
-    /// The amount of the click that is being carried out.
+    /// The amount of the click that is being carried out, and as it was read.
     chosen: Micros,
+    chosen_text: String,
     payment: Option<Payment>,
     /// The payment was found in storage, not clicked now.
     resumed: bool,
@@ -97,6 +97,7 @@ pub struct Frame {
     skew_ms: i64,
     /// The pop-up loaded and waits for our question.
     window_ready: bool,
+    /// Only the wallet page can ask: the button may not be seen.
     force: bool,
     blocked: bool,
     given: bool,
@@ -107,6 +108,7 @@ impl Frame {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            out: Effects::new(),
             mode: Mode::Pay,
             wanted: Wanted::default(),
             phase: Phase::Loading,
@@ -118,6 +120,7 @@ impl Frame {
             need: None,
             typed: String::new(),
             chosen: Micros::ZERO,
+            chosen_text: String::new(),
             payment: None,
             resumed: false,
             pending: Vec::new(),
@@ -132,243 +135,280 @@ impl Frame {
         }
     }
 
+    /// One event: its name, its row of fields, the time. Gives the effects.
+    pub fn step(&mut self, name: &str, row: &str, now_ms: u64) -> String {
+        let fields = Fields::read(row);
+        match name {
+            "boot" => self.boot(row, now_ms),
+            "answer" => self.answer(row, now_ms),
+            "click" => self.click(Evidence::read(fields), now_ms),
+            "input" => self.input(fields),
+            "key" => self.key_made(fields),
+            "signed" => self.signed(fields, now_ms),
+            "window" => self.window(fields, now_ms),
+            "changed" => self.changed(fields),
+            "unopened" => self.unopened(),
+            "timer" if fields.text("name") != CLAIM => self.quote_due(),
+            "online" | "timer" => self.resume(now_ms),
+            _ => {}
+        }
+        self.out.take()
+    }
+
     /// The page read its parameters and its storage.
-    pub fn boot(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    fn boot(&mut self, row: &str, now_ms: u64) {
+        let fields = Fields::read(row);
+        self.wanted = Wanted::new(row);
         self.mode = match fields.text("mode") {
             "gate" => Mode::Gate,
             "donate" => Mode::Donate,
             _ => Mode::Pay,
         };
-        self.wanted = Wanted::read(fields);
+        self.blocked = !fields.flag("stored");
+        self.remember_key(fields);
         if self.mode == Mode::Donate {
-            self.wanted.item = String::new();
-            self.typed = fields.owned("amount");
-        } else if self.wanted.item.is_empty() {
+            self.type_amount(fields);
+        } else if !fields.has("item") {
             return self.stuck(words::BAD_TAG);
         }
-        if self.wanted.origin.is_empty() {
+        if !fields.has("origin") {
             return self.stuck(words::NO_PAGE);
         }
-        self.blocked = !fields.flag("stored");
-        self.key = fields.owned("pk");
-        self.verifier = verifier_of(fields.text("verifier"));
         for index in 0_u64.. {
-            let found = fields.below(&say(&["pending.", &crate::effect::decimal(index), "."]));
-            if !found.has("id") {
-                break;
-            }
+            let prefix = say(&["pending.", &decimal(index), "."]);
+            let Some(payment) = Payment::found(fields.below(&prefix)) else { break };
             // What other frames are paying for is theirs, unless it is so old that they are gone.
-            if let Some(payment) = Payment::found(&found)
-                && (found.text("item") == self.wanted.item || now_ms > payment.expires_at_ms)
-            {
+            let item = fields.below(&prefix).text("item");
+            if item == fields.text("item") || now_ms > payment.expires_at_ms {
                 self.pending.push(payment);
             }
         }
-        self.next_pending(now_ms)
+        self.next_pending(now_ms);
+    }
+
+    fn remember_key(&mut self, fields: Fields<'_>) {
+        self.key = fields.owned("pk");
+        self.verifier = verifier_of(fields.text("verifier"));
     }
 
     /// The next claim of an earlier visit, or the quote when all are settled.
-    fn next_pending(&mut self, now_ms: u64) -> Vec<Effect> {
-        match self.pending.pop() {
-            Some(payment) => {
-                let request = payment.request(self.server_ms(now_ms));
-                self.payment = Some(payment);
-                self.resumed = true;
-                self.phase = Phase::Paying;
-                self.drawn(Vec::from([request]))
-            }
-            None => {
-                self.resumed = false;
-                self.phase = Phase::Loading;
-                let request = self.quote_request();
-                self.drawn(Vec::from([request]))
-            }
+    fn next_pending(&mut self, now_ms: u64) {
+        self.payment = self.pending.pop();
+        self.resumed = self.payment.is_some();
+        if self.resumed {
+            self.phase = Phase::Paying;
+            self.show();
+            self.send_claim(now_ms);
+        } else {
+            self.load();
         }
     }
 
-    fn quote_request(&self) -> Effect {
+    /// Asks for the quote, and says so.
+    fn load(&mut self) {
+        self.phase = Phase::Loading;
+        self.show();
+        self.ask_quote();
+    }
+
+    fn ask_quote(&mut self) {
         // Without a verifier the key was never allowed anything, so there is nothing to ask for it.
-        let known = !self.key.is_empty() && self.verifier.is_some();
-        Effect::Fetch(self.wanted.request(if known { Signer::Key } else { Signer::Nobody }))
+        let signer = if self.verifier.is_some() { "key" } else { "" };
+        self.out.add(&["fetch", "quote", "GET", &self.wanted.path(), "", signer]);
+    }
+
+    fn send_claim(&mut self, now_ms: u64) {
+        let server_ms = self.server_ms(now_ms);
+        if let Some(request) = self.payment.as_ref().map(|payment| payment.request(server_ms)) {
+            self.fetch_claim(&request);
+        }
+    }
+
+    fn fetch_claim(&mut self, (method, path, body): &Request) {
+        self.out.add(&["fetch", CLAIM, method, path, body, ""]);
     }
 
     /// An answer came, or none did (status 0).
-    pub fn answer(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
-        if let Some(at) = fields.number("server_ms").and_then(|at| i64::try_from(at).ok()) {
-            self.skew_ms = at - i64::try_from(now_ms).unwrap_or(at);
+    fn answer(&mut self, row: &str, now_ms: u64) {
+        let fields = Fields::read(row);
+        if let Some(server_ms) = fields.number("server_ms") {
+            self.skew_ms = server_ms.wrapping_sub(now_ms).cast_signed();
         }
-        let reply =
-            Reply { status: fields.number("status").unwrap_or(0), fields: fields.below("body.") };
+        let reply = Reply::read(fields);
         if fields.text("tag") == CLAIM {
-            self.claim_answered(&reply, now_ms)
-        } else {
-            self.quoted(&reply, now_ms)
+            return self.claim_answered(&reply, now_ms);
+        }
+        match Quote::read(row).filter(|_| reply.is_done()) {
+            Some(quote) => self.quoted(quote, now_ms),
+            None => self.no_quote(&reply),
         }
     }
 
-    fn quoted(&mut self, reply: &Reply<'_>, now_ms: u64) -> Vec<Effect> {
-        let quote = if reply.is_done() { Quote::read(&reply.fields) } else { None };
-        let Some(mut quote) = quote else { return self.no_quote(reply) };
+    fn quoted(&mut self, quote: Quote, now_ms: u64) {
         self.quote_tries = 0;
-        let old_price = self.quote.as_ref().and_then(|old| old.price);
-        self.limits = quote.allowance.take();
-        if self.mode == Mode::Donate && self.typed.is_empty() {
-            self.typed = String::from("1.00");
-        }
-        let owned = quote.owned.take();
         let price = quote.price;
+        let changed = self.quote.as_ref().is_some_and(|old| old.price != price);
+        self.limits = quote.allowance();
         self.quote = Some(quote);
-        if let Some(owned) = owned {
-            return self.owned(owned);
+        if self.owned() {
+            return;
         }
         match self.phase {
-            Phase::Renewing if old_price == price => self.go(now_ms),
+            Phase::Renewing if !changed => return self.go(now_ms),
             Phase::Renewing | Phase::Loading => {
-                if let (Some(old), Some(new)) = (old_price, price)
-                    && old != new
-                {
-                    self.note = say(&[words::PRICE_NOW, &money(new), ". ", NOT_CHARGED]);
+                if changed {
+                    self.set_note(&[words::PRICE_CHANGED, NOT_CHARGED]);
                 }
-                self.phase = if self.blocked { Phase::Closed } else { Phase::Ready };
+                self.phase = Phase::Ready;
                 if self.blocked {
-                    self.note = words::NO_STORAGE.into();
+                    self.close(words::NO_STORAGE);
                 }
-                self.drawn(Vec::new())
             }
             // The window was closed without a word: it may have allowed before.
-            Phase::Window if !self.window_ready => self.window_settled(now_ms),
-            _ => self.drawn(Vec::new()),
+            Phase::Window if !self.window_ready => return self.window_settled(now_ms),
+            _ => {}
         }
+        self.show();
     }
 
-    fn no_quote(&mut self, reply: &Reply<'_>) -> Vec<Effect> {
-        let waits = matches!(self.phase, Phase::Loading | Phase::Renewing);
+    fn no_quote(&mut self, reply: &Reply<'_>) {
         if reply.status == 401 && self.verifier.take().is_some() {
             // The key is of no use any more (a new verifier, say): ask as a stranger.
-            return Vec::from([self.quote_request()]);
+            return self.ask_quote();
         }
-        if !waits {
+        match self.phase {
+            Phase::Loading | Phase::Renewing => {}
+            Phase::Window if !self.window_ready => return self.cancelled(),
             // A refresh in the background failed; what is shown still holds.
-            if self.phase == Phase::Window && !self.window_ready {
-                return self.cancelled();
+            _ => return,
+        }
+        match reply.status {
+            404 => self.stuck(words::UNKNOWN),
+            403 => self.stuck(words::NOT_A_SITE),
+            _ if reply.is_definite() => self.stuck(words::BAD_TAG),
+            status => {
+                self.quote_tries += 1;
+                if self.quote_tries < QUOTE_TRIES_MAX {
+                    let ms = reply.pause_ms(500 << self.quote_tries);
+                    return self.out.add(&["timer", "quote", &decimal(ms)]);
+                }
+                self.quote_tries = 0;
+                self.phase = Phase::Stuck;
+                let why = if status == 0 { words::OFFLINE } else { words::BUSY };
+                self.set_note(&[why, NOT_CHARGED]);
+                self.show();
             }
-            return Vec::new();
         }
-        let words = match reply.status {
-            404 => words::UNKNOWN,
-            403 => words::NOT_A_SITE,
-            _ if reply.is_definite() => words::BAD_TAG,
-            _ => return self.ask_again(reply),
-        };
-        self.stuck(words)
     }
 
-    fn ask_again(&mut self, reply: &Reply<'_>) -> Vec<Effect> {
-        self.quote_tries += 1;
-        if self.quote_tries < QUOTE_TRIES_MAX {
-            let pause_ms = 500_u64 << self.quote_tries;
-            let ms = reply.retry_after_ms().unwrap_or(0).clamp(pause_ms, 30_000);
-            return Vec::from([Effect::Timer { name: "quote", ms }]);
-        }
-        self.quote_tries = 0;
-        self.phase = Phase::Stuck(true);
-        let why = if reply.status == 0 { words::OFFLINE } else { words::BUSY };
-        self.note = say(&[why, NOT_CHARGED]);
-        self.drawn(Vec::new())
+    /// No payment can be made here, whatever the visitor does.
+    fn stuck(&mut self, why: &str) {
+        self.close(&say(&[why, NOT_CHARGED]));
+        self.show();
+        self.out.add(&["tell", "error", "message", &self.note]);
     }
 
-    fn stuck(&mut self, words: &str) -> Vec<Effect> {
-        self.phase = Phase::Stuck(false);
-        self.note = say(&[words, NOT_CHARGED]);
-        let fields = Vec::from([("message", self.note.clone())]);
-        self.drawn(Vec::from([Effect::Tell { event: "error", fields }]))
+    fn close(&mut self, why: &str) {
+        self.phase = Phase::Closed;
+        self.note = why.into();
+    }
+
+    fn set_note(&mut self, parts: &[&str]) {
+        self.note = say(parts);
     }
 
     /// The visitor typed an amount.
-    pub fn input(&mut self, fields: &Fields<'_>) -> Vec<Effect> {
-        if !matches!(self.phase, Phase::Ready | Phase::Confirm) {
-            return Vec::new();
+    fn input(&mut self, fields: Fields<'_>) {
+        if matches!(self.phase, Phase::Ready | Phase::Confirm) {
+            self.type_amount(fields);
+            self.phase = Phase::Ready;
+            self.note.clear();
+            self.show();
         }
-        self.typed = fields.owned("amount");
-        self.phase = Phase::Ready;
-        self.note = String::new();
-        self.drawn(Vec::new())
     }
 
-    /// The amount that a click would pay, or `None` when what was typed is none.
-    fn amount(&self) -> Option<Micros> {
+    fn type_amount(&mut self, fields: Fields<'_>) {
+        // A comma is the decimal point of half the world; the button shows how it was read.
+        self.typed.clear();
+        for c in fields.text("amount").chars() {
+            self.typed.push(if c == ',' { '.' } else { c });
+        }
+    }
+
+    /// The amount that a click would pay as it is written, or `None` when what was typed is none.
+    fn amount(&self) -> Option<(Micros, &str)> {
         let quote = self.quote.as_ref()?;
-        let amount = match quote.price {
-            Some(price) => price,
-            // A comma is the decimal point of half the world; the button shows how it was read.
-            None => Micros::parse(&self.typed.trim().replace(',', ".")).ok()?,
-        };
-        (CLAIM_MICROS_MIN..=CLAIM_MICROS_MAX).contains(&amount.get()).then_some(amount)
+        let text = if quote.price.is_some() { quote.text("price") } else { &*self.typed };
+        let amount = Micros::parse(text).ok()?;
+        (CLAIM_MICROS_MIN..=CLAIM_MICROS_MAX).contains(&amount.get()).then_some((amount, text))
     }
 
     /// The button was clicked.
-    pub fn click(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
-        let evidence = Evidence::read(fields);
+    fn click(&mut self, evidence: Evidence, now_ms: u64) {
         match self.phase {
             Phase::Ready | Phase::Confirm => {}
-            Phase::Stuck(true) if evidence.trusted => {
-                self.phase = Phase::Loading;
-                self.note = String::new();
-                let request = self.quote_request();
-                return self.drawn(Vec::from([request]));
+            Phase::Stuck => {
+                self.note.clear();
+                return self.load();
             }
-            Phase::Window => return Vec::from([Effect::Focus]),
-            _ => return Vec::new(),
+            Phase::Window => return self.out.add(&["focus"]),
+            _ => return,
         }
-        let Some(amount) = self.amount() else { return self.drawn(Vec::new()) };
-        let asked = self.phase == Phase::Confirm;
-        match evidence.judge(asked) {
-            Verdict::Nothing => return Vec::new(),
+        let Some((amount, text)) = self.amount() else { return };
+        (self.chosen, self.chosen_text) = (amount, text.into());
+        match evidence.judge(self.phase == Phase::Confirm) {
+            Verdict::Nothing => return,
             Verdict::Doubtful => {
                 self.phase = Phase::Confirm;
-                return self.drawn(Vec::new());
+                return self.show();
             }
-            Verdict::Unseen => self.force = true,
-            Verdict::Sure => self.force = false,
+            verdict => self.force = verdict == Verdict::Unseen,
         }
-        self.chosen = amount;
-        self.note = String::new();
+        self.note.clear();
         self.renewals = 0;
-        self.go(now_ms)
+        self.go(now_ms);
     }
 
     /// Pays the chosen amount, or opens the wallet page for what is missing.
-    fn go(&mut self, now_ms: u64) -> Vec<Effect> {
-        let server_ms = self.server_ms(now_ms);
-        let lack = match &self.limits {
-            _ if self.need.is_some() => self.need,
-            Some(limits) if limits.key == self.key => limits.lacks(self.chosen, server_ms),
-            _ => Some(Lack::Allowance),
-        };
-        if lack.is_some() || self.force || self.verifier.is_none() {
-            if self.phase == Phase::Renewing {
-                // The click is long gone and a window would be blocked: the next click opens it.
+    fn go(&mut self, now_ms: u64) {
+        let floor = match &self.limits {
+            Some(limits) if self.may_spend(limits, now_ms) => limits.last_sequence,
+            // The click is long gone and a window would be blocked: the next click opens it.
+            _ if self.phase == Phase::Renewing => {
                 self.phase = Phase::Ready;
-                return self.drawn(Vec::new());
+                return self.show();
             }
-            return self.open_window();
-        }
+            _ => return self.open_window(),
+        };
         self.phase = Phase::Signing;
-        let floor = self.limits.as_ref().map_or(0, |limits| limits.last_sequence);
-        self.drawn(Vec::from([Effect::Claim { floor }]))
+        self.show();
+        self.out.add(&["claim", &decimal(floor)]);
     }
 
-    /// What the page signs for [`Effect::Claim`]; `None` when no claim is due.
+    fn may_spend(&self, limits: &Limits, now_ms: u64) -> bool {
+        self.need.is_none()
+            && !self.force
+            && self.verifier.is_some()
+            && limits.key == self.key
+            && limits.lacks(self.chosen, self.server_ms(now_ms)).is_none()
+    }
+
+    /// What the page signs for a `claim`; `None` when none is due.
     #[must_use]
-    pub fn draft(&self) -> Option<Draft> {
+    pub fn draft(&self) -> Option<Draft<'_>> {
         let quote = self.quote.as_ref().filter(|_| self.phase == Phase::Signing)?;
         Some(Draft {
             verifier: self.verifier?,
             creator: quote.creator,
-            wanted: self.wanted.clone(),
+            item: self.item(),
+            origin: self.wanted.text("origin"),
             amount: self.chosen,
             currency: quote.currency,
         })
+    }
+
+    fn item(&self) -> &str {
+        self.wanted.text("item")
     }
 
     /// The verifier that signed reads are made out to.
@@ -380,48 +420,32 @@ impl Frame {
     /// Our guess of the verifier's clock.
     #[must_use]
     pub fn server_ms(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_add_signed(self.skew_ms)
+        now_ms.wrapping_add_signed(self.skew_ms)
     }
 
     /// A pause is over, or the network came back (which cuts every pause short).
-    pub fn resume(&mut self, now_ms: u64) -> Vec<Effect> {
-        match (&self.payment, self.phase) {
-            (Some(payment), Phase::Paying) if self.retry_due => {
-                self.retry_due = false;
-                Vec::from([payment.request(self.server_ms(now_ms))])
-            }
-            (_, Phase::Stuck(true)) => {
-                self.phase = Phase::Loading;
-                self.note = String::new();
-                let request = self.quote_request();
-                self.drawn(Vec::from([request]))
-            }
-            _ => Vec::new(),
+    fn resume(&mut self, now_ms: u64) {
+        if self.phase == Phase::Stuck {
+            self.note.clear();
+            self.load();
+        } else if core::mem::take(&mut self.retry_due) {
+            self.send_claim(now_ms);
         }
     }
 
     /// The pause before the next try for a quote is over.
-    pub fn quote_due(&mut self) -> Vec<Effect> {
-        match self.phase {
-            Phase::Loading | Phase::Renewing => Vec::from([self.quote_request()]),
-            _ => Vec::new(),
+    fn quote_due(&mut self) {
+        if matches!(self.phase, Phase::Loading | Phase::Renewing) {
+            self.ask_quote();
         }
     }
 
     /// Another tab or another element of this creator paid something.
-    pub fn changed(&mut self, fields: &Fields<'_>) -> Vec<Effect> {
-        if self.phase != Phase::Ready {
-            return Vec::new();
+    fn changed(&mut self, fields: Fields<'_>) {
+        if self.phase == Phase::Ready {
+            self.remember_key(fields);
+            self.ask_quote();
         }
-        self.key = fields.owned("pk");
-        self.verifier = verifier_of(fields.text("verifier"));
-        Vec::from([self.quote_request()])
-    }
-
-    fn drawn(&self, effects: Vec<Effect>) -> Vec<Effect> {
-        let mut all = Vec::from([Effect::Show(self.view())]);
-        all.extend(effects);
-        all
     }
 }
 

@@ -1,221 +1,183 @@
 //! From the signed claim to "Paid", or to the words why not.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
-use farthing_shared::Micros;
 use farthing_shared::outcome::{Outcome, Retry};
 
 use super::{Frame, Mode, Phase, RENEWALS_MAX};
-use crate::effect::Effect;
+use crate::effect::decimal;
 use crate::fields::Fields;
-use crate::payment::{Fate, Payment, Reply};
-use crate::quote::{Lack, Owned};
-use crate::words::{NOT_CHARGED, frame as words, money, money_text, say};
+use crate::payment::{Fate, Payment, Reply, TAG as CLAIM};
+use crate::quote::Lack;
+use crate::words::{NOT_CHARGED, frame as words, money_text, say};
 
 impl Frame {
-    /// The page allotted a number, signed the draft and stored the claim.
-    pub fn signed(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    /// The page allotted a number, signed the draft and stored the claim; or it could not: the key
+    /// is gone, or another tab took a new one.
+    pub(super) fn signed(&mut self, fields: Fields<'_>, now_ms: u64) {
         if self.phase != Phase::Signing {
-            return Vec::new();
+            return;
         }
-        let Some(payment) = Payment::signed(fields).filter(|payment| payment.key == self.key)
-        else {
-            return self.unsigned(fields);
-        };
-        self.phase = Phase::Paying;
-        let request = payment.request(self.server_ms(now_ms));
-        self.payment = Some(payment);
-        self.drawn(Vec::from([request]))
-    }
-
-    /// The page could not sign: the key is gone, or another tab took a new one.
-    pub fn unsigned(&mut self, fields: &Fields<'_>) -> Vec<Effect> {
-        if self.phase != Phase::Signing {
-            return Vec::new();
-        }
-        let mut effects = Vec::new();
-        if fields.has("id") {
-            // It was stored under a key that this frame does not know; it was never sent.
-            effects.push(Effect::Settle { id: fields.owned("id") });
-        }
-        self.key = fields.owned("key");
-        self.need = Some(Lack::Allowance);
-        effects.extend(self.refused(&say(&[words::NO_KEY, NOT_CHARGED]), "unsigned"));
-        effects
-    }
-
-    pub(super) fn claim_answered(&mut self, reply: &Reply<'_>, now_ms: u64) -> Vec<Effect> {
-        let server_ms = self.server_ms(now_ms);
-        let Some(payment) = &mut self.payment else { return Vec::new() };
-        let fate = payment.answered(reply, server_ms);
-        let id = payment.id.clone();
-        if let Fate::Open(effect) = fate {
-            self.retry_due = matches!(effect, Effect::Timer { .. });
-            return self.drawn(Vec::from([effect]));
-        }
-        self.payment = None;
-        let mut effects = Vec::from([Effect::Settle { id: id.clone() }]);
-        let fields = &reply.fields;
-        if self.resumed {
-            effects.extend(self.resumed_settled(&fate, &id, fields, now_ms));
-            return effects;
-        }
-        effects.extend(match fate {
-            Fate::Success => self.paid(&id, fields),
-            Fate::Refused(retry, outcome) => self.refused_for(retry, outcome, fields),
-            Fate::Lost => self.refused(&say(&[words::LOST, NOT_CHARGED]), "lost"),
-            Fate::Misunderstood | Fate::Open(_) => {
-                self.refused(&say(&[words::MISUNDERSTOOD, NOT_CHARGED]), "misunderstood")
+        match Payment::signed(fields).filter(|payment| payment.key == self.key) {
+            Some(payment) => {
+                self.payment = Some(payment);
+                self.phase = Phase::Paying;
+                self.show();
+                self.send_claim(now_ms);
             }
-        });
-        effects
-    }
-
-    /// A claim of an earlier visit is settled; the quote then says what the visitor owns.
-    fn resumed_settled(
-        &mut self,
-        fate: &Fate,
-        id: &str,
-        fields: &Fields<'_>,
-        now_ms: u64,
-    ) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        if *fate == Fate::Success {
-            self.note = say(&[words::LAST_PAID, &money_text(fields.text("amount")), "."]);
-            effects.push(self.tell_paid(id, fields.text("entry"), fields.text("amount")));
-        } else {
-            self.note = say(&[words::LAST_LOST, NOT_CHARGED]);
+            None => {
+                // A claim under a key that this frame does not know was never sent.
+                self.out.add(&["settle", fields.text("id")]);
+                self.key = fields.owned("key");
+                self.refused(words::NO_KEY, "unsigned");
+            }
         }
-        effects.extend(self.next_pending(now_ms));
-        effects
     }
 
-    fn paid(&mut self, id: &str, fields: &Fields<'_>) -> Vec<Effect> {
+    pub(super) fn claim_answered(&mut self, reply: &Reply<'_>, now_ms: u64) {
+        let server_ms = self.server_ms(now_ms);
+        let Some(payment) = &mut self.payment else { return };
+        let fate = payment.answered(reply, server_ms);
+        match fate {
+            Fate::Ask => {
+                let question = payment.question();
+                return self.fetch_claim(&question);
+            }
+            Fate::Wait(ms) => {
+                self.retry_due = true;
+                self.show();
+                return self.out.add(&["timer", CLAIM, &decimal(ms)]);
+            }
+            _ => {}
+        }
+        let id = core::mem::take(&mut payment.id);
+        self.payment = None;
+        self.out.add(&["settle", &id]);
+        let fields = reply.fields;
         let amount = fields.text("amount");
+        if fate == Fate::Success {
+            self.tell_paid(&id, fields.text("entry"), amount);
+        }
+        if self.resumed {
+            // The quote then says what the visitor owns.
+            match fate {
+                Fate::Success => self.set_note(&[words::LAST_PAID, &money_text(amount), "."]),
+                _ => self.set_note(&[words::LAST_LOST, NOT_CHARGED]),
+            }
+            return self.next_pending(now_ms);
+        }
+        match fate {
+            Fate::Success => self.paid(fields),
+            Fate::Refused(retry, outcome) => self.refused_for(retry, outcome, fields),
+            Fate::Lost => self.refused(words::LOST, "lost"),
+            _ => self.refused(words::MISUNDERSTOOD, "misunderstood"),
+        }
+    }
+
+    fn paid(&mut self, fields: Fields<'_>) {
+        let charged = fields.flag("charged");
         if let Some(limits) = &mut self.limits
-            && fields.flag("charged")
+            && charged
         {
             limits.spend(self.chosen);
         }
-        let mut effects =
-            Vec::from([self.tell_paid(id, fields.text("entry"), amount), Effect::Spread]);
-        let (phase, said) = match self.mode {
-            Mode::Donate => (Phase::Ready, words::THANKS),
-            _ if fields.flag("charged") || fields.flag("repeat") => (Phase::Done, words::PAID),
-            _ => (Phase::Done, words::OWNED),
-        };
         self.given = self.mode == Mode::Donate;
-        self.phase = phase;
-        self.note = say(&[said, &money_text(amount)]);
-        self.unseal(fields.text("content_key"), &mut effects);
-        self.drawn(effects)
+        let said = if self.given {
+            self.phase = Phase::Ready;
+            words::THANKS
+        } else {
+            self.phase = Phase::Done;
+            if charged { words::PAID } else { words::OWNED }
+        };
+        self.set_note(&[said, &money_text(fields.text("amount"))]);
+        self.show();
+        self.out.add(&["spread"]);
+        self.unseal(fields.text("content_key"));
     }
 
-    /// The quote says that the wallet owns the item.
-    pub(super) fn owned(&mut self, owned: Owned) -> Vec<Effect> {
-        self.phase = Phase::Done;
-        self.note = say(&[words::OWNED, &money_text(&owned.amount)]);
-        let mut effects = Vec::from([self.tell_paid("", &owned.entry, &owned.amount)]);
-        self.unseal(&owned.content_key, &mut effects);
-        self.drawn(effects)
+    /// Shows an item as owned when the quote says so.
+    pub(super) fn owned(&mut self) -> bool {
+        let Some(quote) = self.quote.take() else { return false };
+        let owned = !quote.text("owned").is_empty();
+        if owned {
+            let amount = quote.text("owned.amount");
+            self.tell_paid("", quote.text("owned.entry"), amount);
+            self.set_note(&[words::OWNED, &money_text(amount)]);
+            self.unseal(quote.text("owned.content_key"));
+            self.phase = Phase::Done;
+        }
+        self.quote = Some(quote);
+        if owned {
+            self.show();
+        }
+        owned
     }
 
-    fn unseal(&self, key: &str, effects: &mut Vec<Effect>) {
+    fn unseal(&mut self, key: &str) {
         if self.mode == Mode::Gate && !key.is_empty() {
-            effects.push(Effect::Unseal { key: key.into() });
+            self.out.add(&["unseal", key]);
         }
     }
 
     /// The sealed content does not open with the key that the verifier gave.
-    pub fn unopened(&mut self) -> Vec<Effect> {
+    pub(super) fn unopened(&mut self) {
         self.note = words::SEALED_BROKEN.into();
-        let fields = Vec::from([("message", self.note.clone())]);
-        self.drawn(Vec::from([Effect::Tell { event: "error", fields }]))
+        self.show();
+        self.out.add(&["tell", "error", "message", words::SEALED_BROKEN]);
     }
 
-    fn tell_paid(&self, id: &str, entry: &str, amount: &str) -> Effect {
-        let fields = Vec::from([
-            ("claim_id", String::from(id)),
-            ("entry", entry.into()),
-            ("item", self.wanted.item.clone()),
-            ("amount", amount.into()),
-        ]);
-        Effect::Tell { event: "paid", fields }
+    fn tell_paid(&mut self, id: &str, entry: &str, amount: &str) {
+        let item = self.wanted.text("item");
+        self.out
+            .add(&["tell", "paid", "claim_id", id, "entry", entry, "item", item, "amount", amount]);
     }
 
-    fn refused_for(
-        &mut self,
-        retry: Retry,
-        outcome: Option<Outcome>,
-        fields: &Fields<'_>,
-    ) -> Vec<Effect> {
-        let message = fields.text("message");
-        let message = if message.is_empty() { words::REFUSED } else { message };
-        let said = say(&[message, " ", NOT_CHARGED]);
+    fn refused_for(&mut self, retry: Retry, outcome: Option<Outcome>, fields: Fields<'_>) {
         let reason = fields.text("outcome");
-        let spent_key = matches!(outcome, Some(Outcome::KeyRevoked | Outcome::KeyExhausted));
+        let message = fields.text("message");
+        let said = if message.is_empty() { words::REFUSED.into() } else { say(&[message, " "]) };
         match retry {
             Retry::NewClaim if self.renewals < RENEWALS_MAX => {
                 self.renewals += 1;
                 self.phase = Phase::Renewing;
-                return self.drawn(Vec::from([self.quote_request()]));
+                self.show();
+                return self.ask_quote();
             }
-            Retry::AfterTopUp => self.need = Some(Lack::Balance),
-            Retry::AfterAllowance => {
-                self.need = Some(match outcome {
-                    Some(Outcome::OverCap) => Lack::Cap,
-                    Some(Outcome::OverClaimMax) => Lack::ClaimMax,
-                    _ => Lack::Allowance,
-                });
-            }
-            Retry::AfterQuote => {
-                self.note = said;
-                self.phase = Phase::Loading;
-                let request = self.quote_request();
-                return self.drawn(Vec::from([self.declined(reason), request]));
-            }
-            Retry::Never => {
-                self.note = said;
+            Retry::AfterTopUp | Retry::AfterAllowance => self.need = Some(Lack::Allowance),
+            _ => {}
+        }
+        self.refused(&said, reason);
+        match (retry, outcome) {
+            (Retry::AfterQuote, _) => self.load(),
+            (Retry::Never, _) => {
                 self.phase = Phase::Closed;
-                return self.drawn(Vec::from([self.declined(reason)]));
+                self.show();
             }
-            Retry::NewClaim | Retry::Later | Retry::Unneeded => {}
+            // This key can never pay again.
+            (_, Some(Outcome::KeyRevoked | Outcome::KeyExhausted)) => {
+                self.limits = None;
+                let instead_of = core::mem::take(&mut self.key);
+                self.out.add(&["makeKey", &instead_of]);
+            }
+            _ => {}
         }
-        let mut effects = self.refused(&said, reason);
-        if spent_key {
-            let instead_of = core::mem::take(&mut self.key);
-            self.limits = None;
-            effects.push(Effect::MakeKey { instead_of });
-        }
-        effects
     }
 
     /// Back to the button, with words; the next click starts anew.
-    pub(super) fn refused(&mut self, said: &str, reason: &str) -> Vec<Effect> {
-        self.note = said.into();
+    pub(super) fn refused(&mut self, said: &str, reason: &str) {
+        self.set_note(&[said, NOT_CHARGED]);
         self.phase = Phase::Ready;
-        self.drawn(Vec::from([self.declined(reason)]))
-    }
-
-    fn declined(&self, reason: &str) -> Effect {
-        let fields = Vec::from([
-            ("claim_id", String::new()),
-            ("item", self.wanted.item.clone()),
-            ("amount", self.chosen.to_decimal()),
-            ("reason", reason.into()),
+        self.show();
+        let item = self.wanted.text("item");
+        self.out.add(&[
+            "tell",
+            "declined",
+            "claim_id",
+            "",
+            "item",
+            item,
+            "amount",
+            &self.chosen_text,
+            "reason",
+            reason,
         ]);
-        Effect::Tell { event: "declined", fields }
-    }
-
-    /// The button's words for an amount.
-    pub(super) fn verb(&self, amount: Micros) -> String {
-        let verb = match self.mode {
-            _ if self.phase == Phase::Confirm => words::CONFIRM,
-            Mode::Donate if self.given => words::GIVE_AGAIN,
-            Mode::Donate => words::GIVE,
-            Mode::Pay | Mode::Gate => words::PAY,
-        };
-        say(&[verb, &money(amount)])
     }
 }

@@ -5,118 +5,120 @@
 //! that it is ready and the frame has a spending key; both can take a moment, in either order.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use super::{Frame, Phase};
-use crate::effect::Effect;
 use crate::fields::Fields;
 use crate::quote::{Limits, escape};
 use crate::signer::verifier_of;
-use crate::words::{NOT_CHARGED, frame as words, say};
+use crate::words::frame as words;
 
 impl Frame {
-    pub(super) fn open_window(&mut self) -> Vec<Effect> {
+    pub(super) fn open_window(&mut self) {
         self.phase = Phase::Window;
         self.window_ready = false;
+        self.show();
         // The fragment only serves a window that lost its opener: it can take the payment itself.
         let mut url = String::from("/wallet/allow#creator=");
-        escape(&mut url, &self.wanted.creator);
+        escape(&mut url, self.wanted.text("creator"));
         url.push_str("&item=");
-        escape(&mut url, &self.wanted.item);
-        let mut effects = Vec::from([Effect::Popup { url }]);
+        escape(&mut url, self.item());
+        self.out.add(&["popup", &url]);
         if self.key.is_empty() {
-            effects.push(Effect::MakeKey { instead_of: String::new() });
+            self.out.add(&["makeKey", ""]);
         }
-        self.drawn(effects)
     }
 
     /// The spending key is made and stored.
-    pub fn key_made(&mut self, fields: &Fields<'_>) -> Vec<Effect> {
+    pub(super) fn key_made(&mut self, fields: Fields<'_>) {
         self.key = fields.owned("pk");
         if self.key.is_empty() {
-            self.blocked = true;
-            self.phase = Phase::Closed;
-            self.note = words::NO_STORAGE.into();
-            return self.drawn(Vec::from([Effect::Close]));
+            self.out.add(&["close"]);
+            self.close(words::NO_STORAGE);
+            return self.show();
         }
-        self.ask_window()
+        self.ask_window();
     }
 
-    fn ask_window(&self) -> Vec<Effect> {
-        if self.phase != Phase::Window || !self.window_ready || self.key.is_empty() {
-            return Vec::new();
+    fn ask_window(&mut self) {
+        if self.phase == Phase::Window && self.window_ready && !self.key.is_empty() {
+            let wanted = |name| self.wanted.text(name);
+            self.out.add(&[
+                "send",
+                "t",
+                "ask",
+                "creator",
+                wanted("creator"),
+                "item",
+                wanted("item"),
+                "origin",
+                wanted("origin"),
+                "offer",
+                wanted("offer"),
+                "title",
+                wanted("title"),
+                "key",
+                &self.key,
+                "amount",
+                &self.chosen_text,
+                "force",
+                if self.force { "true" } else { "" },
+            ]);
         }
-        let mut fields = self.wanted.fields();
-        fields.push(("t", "ask".into()));
-        fields.push(("key", self.key.clone()));
-        fields.push(("amount", self.chosen.to_decimal()));
-        fields.push(("force", if self.force { "true" } else { "" }.into()));
-        Vec::from([Effect::Send(fields)])
     }
 
     /// The wallet page said something, or its window is gone.
-    pub fn window(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub(super) fn window(&mut self, fields: Fields<'_>, now_ms: u64) {
         if self.phase != Phase::Window {
-            return Vec::new();
+            return;
+        }
+        let verifier = fields.text("verifier");
+        if !verifier.is_empty() {
+            self.verifier = verifier_of(verifier);
+            self.out.add(&["remember", verifier]);
         }
         match fields.text("t") {
             "ready" => {
                 self.window_ready = true;
-                self.ask_window()
+                self.ask_window();
             }
-            "verifier" => self.remember(fields),
             "allowed" => {
-                let mut effects = self.remember(fields);
-                self.limits = Limits::read(&fields.below("allowance."));
-                effects.push(Effect::Close);
-                effects.extend(self.window_settled(now_ms));
-                effects
+                self.limits = Limits::read(fields.below("allowance."));
+                self.out.add(&["close"]);
+                self.window_settled(now_ms);
             }
             "declined" => {
-                let mut effects = Vec::from([Effect::Close]);
-                effects.extend(self.cancelled());
-                effects
+                self.out.add(&["close"]);
+                self.cancelled();
             }
-            "closed" => {
+            "closed" if self.verifier.is_some() && !self.key.is_empty() => {
                 self.window_ready = false;
-                if self.key.is_empty() || self.verifier.is_none() {
-                    return self.cancelled();
-                }
-                Vec::from([self.quote_request()])
+                self.ask_quote();
             }
+            "closed" => self.cancelled(),
             "unopened" => {
-                self.phase = Phase::Closed;
-                self.note = words::NO_WINDOW.into();
-                self.drawn(Vec::new())
+                self.close(words::NO_WINDOW);
+                self.show();
             }
-            _ => Vec::new(),
+            _ => {}
         }
-    }
-
-    fn remember(&mut self, fields: &Fields<'_>) -> Vec<Effect> {
-        let verifier = fields.text("verifier");
-        self.verifier = verifier_of(verifier);
-        Vec::from([Effect::Remember { verifier: verifier.into() }])
     }
 
     /// The wallet page has done what it could: pay if that was enough.
-    pub(super) fn window_settled(&mut self, now_ms: u64) -> Vec<Effect> {
-        let server_ms = self.server_ms(now_ms);
-        let enough = self.limits.as_ref().is_some_and(|limits| {
-            limits.key == self.key && limits.lacks(self.chosen, server_ms).is_none()
-        });
+    pub(super) fn window_settled(&mut self, now_ms: u64) {
         // A window that was closed without a word has confirmed nothing.
-        let confirmed = !self.force || self.window_ready;
-        if !enough || !confirmed {
-            return self.cancelled();
+        if self.window_ready {
+            self.force = false;
         }
         self.need = None;
-        self.force = false;
-        self.go(now_ms)
+        if self.limits.as_ref().is_some_and(|limits| self.may_spend(limits, now_ms)) {
+            self.go(now_ms);
+        } else {
+            self.cancelled();
+        }
     }
 
-    pub(super) fn cancelled(&mut self) -> Vec<Effect> {
+    pub(super) fn cancelled(&mut self) {
         self.force = false;
-        self.refused(&say(&[words::CANCELLED, NOT_CHARGED]), "cancelled")
+        self.refused(words::CANCELLED, "cancelled");
     }
 }

@@ -29,7 +29,7 @@ pub struct Provider {
 impl Provider {
     /// Reads `GET /v1/provider`.
     #[must_use]
-    pub fn read(fields: &Fields<'_>) -> Option<Self> {
+    pub fn read(fields: Fields<'_>) -> Option<Self> {
         Some(Self {
             name: fields.owned("name"),
             verifier: VerifierId::parse(fields.text("verifier")).ok()?,
@@ -68,15 +68,16 @@ pub struct Known {
 impl Account {
     /// Reads a wallet object.
     #[must_use]
-    pub fn read(fields: &Fields<'_>) -> Option<Self> {
+    pub fn read(fields: Fields<'_>) -> Option<Self> {
         let mut allowances = Vec::new();
         for index in 0_u64.. {
-            let row = fields.below(&["allowances.", &decimal(index), "."].concat());
+            let prefix = ["allowances.", &decimal(index), "."].concat();
+            let row = fields.below(&prefix);
             if !row.has("key") {
                 break;
             }
             // A row that this build cannot read is not a reason to hide the balance.
-            allowances.extend(Known::read(&row));
+            allowances.extend(Known::read(row));
         }
         Some(Self { balance: fields.micros("balance")?, allowances })
     }
@@ -113,7 +114,7 @@ impl Account {
 }
 
 impl Known {
-    fn read(row: &Fields<'_>) -> Option<Self> {
+    fn read(row: Fields<'_>) -> Option<Self> {
         Some(Self {
             limits: Limits::read(row)?,
             creator: CreatorId::parse(row.text("creator.id")).ok()?,

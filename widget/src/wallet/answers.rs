@@ -3,9 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::effect::Effect;
 use super::home::note;
 use super::{Account, Consent, Place, Provider, TRIES_MAX, Wallet};
-use crate::effect::Effect;
 use crate::fields::Fields;
 use crate::payment::{Reply, TAG as CLAIM};
 use crate::quote::{Limits, Quote};
@@ -13,26 +13,26 @@ use crate::words::wallet as words;
 
 impl Wallet {
     /// An answer came, or none did (status 0).
-    pub fn answer(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
-        if let Some(at) = fields.number("server_ms").and_then(|at| i64::try_from(at).ok()) {
-            self.skew_ms = at - i64::try_from(now_ms).unwrap_or(at);
+    pub fn answer(&mut self, row: &str, now_ms: u64) -> Vec<Effect> {
+        let fields = Fields::read(row);
+        if let Some(server_ms) = fields.number("server_ms") {
+            self.skew_ms = server_ms.wrapping_sub(now_ms).cast_signed();
         }
-        let reply =
-            Reply { status: fields.number("status").unwrap_or(0), fields: fields.below("body.") };
+        let reply = Reply::read(fields);
         let tag = fields.text("tag");
         match tag {
             CLAIM => return self.claim_answered(&reply, now_ms),
             "entries" | "more" => {
                 // The history is not worth a problem page: "more" shows up again with a reload.
                 let done = reply.is_done();
-                return if done { self.entries(&reply.fields, tag == "more") } else { Vec::new() };
+                return if done { self.entries(fields, tag == "more") } else { Vec::new() };
             }
             _ if tag != self.busy => return Vec::new(),
             _ => self.busy = "",
         }
         if reply.is_done() {
             self.tries = 0;
-            return self.done(tag, &reply.fields, now_ms);
+            return self.done(tag, row, now_ms);
         }
         if reply.is_definite() {
             return self.failed(tag, &reply, now_ms);
@@ -40,7 +40,8 @@ impl Wallet {
         self.wait(&reply)
     }
 
-    fn done(&mut self, tag: &str, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    fn done(&mut self, tag: &str, row: &str, now_ms: u64) -> Vec<Effect> {
+        let fields = Fields::read(row);
         match tag {
             "provider" => match Provider::read(fields) {
                 Some(provider) => {
@@ -55,7 +56,7 @@ impl Wallet {
                 }
                 None => self.problem(words::MISTAKE),
             },
-            "quote" => match Quote::read(fields) {
+            "quote" => match Quote::read(row) {
                 Some(quote) => {
                     self.quote = Some(quote);
                     self.advance(now_ms)
@@ -148,12 +149,11 @@ impl Wallet {
         }
         self.busy = "pause";
         let pause_ms = 400_u64 << self.tries;
-        let ms = reply.retry_after_ms().unwrap_or(0).clamp(pause_ms, 30_000);
-        Vec::from([Effect::Timer { name: "retry", ms }])
+        Vec::from([Effect::Timer { name: "retry", ms: reply.pause_ms(pause_ms) }])
     }
 
     /// A timer ran out.
-    pub fn timer(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub fn timer(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         match fields.text("name") {
             "arm" => self.arm(false),
             "retry" if self.busy == "pause" => {

@@ -7,10 +7,11 @@ use alloc::vec::Vec;
 use farthing_shared::limits::CLAIM_MICROS_MAX;
 use farthing_shared::{Micros, OriginHash, origin_hash};
 
+use super::effect::{Effect, Signer};
 use super::{ALLOWANCE_LIFE_MS, Consent, Grant, Known, Place, Wallet};
-use crate::effect::{Effect, Signer, decimal};
+use crate::effect::decimal;
 use crate::fields::Fields;
-use crate::quote::{Limits, Wanted};
+use crate::quote::{Limits, Quote, Wanted};
 use crate::signer::public_of;
 use crate::words::{money, say, wallet as words};
 
@@ -33,7 +34,8 @@ impl Wallet {
     }
 
     /// The frame asks. The page has checked that it is a frame of our own origin.
-    pub fn asked(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub fn asked(&mut self, row: &str, now_ms: u64) -> Vec<Effect> {
+        let fields = Fields::read(row);
         if self.place != Place::Allow || self.wanted.is_some() {
             return Vec::new();
         }
@@ -43,7 +45,7 @@ impl Wallet {
         self.amount = amount;
         self.key = fields.owned("key");
         self.force = fields.flag("force");
-        self.wanted = Some(Wanted::read(fields));
+        self.wanted = Some(Wanted::new(row));
         self.advance(now_ms)
     }
 
@@ -66,7 +68,7 @@ impl Wallet {
     fn covering(&self, now_ms: u64) -> Option<&Known> {
         let account = self.account.as_ref()?.as_ref()?;
         let (quote, wanted) = (self.quote.as_ref()?, self.wanted.as_ref()?);
-        let origin = origin_hash(&wanted.origin).ok()?;
+        let origin = origin_hash(wanted.text("origin")).ok()?;
         let known = account.newest(quote.creator, origin, self.device)?;
         // A missing balance is a matter of topping up, not of consent.
         let rich = Limits { balance: Micros::MAX, ..known.limits.clone() };
@@ -84,7 +86,7 @@ impl Wallet {
             // The frame showed another price: it has to show the new one first.
             return self.decline();
         }
-        let cap = least(quote.suggested_cap, self.amount);
+        let cap = least(suggested(quote, "suggested_cap"), self.amount);
         let each = self.claim_max();
         let until = self.server_ms(now_ms).saturating_add(ALLOWANCE_LIFE_MS);
         let money_words = match self.balance() {
@@ -104,9 +106,9 @@ impl Wallet {
         let each = say(&[words::EACH, &money(each), words::EACH_UNTIL, &date, words::EACH_END]);
         self.armed = (false, false);
         Vec::from([
-            Effect::Set("site", wanted.origin.clone()),
-            Effect::Set("creator", quote.creator_name.clone()),
-            Effect::Set("title", quote.title.clone()),
+            Effect::Set("site", wanted.text("origin").into()),
+            Effect::Set("creator", quote.text("creator.name").into()),
+            Effect::Set("title", quote.title().into()),
             Effect::Set("price", money(self.amount)),
             Effect::Set("cap", cap.to_decimal()),
             Effect::Set("cap1", money(cap)),
@@ -117,7 +119,7 @@ impl Wallet {
             Effect::Set("allow", say(&[verb, &money(self.amount)])),
             Effect::Set("cap-problem", String::new()),
             Effect::Flag("caps", !confirms),
-            Effect::Flag("has-title", !quote.title.is_empty()),
+            Effect::Flag("has-title", !quote.title().is_empty()),
             Effect::Flag("allow", false),
             Effect::View("consent"),
             Effect::Timer { name: "arm", ms: ARM_MS },
@@ -135,7 +137,7 @@ impl Wallet {
     }
 
     /// "Allow" was clicked, with this cap.
-    pub fn allow(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub fn allow(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         if self.place != Place::Allow || self.armed != (true, true) || self.quote.is_none() {
             return Vec::new();
         }
@@ -167,7 +169,10 @@ impl Wallet {
     }
 
     fn claim_max(&self) -> Micros {
-        let suggested = self.quote.as_ref().map_or(Micros::ZERO, |quote| quote.suggested_claim_max);
+        let suggested = self
+            .quote
+            .as_ref()
+            .map_or(Micros::ZERO, |quote| suggested(quote, "suggested_claim_max"));
         suggested.max(self.amount)
     }
 
@@ -221,7 +226,7 @@ impl Wallet {
 
     fn due_grant(&self, now_ms: u64) -> Option<(Grant, String)> {
         let (quote, wanted) = (self.quote.as_ref()?, self.wanted.as_ref()?);
-        let origin: OriginHash = origin_hash(&wanted.origin).ok()?;
+        let origin: OriginHash = origin_hash(wanted.text("origin")).ok()?;
         let key = public_of(&self.key)?;
         let grant = match self.consent {
             Consent::None => return None,
@@ -247,11 +252,11 @@ impl Wallet {
                 }
             }
         };
-        Some((grant, wanted.origin.clone()))
+        Some((grant, wanted.text("origin").into()))
     }
 
     /// The allowance is signed and its serial stored.
-    pub fn allowance_signed(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub fn allowance_signed(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         self.busy = "";
         let signed = fields.owned("allowance");
         if signed.is_empty() {
@@ -283,6 +288,10 @@ impl Wallet {
         ]);
         Vec::from([Effect::Send(fields), Effect::View("done"), Effect::Close])
     }
+}
+
+fn suggested(quote: &Quote, name: &str) -> Micros {
+    Micros::parse(quote.text(name)).unwrap_or_default()
 }
 
 fn least(suggested: Micros, amount: Micros) -> Micros {

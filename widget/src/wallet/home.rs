@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 use farthing_shared::Micros;
 
 use super::consent::DATE;
+use super::effect::{Effect, Signer};
 use super::{Consent, Grant, Place, Wallet};
-use crate::effect::{Effect, Signer, decimal};
+use crate::effect::decimal;
 use crate::fields::Fields;
 use crate::quote::escape;
 use crate::signer::public_of;
@@ -97,7 +98,7 @@ impl Wallet {
         }
         let tag = if cursor.is_empty() { "entries" } else { "more" };
         // Not marked as busy: the list fills itself in beside everything else.
-        let request = crate::effect::Request {
+        let request = super::effect::Request {
             tag,
             method: "GET",
             path,
@@ -113,10 +114,11 @@ impl Wallet {
         if next.is_empty() { Vec::new() } else { self.entries_from(&next) }
     }
 
-    pub(super) fn entries(&mut self, fields: &Fields<'_>, append: bool) -> Vec<Effect> {
+    pub(super) fn entries(&mut self, fields: Fields<'_>, append: bool) -> Vec<Effect> {
         let mut rows = Vec::new();
         for index in 0_u64.. {
-            let row = fields.below(&["data.", &decimal(index), "."].concat());
+            let prefix = ["data.", &decimal(index), "."].concat();
+            let row = fields.below(&prefix);
             if !row.has("entry") {
                 break;
             }
@@ -148,7 +150,7 @@ impl Wallet {
     }
 
     /// "Withdraw" was clicked for the allowance of this key: the next serial, with a cap of zero.
-    pub fn withdraw(&mut self, fields: &Fields<'_>) -> Vec<Effect> {
+    pub fn withdraw(&mut self, fields: Fields<'_>) -> Vec<Effect> {
         if self.place != Place::Home || !self.busy.is_empty() {
             return Vec::new();
         }
@@ -197,7 +199,7 @@ impl Wallet {
     }
 
     /// A voucher's code was sent off.
-    pub fn top_up(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub fn top_up(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         if !self.busy.is_empty() || self.balance().is_none() {
             return Vec::new();
         }
@@ -221,7 +223,7 @@ impl Wallet {
         effects
     }
 
-    pub(super) fn topped_up(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub(super) fn topped_up(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         self.voucher = None;
         self.account = None;
         let words =

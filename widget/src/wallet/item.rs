@@ -10,8 +10,8 @@ use farthing_shared::Micros;
 use farthing_shared::limits::{CLAIM_MICROS_MAX, CLAIM_MICROS_MIN};
 use farthing_shared::outcome::Retry;
 
-use super::{Consent, Place, Wallet};
-use crate::effect::Effect;
+use super::effect::Effect;
+use super::{Consent, Place, Wallet, claim_request};
 use crate::fields::Fields;
 use crate::payment::{Fate, Payment, Reply};
 use crate::signer::Draft;
@@ -22,8 +22,8 @@ impl Wallet {
         let (Some(quote), Some(provider)) = (&self.quote, &self.provider) else {
             return Vec::new();
         };
-        if let Some(owned) = &quote.owned {
-            return said(say(&[words::OWNED, &money_text(&owned.amount)]));
+        if !quote.text("owned").is_empty() {
+            return said(say(&[words::OWNED, &money_text(quote.text("owned.amount"))]));
         }
         let gives = quote.price.is_none();
         let amount = self.item_amount();
@@ -37,12 +37,12 @@ impl Wallet {
         };
         let label = amount.map_or_else(|| String::from(verb), |a| say(&[verb, &money(a)]));
         Vec::from([
-            Effect::Set("creator", quote.creator_name.clone()),
-            Effect::Set("title", quote.title.clone()),
+            Effect::Set("creator", quote.text("creator.name").into()),
+            Effect::Set("title", quote.title().into()),
             Effect::Set("price", amount.map_or_else(String::new, money)),
             Effect::Set("money", money_words),
             Effect::Set("pay", label),
-            Effect::Flag("has-title", !quote.title.is_empty()),
+            Effect::Flag("has-title", !quote.title().is_empty()),
             Effect::Flag("amount", gives),
             Effect::Flag("pay", amount.is_some()),
             Effect::View("item"),
@@ -58,7 +58,7 @@ impl Wallet {
     }
 
     /// The visitor typed an amount to give.
-    pub fn input(&mut self, fields: &Fields<'_>) -> Vec<Effect> {
+    pub fn input(&mut self, fields: Fields<'_>) -> Vec<Effect> {
         if self.place != Place::Item || self.consent != Consent::None || self.quote.is_none() {
             return Vec::new();
         }
@@ -87,7 +87,7 @@ impl Wallet {
     }
 
     /// The page's own spending key is made and stored.
-    pub fn key_made(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub fn key_made(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         self.busy = "";
         self.key = fields.owned("pk");
         if self.key.is_empty() {
@@ -109,19 +109,21 @@ impl Wallet {
 
     /// What the page signs for [`Effect::Claim`].
     #[must_use]
-    pub fn draft(&self) -> Option<Draft> {
+    pub fn draft(&self) -> Option<Draft<'_>> {
         let quote = self.quote.as_ref().filter(|_| self.signing)?;
+        let wanted = self.wanted.as_ref()?;
         Some(Draft {
             verifier: self.verifier()?,
             creator: quote.creator,
-            wanted: self.wanted.clone()?,
+            item: wanted.text("item"),
+            origin: wanted.text("origin"),
             amount: self.amount,
             currency: quote.currency,
         })
     }
 
     /// The claim is signed and stored, or could not be.
-    pub fn signed(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub fn signed(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         if !core::mem::take(&mut self.signing) {
             return Vec::new();
         }
@@ -134,7 +136,7 @@ impl Wallet {
         let request = payment.request(self.server_ms(now_ms));
         self.payment = Some(payment);
         self.busy = crate::payment::TAG;
-        Vec::from([request])
+        claim_request(request)
     }
 
     pub(super) fn claim_answered(&mut self, reply: &Reply<'_>, now_ms: u64) -> Vec<Effect> {
@@ -143,22 +145,31 @@ impl Wallet {
         let fate = payment.answered(reply, server_ms);
         let id = payment.id.clone();
         let asks = payment.tries > 1;
-        if let Fate::Open(effect) = fate {
-            self.retry_due = matches!(effect, Effect::Timer { .. });
-            let words = if asks { words::ASKING } else { words::PAYING };
-            return Vec::from([Effect::Set("work", words.into()), Effect::View("work"), effect]);
+        match fate {
+            Fate::Ask => return claim_request(payment.question()),
+            Fate::Wait(ms) => {
+                self.retry_due = true;
+                let words = if asks { words::ASKING } else { words::PAYING };
+                return Vec::from([
+                    Effect::Set("work", words.into()),
+                    Effect::View("work"),
+                    Effect::Timer { name: crate::payment::TAG, ms },
+                ]);
+            }
+            _ => {}
         }
         self.busy = "";
         self.payment = None;
         let mut effects = Vec::from([Effect::Settle { id }]);
-        let fields = &reply.fields;
+        let fields = reply.fields;
         let resumed = core::mem::take(&mut self.resumed);
         self.forget_consent();
         effects.extend(match fate {
             Fate::Success => {
                 self.over = true;
                 let amount = money_text(fields.text("amount"));
-                let gave = self.wanted.as_ref().is_some_and(|wanted| wanted.item.is_empty());
+                let gave =
+                    self.wanted.as_ref().is_some_and(|wanted| wanted.text("item").is_empty());
                 let paid = fields.flag("charged") || fields.flag("repeat");
                 let words = match (gave, paid) {
                     (true, _) => words::GIVEN,
@@ -178,7 +189,7 @@ impl Wallet {
                 self.problem(&say(&[message, " ", NOT_CHARGED]))
             }
             Fate::Lost => self.problem(words::LOST),
-            Fate::Misunderstood | Fate::Open(_) => self.problem(words::MISTAKE),
+            Fate::Misunderstood | Fate::Ask | Fate::Wait(_) => self.problem(words::MISTAKE),
         });
         effects
     }
@@ -198,7 +209,7 @@ impl Wallet {
         let server_ms = self.server_ms(now_ms);
         match &self.payment {
             Some(payment) if core::mem::take(&mut self.retry_due) => {
-                Vec::from([payment.request(server_ms)])
+                claim_request(payment.request(server_ms))
             }
             _ => Vec::new(),
         }

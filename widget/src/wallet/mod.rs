@@ -17,6 +17,7 @@
 mod account;
 mod answers;
 mod consent;
+pub mod effect;
 mod home;
 mod item;
 mod opening;
@@ -29,10 +30,11 @@ use farthing_shared::{
 };
 
 pub use account::{Account, Known, Provider};
+use effect::{Effect, Request, Signer};
 
-use crate::effect::{Effect, Request, Signer};
+use crate::effect::decimal;
 use crate::fields::Fields;
-use crate::payment::Payment;
+use crate::payment::{Payment, TAG as CLAIM};
 use crate::quote::{Limits, Quote, Wanted};
 use crate::signer::public_of;
 use crate::words::wallet as words;
@@ -165,14 +167,16 @@ impl Wallet {
     }
 
     /// The page read its address and its storage.
-    pub fn boot(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub fn boot(&mut self, row: &str, now_ms: u64) -> Vec<Effect> {
+        let fields = Fields::read(row);
         self.origin = fields.owned("here");
         self.stored = fields.flag("stored");
         self.has_opener = fields.flag("opener");
         self.root = fields.owned("root");
         self.device = device_of(fields);
         for index in 0_u64.. {
-            let row = fields.below(&["sites.", &crate::effect::decimal(index), "."].concat());
+            let prefix = ["sites.", &decimal(index), "."].concat();
+            let row = fields.below(&prefix);
             if !row.has("hash") {
                 break;
             }
@@ -199,10 +203,10 @@ impl Wallet {
             ]);
         }
         if self.place == Place::Item {
-            self.wanted = Some(Wanted { origin: self.origin.clone(), ..Wanted::read(fields) });
+            self.wanted = Some(Wanted::new(row));
             self.key = fields.owned("pk");
             self.typed = String::from("1.00");
-            self.payment = Payment::found(&fields.below("pending.0."));
+            self.payment = Payment::found(fields.below("pending.0."));
             self.resumed = self.payment.is_some();
         }
         self.advance(now_ms)
@@ -220,15 +224,14 @@ impl Wallet {
             return self.greet();
         }
         if let Some(payment) = self.payment.as_ref().filter(|_| self.resumed) {
-            self.busy = crate::payment::TAG;
-            let request = payment.request(self.server_ms(now_ms));
-            return Vec::from([request]);
+            self.busy = CLAIM;
+            return claim_request(payment.request(self.server_ms(now_ms)));
         }
         if let (Some(wanted), None) = (&self.wanted, &self.quote) {
             let own = self.place == Place::Item && !self.key.is_empty();
-            let request = wanted.request(if own { Signer::Spending } else { Signer::Nobody });
-            self.busy = request.tag;
-            return Vec::from([Effect::Fetch(request)]);
+            let path = wanted.path();
+            let signer = if own { Signer::Spending } else { Signer::Nobody };
+            return self.ask("quote", "GET", &path, "", signer);
         }
         if self.account.is_none() && !self.root.is_empty() {
             let path = ["/v1/wallets/", &self.root].concat();
@@ -282,7 +285,7 @@ impl Wallet {
     }
 
     /// The root key is made and stored, or another tab's was taken.
-    pub fn root_made(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub fn root_made(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         self.busy = "";
         self.root = fields.owned("root");
         self.device = device_of(fields);
@@ -340,7 +343,13 @@ impl Default for Wallet {
     }
 }
 
-fn device_of(fields: &Fields<'_>) -> u32 {
+/// A request about a claim.
+fn claim_request((method, path, body): crate::payment::Request) -> Vec<Effect> {
+    let request = Request { tag: CLAIM, method, path, body, signer: Signer::Nobody };
+    Vec::from([Effect::Fetch(request)])
+}
+
+fn device_of(fields: Fields<'_>) -> u32 {
     fields.number("device").and_then(|device| u32::try_from(device).ok()).unwrap_or(0)
 }
 

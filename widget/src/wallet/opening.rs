@@ -11,7 +11,7 @@ use farthing_shared::limits::POW_BITS_MAX;
 use farthing_shared::{Challenge, Opening, SigningKey};
 
 use super::Wallet;
-use crate::effect::{Effect, Signer};
+use super::effect::{Effect, Signer};
 use crate::fields::Fields;
 use crate::signer::{base64, public_of};
 use crate::words::wallet as words;
@@ -38,7 +38,7 @@ impl Wallet {
         effects
     }
 
-    pub(super) fn challenged(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub(super) fn challenged(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         let bytes = Base64UrlUnpadded::decode_vec(fields.text("challenge")).unwrap_or_default();
         match Challenge::decode(&bytes) {
             // More bits than the protocol allows would let a provider burn the visitor's battery.
@@ -65,7 +65,7 @@ impl Wallet {
     }
 
     /// The page found a solution.
-    pub fn worked(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub fn worked(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         self.busy = "";
         self.solution = fields.number("solution");
         self.advance(now_ms)
@@ -84,7 +84,7 @@ impl Wallet {
     }
 
     /// The opening is signed.
-    pub fn opening_signed(&mut self, fields: &Fields<'_>, now_ms: u64) -> Vec<Effect> {
+    pub fn opening_signed(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         self.busy = "";
         let opening = fields.owned("opening");
         if opening.is_empty() {
