@@ -295,3 +295,52 @@ fn the_keyboard_alone_is_enough() {
         assert_eq!(provider.totals(&session).await, (1, "0.05".into()));
     });
 }
+
+/// Without the script the fallback link is what is left: the provider's own page sells the item,
+/// and the magazine's gate then finds out by itself that it is owned.
+#[test]
+fn the_fallback_link_sells_the_item_too() {
+    browser_test("fallback-link", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let lantern = provider.magazine_creator().await;
+        let session = provider.sign_in(&lantern).await;
+        browser.open(&format!("{}/i/{}/essay", provider.origin, lantern.id)).await;
+        browser.see_state("item").await;
+        browser.text("section[data-view=item] h1", |text| text == "On small change").await;
+        browser.picture("item-page").await;
+        let pay = browser.see("[data-do=pay]").await;
+        until("the item can be paid", async || pay.is_enabled().await.ok()?.then_some(())).await;
+        browser.press(&pay).await;
+        browser.see_state("paid").await;
+        browser.picture("item-page-paid").await;
+        assert_eq!(provider.totals(&session).await, (1, "0.05".into()));
+        browser.client.refresh().await.unwrap();
+        browser.see("[data-view=paid]").await;
+        assert_eq!(provider.totals(&session).await, (1, "0.05".into()), "a reload charges nothing");
+    });
+}
+
+/// A page with `Cross-Origin-Opener-Policy: same-origin` cuts the wallet window off. The frame then
+/// says where to pay instead, and nothing is lost or charged twice.
+#[test]
+fn a_page_that_cuts_its_pop_ups_off_still_takes_payments() {
+    browser_test("opener-cut", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("isolated").await;
+        let creator = provider.creator("Isolated", &site.origin).await;
+        let session = provider.sign_in(&creator).await;
+        let body = "<farthing-donate amount=\"0.20\">Give</farthing-donate>";
+        let mut page = Page::with_tag(&provider.origin, &creator.id, body);
+        page.headers.push(("cross-origin-opener-policy".into(), "same-origin".into()));
+        browser.open(&site.put("/", page)).await;
+        browser.press_in("farthing-donate").await;
+        browser.enter("farthing-donate").await;
+        let words = browser.text("p[role=status]", |text| text.contains("pay here")).await;
+        assert!(!words.contains("allow pop-ups"), "{words}");
+        let link = browser.see("a").await.attr("href").await.unwrap().unwrap_or_default();
+        assert_eq!(link, format!("/i/{}", creator.id));
+        browser.leave().await;
+        browser.picture("opener-cut").await;
+        assert_eq!(provider.totals(&session).await, (0, "0.00".into()));
+    });
+}

@@ -90,7 +90,7 @@ async fn answer(mut stream: TcpStream, pages: Arc<Mutex<HashMap<String, Page>>>)
     while head_end(&bytes).is_none() {
         match stream.read(&mut buffer).await {
             Ok(count) if count > 0 && bytes.len() < 64_000 => {
-                bytes.extend_from_slice(&buffer[..count])
+                bytes.extend_from_slice(&buffer[..count]);
             }
             _ => return,
         }
