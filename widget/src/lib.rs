@@ -19,6 +19,7 @@ pub mod gesture;
 pub mod payment;
 pub mod quote;
 pub mod signer;
+pub mod text64;
 #[cfg(feature = "wallet")]
 pub mod vectors;
 #[cfg(feature = "wallet")]

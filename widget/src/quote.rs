@@ -6,6 +6,7 @@ use alloc::string::String;
 use farthing_shared::{CreatorId, Currency, Micros};
 
 use crate::fields::Fields;
+use crate::signer::creator_of;
 
 /// What is for sale, as the page's tag names it: the row that came in. Hostile input: it only
 /// selects, it never sets price or payee.
@@ -84,7 +85,7 @@ impl Quote {
             return None;
         }
         Some(Self {
-            creator: CreatorId::parse(fields.text("creator.id")).ok()?,
+            creator: creator_of(fields.text("creator.id"))?,
             price,
             currency: Currency::parse(fields.text("currency"))?,
             row: row.into(),

@@ -1,5 +1,5 @@
 // The frame's page: draws, watches the pointer, talks to the creator's page and the wallet window.
-// `cargo xtask wasm` joins it to the Wasm's glue and core.js: one file, one request.
+// `cargo xtask wasm` joins it to core.js: one file, one request.
 
 const root = document.documentElement;
 const find = (name) => document.querySelector(name);
@@ -213,7 +213,7 @@ field.addEventListener("keydown", (event) => {
 
 // Start: the module, the storage and the parent's name, all at once.
 const start = async () => {
-  const module = init({ module_or_path: fetch("$WASM") });
+  const module = load(fetch("$WASM"));
   const origin = ancestor || (self == parent ? "" : (await hello).origin);
   slot = wanted.creator + " " + origin;
   link.href =

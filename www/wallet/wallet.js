@@ -1,5 +1,5 @@
 // The wallet page: draws what the machine says, holds the root key, talks to the frame that opened
-// it. `cargo xtask wasm` joins it to the Wasm's glue and core.js.
+// it. `cargo xtask wasm` joins it to core.js.
 const $ = (selector) => document.querySelectorAll(selector);
 
 // Drawing: every place is found by its data attribute.
@@ -102,14 +102,14 @@ ops.work = () => {
     const at = performance.now();
     let solution;
     try {
-      solution = work(from, count);
+      solution = wasm.work(from, count);
     } catch {
       return ops.broken();
     }
     from += count;
     // The chance to be done by now is what the bar can honestly show.
     bar.hidden = from < 20000;
-    bar.value = 1 - Math.exp(-from / 2 ** bits());
+    bar.value = 1 - Math.exp(-from / 2 ** wasm.bits());
     if (solution >= 0) {
       bar.hidden = true;
       return send("worked", { solution });
@@ -171,7 +171,7 @@ addEventListener("submit", (event) => {
 
 // Start.
 const start = async () => {
-  const module = init({ module_or_path: fetch("$WASM") });
+  const module = load(fetch("$WASM"));
   const [, first, second, ...rest] = location.pathname.split("/").map((part) => {
     try {
       return decodeURIComponent(part);

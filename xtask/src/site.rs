@@ -14,15 +14,14 @@ use sha2::{Digest, Sha256};
 use crate::minify;
 use crate::sizes::{self, Row};
 use crate::tools::Tools;
-use crate::wasm::Module;
 
 /// Writes everything and gives the table's rows.
 pub fn write(
     root: &Path,
     www: &Path,
     tools: &Tools,
-    frame: &Module,
-    wallet: &Module,
+    frame: &[u8],
+    wallet: &[u8],
 ) -> Result<Vec<Row>, String> {
     let source = root.join("www");
     // Built beside the old one and swapped in at the end: a verifier that embeds or serves the
@@ -35,22 +34,21 @@ pub fn write(
     let loader = minify::script(tools, &read(&source.join("loader/v1.js"))?)?;
     site.put("v1.js", loader.into_bytes(), true)?;
 
-    let wasm = site.asset("frame", "wasm", frame.wasm.clone(), true)?;
+    let wasm = site.asset("frame", "wasm", frame.to_vec(), true)?;
     let style = minify::style(tools, &read(&source.join("frame/frame.css"))?)?;
     let page = read(&source.join("frame/frame.js"))?;
-    let joined = joined(&frame.glue, &core, &page)
-        .replace("$WASM", &wasm)
-        .replace("\"$CSS\"", &quoted(&style));
+    let joined =
+        [&*core, &page].concat().replace("$WASM", &wasm).replace("\"$CSS\"", &quoted(&style));
     let script = site.asset("frame", "js", minify::script(tools, &joined)?.into_bytes(), true)?;
     let html = read(&source.join("frame/frame.html"))?;
     let html = minify::document(&html).replace("$WASM", &wasm).replace("$JS", &script);
     site.put("frame.html", html.into_bytes(), true)?;
 
-    let wasm = site.asset("wallet", "wasm", wallet.wasm.clone(), false)?;
+    let wasm = site.asset("wallet", "wasm", wallet.to_vec(), false)?;
     let style = minify::style(tools, &read(&source.join("wallet/wallet.css"))?)?;
     let style = site.asset("wallet", "css", style.into_bytes(), false)?;
     let page = read(&source.join("wallet/wallet.js"))?;
-    let joined = self::joined(&wallet.glue, &core, &page).replace("$WASM", &wasm);
+    let joined = [&*core, &page].concat().replace("$WASM", &wasm);
     let script = site.asset("wallet", "js", minify::script(tools, &joined)?.into_bytes(), false)?;
     let html = read(&source.join("wallet/wallet.html"))?;
     let html = minify::document(&html)
@@ -156,19 +154,6 @@ fn renamed(text: &str, name: &str, address: &str) -> String {
         text = text.replace(&spelling, &with);
     }
     text
-}
-
-/// Glue, core and page as one module without imports and exports.
-fn joined(glue: &str, core: &str, page: &str) -> String {
-    let mut out = String::new();
-    for line in glue.lines() {
-        if line.starts_with("export {") || line.starts_with("import ") {
-            continue;
-        }
-        out.push_str(line.strip_prefix("export ").unwrap_or(line));
-        out.push('\n');
-    }
-    out + "const init = __wbg_init;\n" + core + "\n" + page
 }
 
 fn quoted(text: &str) -> String {

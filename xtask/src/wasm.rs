@@ -17,12 +17,6 @@ pub struct Arguments {
     plain: bool,
 }
 
-/// One document's Wasm with its glue.
-pub struct Module {
-    pub wasm: Vec<u8>,
-    pub glue: String,
-}
-
 const TARGET: &str = "wasm32-unknown-unknown";
 
 pub fn run(arguments: &Arguments) -> Outcome {
@@ -79,7 +73,7 @@ fn module(
     tools: &Tools,
     feature: &str,
     flags: &str,
-) -> Result<Module, String> {
+) -> Result<Vec<u8>, String> {
     let folder = target.join("wasm").join(feature);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
@@ -113,11 +107,12 @@ fn module(
                 .generate(&out)
         })
         .map_err(|e| format!("wasm-bindgen: {e:#}"))?;
-    let read = |name: &str| std::fs::read(out.join(name)).map_err(|e| format!("{name}: {e}"));
-    let wasm = smallest(tools, &out, read("glue_bg.wasm")?)?;
-    let glue = String::from_utf8(read("glue.js")?).map_err(|e| e.to_string())?;
+    // Only numbers cross the border, so that the glue beside the module is not needed.
+    let bound = out.join("glue_bg.wasm");
+    let bound = std::fs::read(&bound).map_err(|e| format!("{}: {e}", bound.display()))?;
+    let wasm = smallest(tools, &out, bound)?;
     tells_no_path(root, feature, &wasm)?;
-    Ok(Module { wasm, glue })
+    Ok(wasm)
 }
 
 fn smallest(tools: &Tools, out: &Path, plain: Vec<u8>) -> Result<Vec<u8>, String> {

@@ -1,12 +1,17 @@
 //! The edge to the page: one machine in each document, events in and effects out as text.
 //!
-//! Only this folder knows the browser. It has no web_sys: the page's JavaScript carries the effects
-//! out, because a promise or a closure costs more bytes as Wasm than the line of JavaScript it
-//! replaces (docs/decisions/0004-widget-size.md).
+//! Only this folder knows the browser. It has no web_sys, and only numbers cross the border: text
+//! goes in character by character and comes out byte by byte. That is quick enough for a few
+//! hundred characters a click, needs no `unsafe`, and leaves out the allocator exports, the string
+//! glue and the object table that wasm-bindgen ships for anything richer: a third of what a
+//! visitor would download (docs/decisions/0004-widget-size.md).
 //!
-//! - `step(event, now)`: an event (`name US field US value …`) to effects.
-//! - `secret(op, seed, now)`: what needs a key. The seed is the caller's to wipe; the copy here is
-//!   wiped before the call returns.
+//! ```text
+//! put(character)…  [seed(byte) × 32]  run(now) ─► length,  get(0) … get(length − 1)
+//! ```
+//!
+//! A text is `name US rest`. With a seed it is something to sign, without one an event for the
+//! machine. The seed is wiped before `run` returns; the page wipes its own copy.
 
 #[cfg(feature = "frame")]
 mod frame;
@@ -16,6 +21,13 @@ mod wallet;
 use alloc::string::String;
 
 use lol_alloc::{FreeListAllocator, LockedAllocator};
+use spin::Mutex;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+#[cfg(feature = "frame")]
+use frame::Machine;
+#[cfg(all(feature = "wallet", not(feature = "frame")))]
+use wallet::Machine;
 
 /// Small rather than fast: a document allocates a few kilobytes (browser.md §5, trap 16).
 #[global_allocator]
@@ -28,21 +40,62 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// `Date.now()` as whole milliseconds.
-fn millis(now: f64) -> u64 {
-    now as u64
+struct Border {
+    text: String,
+    seed: [u8; 32],
+    seeded: usize,
+    machine: Option<Machine>,
 }
 
-/// The first unit of a text and what follows it.
-fn head(text: &str) -> (&str, &str) {
-    text.split_once(crate::fields::UNIT).unwrap_or((text, ""))
+static BORDER: Mutex<Border> =
+    Mutex::new(Border { text: String::new(), seed: [0; 32], seeded: 0, machine: None });
+
+/// Adds a character (a code point) to the text.
+#[wasm_bindgen]
+pub fn put(character: u32) {
+    BORDER.lock().text.push(char::from_u32(character).unwrap_or(char::REPLACEMENT_CHARACTER));
 }
 
-/// Runs `with` on the seed, then wipes the copy of it that crossed into Wasm's memory.
-fn with_seed(seed: &mut [u8], with: impl FnOnce(&farthing_shared::SigningKey) -> String) -> String {
-    let made = crate::signer::key_of(seed).map(|key| with(&key)).unwrap_or_default();
-    seed.fill(0);
-    // Without a look at it the wiping would be optimised away.
-    core::hint::black_box(seed);
-    made
+/// Adds a byte to the seed.
+#[wasm_bindgen]
+pub fn seed(byte: u32) {
+    let mut border = BORDER.lock();
+    let at = border.seeded;
+    if let Some(place) = border.seed.get_mut(at) {
+        *place = byte.to_le_bytes()[0];
+    }
+    border.seeded = at + 1;
+}
+
+/// Does what the text says and gives the length of what came out.
+#[wasm_bindgen]
+pub fn run(now: f64) -> u32 {
+    let mut border = BORDER.lock();
+    let border = &mut *border;
+    let machine = border.machine.get_or_insert_with(Machine::new);
+    let text = core::mem::take(&mut border.text);
+    let (name, rest) = text.split_once(crate::fields::UNIT).unwrap_or((&text, ""));
+    // Whole milliseconds, as `Date.now()` gives them.
+    let now_ms = now as u64;
+    border.text = if core::mem::take(&mut border.seeded) == 0 {
+        machine.step(name, rest, now_ms)
+    } else {
+        let key = farthing_shared::SigningKey::from_seed(&border.seed);
+        border.seed = [0; 32];
+        // Without a look at it the wiping would be optimised away.
+        core::hint::black_box(&border.seed);
+        machine.sign(&key, name, rest, now_ms).unwrap_or_default()
+    };
+    border.text.len() as u32
+}
+
+/// A byte of what came out (UTF-8); the last one clears the border for the next text.
+#[wasm_bindgen]
+pub fn get(at: u32) -> u32 {
+    let mut border = BORDER.lock();
+    let byte = border.text.as_bytes().get(at as usize).copied().unwrap_or(0);
+    if at as usize + 1 >= border.text.len() {
+        border.text.clear();
+    }
+    u32::from(byte)
 }

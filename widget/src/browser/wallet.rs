@@ -1,95 +1,82 @@
-//! The wallet page's functions.
+//! The wallet page's events, what it signs, and its proof of work.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use spin::Mutex;
+use farthing_shared::SigningKey;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::{head, millis, with_seed};
-use crate::fields::Fields;
-use crate::signer::{access, base64, key_of};
-use crate::wallet::Wallet;
+use super::BORDER;
+use crate::fields::{Fields, whole};
+use crate::signer::{access, base64, public_text};
+pub(super) use crate::wallet::Wallet as Machine;
 use crate::wallet::effect::encode;
 
-static WALLET: Mutex<Option<Wallet>> = Mutex::new(None);
+impl Machine {
+    pub(super) fn step(&mut self, name: &str, row: &str, now: u64) -> String {
+        let fields = Fields::read(row);
+        let effects = match name {
+            "boot" => self.boot(row, now),
+            "answer" => self.answer(row, now),
+            "timer" => self.timer(fields, now),
+            "ask" => self.asked(row, now),
+            "moved" => self.arm(true),
+            "allow" => self.allow(fields, now),
+            "decline" => self.decline(),
+            "root" => self.root_made(fields, now),
+            "worked" => self.worked(fields, now),
+            "opening" => self.opening_signed(fields, now),
+            "allowance" => self.allowance_signed(fields, now),
+            "top-up" => self.top_up(fields, now),
+            "withdraw" => self.withdraw(fields),
+            "create" => self.create(now),
+            "more" => self.more(),
+            "retry" | "online" => self.retry(now),
+            "input" => self.input(fields),
+            "pay" => self.pay_clicked(now),
+            "key" => self.key_made(fields, now),
+            "signed" => self.signed(fields, now),
+            _ => Vec::new(),
+        };
+        encode(&effects)
+    }
 
-#[wasm_bindgen]
-pub fn step(event: &str, now: f64) -> String {
-    let mut guard = WALLET.lock();
-    let wallet = guard.get_or_insert_with(Wallet::new);
-    let (name, rest) = head(event);
-    let fields = Fields::read(rest);
-    let now = millis(now);
-    let effects = match name {
-        "boot" => wallet.boot(rest, now),
-        "answer" => wallet.answer(rest, now),
-        "timer" => wallet.timer(fields, now),
-        "ask" => wallet.asked(rest, now),
-        "moved" => wallet.arm(true),
-        "allow" => wallet.allow(fields, now),
-        "decline" => wallet.decline(),
-        "root" => wallet.root_made(fields, now),
-        "worked" => wallet.worked(fields, now),
-        "opening" => wallet.opening_signed(fields, now),
-        "allowance" => wallet.allowance_signed(fields, now),
-        "top-up" => wallet.top_up(fields, now),
-        "withdraw" => wallet.withdraw(fields),
-        "create" => wallet.create(now),
-        "more" => wallet.more(),
-        "retry" | "online" => wallet.retry(now),
-        "input" => wallet.input(fields),
-        "pay" => wallet.pay_clicked(now),
-        "key" => wallet.key_made(fields, now),
-        "signed" | "unsigned" => wallet.signed(fields, now),
-        _ => Vec::new(),
-    };
-    encode(&effects)
-}
-
-#[wasm_bindgen]
-pub fn secret(op: &str, mut seed: Vec<u8>, now: f64) -> String {
-    let guard = WALLET.lock();
-    let Some(wallet) = guard.as_ref() else { return String::new() };
-    let (name, rest) = head(op);
-    let server_ms = wallet.server_ms(millis(now));
-    with_seed(&mut seed, |key| match name {
-        "public" => key.public().to_text(),
-        "read" => wallet
-            .verifier()
-            .map_or_else(String::new, |verifier| access(key, verifier, rest, server_ms)),
-        "opening" => wallet.sign_opening(key).unwrap_or_default(),
-        "allowance" => {
-            let allowance = rest.parse().ok().and_then(|serial| wallet.allowance(serial));
-            allowance.map_or_else(String::new, |a| base64(&a.sign(key).encode()))
+    pub(super) fn sign(
+        &self,
+        key: &SigningKey,
+        name: &str,
+        rest: &str,
+        now_ms: u64,
+    ) -> Option<String> {
+        let server_ms = self.server_ms(now_ms);
+        match name {
+            "public" => Some(public_text(key)),
+            "read" => Some(access(key, self.verifier()?, rest, server_ms)),
+            "opening" => self.sign_opening(key),
+            "allowance" => {
+                let allowance = self.allowance(whole(rest)?)?;
+                Some(base64(&allowance.sign(key).encode()))
+            }
+            // For tests of the shipped Wasm: a golden vector's fields, after its kind.
+            "vector" => {
+                let (kind, row) = rest.split_once(crate::fields::UNIT)?;
+                crate::vectors::sign(kind, Fields::read(row), key)
+            }
+            _ => self.draft()?.sign(key, whole(rest)?, server_ms),
         }
-        _ => {
-            let signed = rest.parse().ok().and_then(|sequence| {
-                wallet.draft().and_then(|draft| draft.sign(key, sequence, server_ms))
-            });
-            signed.unwrap_or_default()
-        }
-    })
+    }
 }
 
 /// Tries `count` solutions of the challenge from `from` on; -1 when none is among them.
 #[wasm_bindgen]
 pub fn work(from: f64, count: f64) -> f64 {
-    let guard = WALLET.lock();
-    let found = guard.as_ref().and_then(|wallet| wallet.work(millis(from), millis(count)));
+    let border = BORDER.lock();
+    let found = border.machine.as_ref().and_then(|wallet| wallet.work(from as u64, count as u64));
     found.map_or(-1.0, |solution| solution as f64)
 }
 
 /// The bits that the challenge asks for.
 #[wasm_bindgen]
 pub fn bits() -> u32 {
-    WALLET.lock().as_ref().map_or(0, |wallet| u32::from(wallet.work_bits()))
-}
-
-/// Signs a golden vector's fields (`kind US field US value …`), for tests of the shipped Wasm.
-#[wasm_bindgen]
-pub fn sign_vector(text: &str, seed: Vec<u8>) -> String {
-    let (kind, rest) = head(text);
-    let signed = key_of(&seed).and_then(|key| crate::vectors::sign(kind, Fields::read(rest), &key));
-    signed.unwrap_or_default()
+    BORDER.lock().machine.as_ref().map_or(0, |wallet| u32::from(wallet.work_bits()))
 }
