@@ -1,6 +1,6 @@
 //! placeholder
 use crate::Outcome;
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct Arguments {
     /// Write the files instead of comparing them.
     #[arg(long)]
