@@ -1,0 +1,10 @@
+//! The whole way in a real Chromium: page, click, signature, commit, total.
+//!
+//! Each test has a provider, a browser profile and ports of its own. Pictures of every page and
+//! state are left in `artefacts/`.
+
+mod creator;
+mod harness;
+mod hostile;
+mod payment;
+mod policy;
