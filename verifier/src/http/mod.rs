@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, any, get, post, put};
 use farthing_rules::Policy;
 
 use crate::clock::Clock;
@@ -157,8 +157,9 @@ pub fn router(app: App) -> Router {
         let handler = handler.layer(from_fn_with_state((app.clone(), bounds), gate::pass));
         router = router.route(path, handler);
     }
+    let nowhere = any(provider::nowhere).layer(from_fn_with_state((app.clone(), READ), gate::pass));
     router
-        .fallback(provider::nowhere)
+        .fallback_service(nowhere.with_state(app.clone()))
         .method_not_allowed_fallback(provider::wrong_method)
         .layer(axum::extract::DefaultBodyLimit::disable())
         .with_state(app)
