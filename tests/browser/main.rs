@@ -3,8 +3,11 @@
 //! Each test has a provider, a browser profile and ports of its own. Pictures of every page and
 //! state are left in `artefacts/`.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod creator;
 mod harness;
 mod hostile;
 mod payment;
 mod policy;
+mod refused;
