@@ -251,7 +251,7 @@ class SealDialog {
       h("p", { class: "hint" }, "In the colours and type of your own page. A picture or file that has an address of its own is not locked by sealing the page that names it: seal the file as a picture."),
       h("h3", {}, "Paste this into your page"),
       h("div", { class: "snippet" }, output, copyButton(() => tag, "the gate tag")),
-      h("p", { class: "hint" }, `${sizeText(tag.length)}. Write your own teaser between the tags. Changed the content? Seal it again: those who have paid can open the new one.`));
+      h("p", { class: "hint" }, `${sizeText(tag.length)}. Write your own teaser before the gate. Changed the content? Seal it again: those who have paid can open the new one.`));
     announce("Sealed. The tag to paste is ready.");
     output.focus({ preventScroll: true });
     output.setSelectionRange(0, 0);

@@ -20,9 +20,10 @@ export function payTag(creator, item) {
 </farthing-pay>`;
 }
 
+// The button takes the place of what stands inside the gate, so the teaser stands before it.
 export function gateTag(creator, item, sealed) {
-  return `<farthing-gate item="${attributeText(item.name)}" sealed="${sealed}">
-  <p>What everybody may read: your teaser.</p>
+  return `<p>What everybody may read: your teaser.</p>
+<farthing-gate item="${attributeText(item.name)}" sealed="${sealed}">
   <a href="${attributeText(itemAddress(creator.id, item.name))}">Read on for ${item.price} ${creator.currency}</a>
 </farthing-gate>`;
 }
