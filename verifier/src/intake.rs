@@ -108,8 +108,8 @@ impl Intake {
         let (queue, jobs) = mpsc::channel(claims_in_flight);
         let (changed, _) = watch::channel(0);
         let (fatal, _) = watch::channel(false);
-        let committer = Committer {
-            writer,
+        let mut committer = Committer {
+            writer: Some(writer),
             policy: policy.clone(),
             clock: clock.clone(),
             changed: changed.clone(),
@@ -118,7 +118,10 @@ impl Intake {
         };
         let thread = thread::Builder::new()
             .name("commit".into())
-            .spawn(move || committer.run(jobs))
+            .spawn(move || {
+                committer.run(jobs);
+                committer.writer.take().expect("only this line takes it")
+            })
             .expect("a thread can be started while the server starts");
         let shared = Shared {
             policy,
@@ -407,7 +410,7 @@ fn seen(
 }
 
 struct Committer {
-    writer: Writer,
+    writer: Option<Writer>,
     policy: Policy,
     clock: Clock,
     changed: watch::Sender<u64>,
@@ -415,8 +418,17 @@ struct Committer {
     metrics: Arc<Metrics>,
 }
 
+impl Drop for Committer {
+    /// A bug that stops this thread must not leave a server behind that can only refuse.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.fatal.send_replace(true);
+        }
+    }
+}
+
 impl Committer {
-    fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Writer {
+    fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(first) = jobs.blocking_recv() {
             let mut waiting = first.commands.len();
             let mut batch = vec![first];
@@ -428,10 +440,9 @@ impl Committer {
             }
             if !self.commit(batch) {
                 // Jobs that wait were not begun; their callers see the queue close.
-                return self.writer;
+                return;
             }
         }
-        self.writer
     }
 
     /// Commits a batch and answers it; false when the process must end.
@@ -443,7 +454,8 @@ impl Committer {
             replies.push((job.commands.len(), job.reply, job._permit));
             commands.extend(job.commands);
         }
-        let applied = self.writer.apply(&self.policy, &commands, self.clock.now());
+        let Some(writer) = &mut self.writer else { return false };
+        let applied = writer.apply(&self.policy, &commands, self.clock.now());
         self.metrics.batch(commands.len(), started.elapsed());
         match applied {
             Ok(answers) => {

@@ -48,31 +48,9 @@ impl Effects {
     }
 }
 
-/// Digits without the weight of `core::fmt`.
-#[inline(never)]
-#[must_use]
-pub fn decimal(mut number: u64) -> String {
-    let mut text = String::new();
-    // Few numbers are written, so the front is as good a place to write at as any.
-    loop {
-        text.insert(0, char::from(b'0' + u8::try_from(number % 10).unwrap_or(0)));
-        number /= 10;
-        if number == 0 {
-            return text;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_print_as_the_standard_library_does() {
-        for number in [0, 7, 10, 99, 1_700_000_000_000, u64::MAX] {
-            assert_eq!(decimal(number), number.to_string());
-        }
-    }
 
     #[test]
     fn a_text_cannot_smuggle_an_effect_in() {

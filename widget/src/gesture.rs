@@ -4,8 +4,6 @@
 //! it transparent. Nothing here can be perfect (a claim is bounded by the allowance for that),
 //! but a click that could be stolen is never charged at once: the button asks again in place.
 
-use crate::fields::Fields;
-
 /// The pointer rests on the button, or the keyboard's focus does, at least this long first.
 pub const DWELL_MS_MIN: u64 = 250;
 /// The frame has stood still, and in full view, at least this long.
@@ -63,31 +61,6 @@ pub enum Verdict {
 }
 
 impl Evidence {
-    /// Reads what the page sends with a click.
-    #[must_use]
-    pub fn read(fields: Fields<'_>) -> Self {
-        let number = |name| fields.count(name);
-        Self {
-            trusted: fields.flag("trusted"),
-            by: match fields.text("by") {
-                "touch" | "pen" => By::Touch,
-                "" => By::Keyboard,
-                _ => By::Hover,
-            },
-            dwell_ms: number("dwell"),
-            focus_ms: number("focus"),
-            still_ms: number("still"),
-            moved_px: number("moved"),
-            in_view_ms: number("view"),
-            uncovered: match fields.text("seen") {
-                "true" => Some(true),
-                "false" => Some(false),
-                _ => None,
-            },
-            since_last_ms: number("last"),
-        }
-    }
-
     /// Judges a click; `asked` when the button already says "Confirm".
     #[must_use]
     pub fn judge(&self, asked: bool) -> Verdict {

@@ -14,31 +14,47 @@
 //! instead of sent, since an expired claim can only be refused and that refusal would say nothing
 //! about an earlier try whose answer was lost.
 
-use alloc::string::String;
-
 use farthing_shared::limits::CLOCK_SKEW_MS_MAX;
-use farthing_shared::outcome::{Outcome, Retry};
+use farthing_shared::outcome::Outcome;
 
 use crate::fields::Fields;
 
 /// Pauses between tries; the last one repeats.
 const PAUSES_MS: [u64; 7] = [400, 800, 1_600, 3_000, 6_000, 10_000, 15_000];
 
-/// An answer from the verifier, or that there was none: the HTTP status (0 without an answer) and
-/// the flattened body, in one row.
-#[derive(Debug, Clone, Copy)]
-pub struct Reply<'a> {
+/// What counts of an answer from the verifier, or that there was none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Answer {
     /// The HTTP status; 0 when no answer came.
-    pub status: u64,
-    /// The flattened body.
-    pub fields: Fields<'a>,
+    pub status: u32,
+    /// The outcome's number; 0 when there is none.
+    pub code: u16,
+    /// The verifier has not seen the claim.
+    pub not_seen: bool,
+    /// And never will: a later number was used.
+    pub last: bool,
+    /// Money moved for this claim, now or when it was answered first.
+    pub charged: bool,
+    /// The body names the claim and says that it was not charged.
+    pub uncharged: bool,
+    /// The verifier asks to wait so long.
+    pub retry_after_s: u64,
 }
 
-impl<'a> Reply<'a> {
+impl Answer {
     /// Reads an answer's row.
     #[must_use]
-    pub fn read(fields: Fields<'a>) -> Self {
-        Self { status: fields.count("status"), fields }
+    pub fn read(fields: Fields<'_>) -> Self {
+        Self {
+            status: u32::try_from(fields.count("status")).unwrap_or(0),
+            // A problem's code is a word and is read as none.
+            code: u16::try_from(fields.count("code")).unwrap_or(0),
+            not_seen: fields.text("outcome") == "not_seen",
+            last: fields.flag("final"),
+            charged: fields.flag("charged"),
+            uncharged: fields.text("charged") == "false" && fields.has("claim_id"),
+            retry_after_s: fields.count("retry_after"),
+        }
     }
 
     /// Whether the request was done.
@@ -56,8 +72,7 @@ impl<'a> Reply<'a> {
     /// How long to wait: as the verifier asks, within bounds.
     #[must_use]
     pub fn pause_ms(&self, least_ms: u64) -> u64 {
-        let asked_ms = self.fields.count("retry_after").saturating_mul(1_000);
-        asked_ms.min(PAUSE_MS_MAX).max(least_ms)
+        self.retry_after_s.saturating_mul(1_000).min(PAUSE_MS_MAX).max(least_ms)
     }
 }
 
@@ -65,20 +80,10 @@ impl<'a> Reply<'a> {
 const PAUSE_MS_MAX: u64 = 60_000;
 
 /// A claim that was signed and stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payment {
-    /// The claim id.
-    pub id: String,
-    /// The 256 bytes as base64url.
-    pub claim: String,
-    /// The spending key.
-    pub key: String,
-    /// The number of the claim, in digits.
-    pub sequence: String,
-    /// When it expires, by the verifier's clock.
-    pub expires_at_ms: u64,
-    /// Tries without a definite answer.
-    pub tries: usize,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Track {
+    expires_at_ms: u64,
+    tries: usize,
     /// An earlier try may have been charged without our knowing.
     in_doubt: bool,
 }
@@ -88,85 +93,64 @@ pub struct Payment {
 pub enum Fate {
     /// Not known: ask what became of it, now.
     Ask,
-    /// Not known: go on after this many milliseconds, with [`Payment::request`].
+    /// Not known: go on after this many milliseconds.
     Wait(u64),
-    /// It is paid or owned; the answer's fields say more.
+    /// It is paid or owned.
     Success,
-    /// Refused and not charged.
-    Refused(Retry, Option<Outcome>),
+    /// Refused and not charged; `None` for an outcome that this build does not know.
+    Refused(Option<Outcome>),
     /// It never arrived and never will: not charged.
     Lost,
     /// The verifier did not understand it: not charged.
     Misunderstood,
 }
 
-/// One request about a claim: method, path, body.
-pub type Request = (&'static str, String, String);
-
 /// The tag of a payment's requests and of its timer.
 pub const TAG: &str = "claim";
 
-impl Payment {
-    /// A claim that was just signed; `None` when the page could not sign it.
+impl Track {
+    /// A claim that was just signed, and expires then.
     #[must_use]
-    pub fn signed(fields: Fields<'_>) -> Option<Self> {
-        Some(Self {
-            id: fields.owned("id"),
-            claim: fields.owned("claim"),
-            key: fields.owned("key"),
-            sequence: fields.owned("sequence"),
-            expires_at_ms: fields.number("expires")?,
-            tries: 0,
-            in_doubt: false,
-        })
+    pub const fn signed(expires_at_ms: u64) -> Self {
+        Self { expires_at_ms, tries: 0, in_doubt: false }
     }
 
     /// A claim found in storage: it may have been sent before.
     #[must_use]
-    pub fn found(fields: Fields<'_>) -> Option<Self> {
-        let mut payment = Self::signed(fields)?;
-        payment.in_doubt = true;
-        Some(payment)
+    pub const fn found(expires_at_ms: u64) -> Self {
+        Self { expires_at_ms, tries: 0, in_doubt: true }
     }
 
-    /// The next request: send it while it can be accepted, ask about it after.
+    /// Tries without a definite answer.
     #[must_use]
-    pub fn request(&self, now_ms: u64) -> Request {
-        if now_ms >= self.expires_at_ms {
-            return self.question();
-        }
-        ("POST", "/v1/claims".into(), ["{\"claim\":\"", &self.claim, "\"}"].concat())
+    pub const fn tries(&self) -> usize {
+        self.tries
     }
 
-    /// The request that asks whether it was charged.
+    /// Whether the next request sends the claim; else it asks about it.
     #[must_use]
-    pub fn question(&self) -> Request {
-        let path = ["/v1/claims/", &self.id, "?key=", &self.key, "&sequence=", &self.sequence];
-        ("GET", path.concat(), String::new())
+    pub const fn can_be_sent(&self, now_ms: u64) -> bool {
+        now_ms < self.expires_at_ms
     }
 
     /// Takes an answer in.
-    pub fn answered(&mut self, reply: &Reply<'_>, now_ms: u64) -> Fate {
-        let fields = reply.fields;
-        if reply.is_done() {
-            if fields.text("outcome") == "not_seen" {
-                return self.not_seen(fields, now_ms);
+    pub fn answered(&mut self, answer: Answer, now_ms: u64) -> Fate {
+        if answer.is_done() {
+            if answer.not_seen {
+                return self.not_seen(answer.last, now_ms);
             }
-            let code = fields.number("code").and_then(|code| u16::try_from(code).ok());
-            return match code.and_then(Outcome::from_code) {
+            return match Outcome::from_code(answer.code) {
                 Some(outcome) if outcome.is_success() => Fate::Success,
                 // Only a final outcome says something about earlier tries too.
                 Some(outcome) if self.in_doubt && !outcome.is_final() => self.ask_to_be_sure(),
-                Some(outcome) => Fate::Refused(outcome.retry(), Some(outcome)),
+                Some(outcome) => Fate::Refused(Some(outcome)),
                 // A newer verifier may refuse for a reason that this build does not know.
-                None if fields.text("charged") == "false" && fields.has("claim_id") => {
-                    Fate::Refused(Retry::Later, None)
-                }
-                None => self.pause(reply),
+                None if answer.uncharged => Fate::Refused(None),
+                None => self.pause(answer),
             };
         }
-        if !reply.is_definite() {
-            self.pause(reply)
+        if !answer.is_definite() {
+            self.pause(answer)
         } else if self.in_doubt {
             self.ask_to_be_sure()
         } else {
@@ -174,8 +158,8 @@ impl Payment {
         }
     }
 
-    fn not_seen(&mut self, fields: Fields<'_>, now_ms: u64) -> Fate {
-        if fields.flag("final") || now_ms >= self.expires_at_ms.saturating_add(CLOCK_SKEW_MS_MAX) {
+    fn not_seen(&mut self, last: bool, now_ms: u64) -> Fate {
+        if last || now_ms >= self.expires_at_ms.saturating_add(CLOCK_SKEW_MS_MAX) {
             return Fate::Lost;
         }
         self.tries += 1;
@@ -188,15 +172,15 @@ impl Payment {
         if self.tries > PAUSES_MS.len() { Fate::Wait(self.pause_ms()) } else { Fate::Ask }
     }
 
-    fn pause(&mut self, reply: &Reply<'_>) -> Fate {
+    fn pause(&mut self, answer: Answer) -> Fate {
         self.in_doubt = true;
         self.tries += 1;
-        Fate::Wait(reply.pause_ms(self.pause_ms()))
+        Fate::Wait(answer.pause_ms(self.pause_ms()))
     }
 
     fn pause_ms(&self) -> u64 {
-        let last = PAUSES_MS.len() - 1;
-        PAUSES_MS.get(self.tries.saturating_sub(1)).copied().unwrap_or(PAUSES_MS[last])
+        let last = PAUSES_MS[PAUSES_MS.len() - 1];
+        PAUSES_MS.get(self.tries.saturating_sub(1)).copied().unwrap_or(last)
     }
 }
 
@@ -204,102 +188,103 @@ impl Payment {
 mod tests {
     use super::*;
 
-    const SIGNED: &str = "id\u{1f}id\u{1f}claim\u{1f}bytes\u{1f}key\u{1f}key\u{1f}sequence\u{1f}7\u{1f}expires\u{1f}100000";
-
-    fn payment() -> Payment {
-        Payment::signed(Fields::read(SIGNED)).unwrap()
+    fn answer(status: u32, code: u16) -> Answer {
+        Answer { status, code, ..Answer::default() }
     }
-
-    fn reply(status: u64, body: &str) -> Reply<'_> {
-        Reply { status, fields: Fields::read(body) }
-    }
-
-    const REFUSED_EXPIRED: &str = "outcome\u{1f}expired\u{1f}code\u{1f}14\u{1f}charged\u{1f}false";
 
     #[test]
     fn one_answer() {
+        let full = |retry_after_s| Answer { retry_after_s, ..answer(503, 0) };
+        let unknown = Answer { uncharged: true, ..answer(200, 99) };
         let rows = [
-            ("accepted", 200, "code\u{1f}1", Fate::Success),
-            ("owned", 200, "code\u{1f}2", Fate::Success),
-            (
-                "cap",
-                200,
-                "code\u{1f}37",
-                Fate::Refused(Retry::AfterAllowance, Some(Outcome::OverCap)),
-            ),
-            (
-                "expired",
-                200,
-                REFUSED_EXPIRED,
-                Fate::Refused(Retry::NewClaim, Some(Outcome::Expired)),
-            ),
-            ("not JSON", 200, "", Fate::Wait(400)),
-            ("network", 0, "", Fate::Wait(400)),
-            ("unknown outcome", 500, "code\u{1f}outcome_unknown", Fate::Wait(400)),
-            ("gateway", 502, "", Fate::Wait(400)),
-            ("full", 503, "retry_after\u{1f}2", Fate::Wait(2_000)),
-            ("full, for long", 503, "retry_after\u{1f}9999", Fate::Wait(60_000)),
-            ("too many", 429, "", Fate::Wait(400)),
-            ("malformed", 400, "", Fate::Misunderstood),
-            (
-                "a reason from the future",
-                200,
-                "code\u{1f}99\u{1f}charged\u{1f}false\u{1f}claim_id\u{1f}x",
-                Fate::Refused(Retry::Later, None),
-            ),
+            ("accepted", answer(200, 1), Fate::Success),
+            ("owned", answer(200, 2), Fate::Success),
+            ("cap", answer(200, 37), Fate::Refused(Some(Outcome::OverCap))),
+            ("expired", answer(200, 14), Fate::Refused(Some(Outcome::Expired))),
+            ("not JSON", answer(200, 0), Fate::Wait(400)),
+            ("network", answer(0, 0), Fate::Wait(400)),
+            ("unknown outcome", answer(500, 0), Fate::Wait(400)),
+            ("gateway", answer(502, 0), Fate::Wait(400)),
+            ("full", full(2), Fate::Wait(2_000)),
+            ("full, for long", full(9_999), Fate::Wait(60_000)),
+            ("too many", answer(429, 0), Fate::Wait(400)),
+            ("too slow", answer(408, 0), Fate::Wait(400)),
+            ("malformed", answer(400, 0), Fate::Misunderstood),
+            ("a reason from the future", unknown, Fate::Refused(None)),
+            ("a number from the future", answer(200, 99), Fate::Wait(400)),
         ];
-        for (what, status, body, fate) in rows {
-            assert_eq!(payment().answered(&reply(status, body), 0), fate, "{what}");
+        for (what, answer, fate) in rows {
+            assert_eq!(Track::signed(100_000).answered(answer, 0), fate, "{what}");
         }
+    }
+
+    #[test]
+    fn what_an_answer_says() {
+        let row = "status\u{1f}200\u{1f}outcome\u{1f}not_seen\u{1f}final\u{1f}true\u{1f}charged\u{1f}false\u{1f}claim_id\u{1f}x\u{1f}retry_after\u{1f}3\u{1f}code\u{1f}7";
+        let read = Answer::read(Fields::read(row));
+        let expected = Answer {
+            status: 200,
+            code: 7,
+            not_seen: true,
+            last: true,
+            charged: false,
+            uncharged: true,
+            retry_after_s: 3,
+        };
+        assert_eq!(read, expected);
+        let problem = Fields::read("status\u{1f}500\u{1f}code\u{1f}outcome_unknown");
+        assert_eq!(Answer::read(problem), answer(500, 0));
     }
 
     #[test]
     fn a_lost_answer_is_asked_for_with_the_same_bytes() {
-        let mut payment = payment();
-        let sent = payment.request(0);
-        assert_eq!(payment.answered(&reply(0, ""), 0), Fate::Wait(400));
-        assert_eq!(payment.request(500), sent);
-        assert_eq!(
-            payment.answered(&reply(200, "code\u{1f}1\u{1f}repeat\u{1f}true"), 500),
-            Fate::Success
-        );
+        let mut track = Track::signed(100_000);
+        assert_eq!(track.answered(answer(0, 0), 0), Fate::Wait(400));
+        assert!(track.can_be_sent(500));
+        assert_eq!(track.answered(answer(200, 1), 500), Fate::Success);
     }
 
     #[test]
     fn an_expired_claim_whose_first_answer_was_lost_is_asked_about() {
-        let mut payment = payment();
-        let _ = payment.answered(&reply(0, ""), 0);
+        let mut track = Track::signed(100_000);
+        let _ = track.answered(answer(0, 0), 0);
         // The verifier thinks that it has expired; that says nothing about the first try.
-        assert_eq!(payment.answered(&reply(200, REFUSED_EXPIRED), 1), Fate::Ask);
-        let (method, path, _) = payment.question();
-        assert_eq!((method, &*path), ("GET", "/v1/claims/id?key=key&sequence=7"));
-        assert_eq!(payment.answered(&reply(200, "code\u{1f}1"), 2), Fate::Success);
+        assert_eq!(track.answered(answer(200, 14), 1), Fate::Ask);
+        assert_eq!(track.answered(answer(200, 1), 2), Fate::Success);
         // A malformed request after a lost answer says nothing about the first try either.
-        let mut payment = self::payment();
-        let _ = payment.answered(&reply(503, ""), 0);
-        assert_eq!(payment.answered(&reply(400, ""), 1), Fate::Ask);
+        let mut track = Track::signed(100_000);
+        let _ = track.answered(answer(503, 0), 0);
+        assert_eq!(track.answered(answer(400, 0), 1), Fate::Ask);
+        // But a final refusal does: the number is used up.
+        let mut track = Track::found(100_000);
+        assert_eq!(
+            track.answered(answer(200, 40), 1),
+            Fate::Refused(Some(Outcome::InsufficientBalance))
+        );
     }
 
     #[test]
     fn never_seen_is_said_only_when_it_can_never_be_charged() {
-        let not_seen = "outcome\u{1f}not_seen\u{1f}final\u{1f}false";
-        let mut found = Payment::found(Fields::read(SIGNED)).unwrap();
-        assert_eq!(found.request(99_999).0, "POST");
-        assert_eq!(found.request(100_000).0, "GET");
-        assert!(matches!(found.answered(&reply(200, not_seen), 100_000), Fate::Wait(_)));
-        assert_eq!(found.answered(&reply(200, not_seen), 130_000), Fate::Lost);
-        let last = "outcome\u{1f}not_seen\u{1f}final\u{1f}true";
-        assert_eq!(found.answered(&reply(200, last), 0), Fate::Lost);
+        let not_seen = Answer { not_seen: true, ..answer(200, 0) };
+        let mut found = Track::found(100_000);
+        assert!(found.can_be_sent(99_999) && !found.can_be_sent(100_000));
+        assert!(matches!(found.answered(not_seen, 100_000), Fate::Wait(_)));
+        assert_eq!(found.answered(not_seen, 130_000), Fate::Lost);
+        assert_eq!(found.answered(Answer { last: true, ..not_seen }, 0), Fate::Lost);
     }
 
     #[test]
     fn pauses_grow_and_stay_bounded() {
-        let mut payment = payment();
+        let mut track = Track::signed(100_000);
         let mut last = 0;
         for _ in 0..50 {
-            let Fate::Wait(ms) = payment.answered(&reply(0, ""), 0) else { panic!("must wait") };
+            let Fate::Wait(ms) = track.answered(answer(0, 0), 0) else { panic!("must wait") };
             assert!(ms >= last && ms <= 15_000);
             last = ms;
         }
+        // Endless doubt is asked about slowly, never in a circle.
+        let mut track = Track::found(100_000);
+        let fates: Vec<_> = (0..20).map(|_| track.answered(answer(400, 0), 0)).collect();
+        assert_eq!(fates.last(), Some(&Fate::Wait(15_000)));
     }
 }

@@ -106,15 +106,66 @@ impl Quote {
             title => title,
         }
     }
+}
 
-    /// What the key that asked may spend.
+/// What an allowance permits, as far as a click needs to know. Amounts in micros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spending {
+    /// Most in all.
+    pub cap: u64,
+    /// Already spent of it.
+    pub spent: u64,
+    /// Most for one claim.
+    pub per_claim_max: u64,
+    /// No claim after this; 0 when it was withdrawn.
+    pub expires_at_ms: u64,
+    /// What the wallet holds.
+    pub balance: u64,
+    /// The last number that the verifier saw.
+    pub last_sequence: u64,
+}
+
+/// Why a claim cannot be made as things stand, in the order in which it is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// No allowance, or one that is over.
+    Allowance,
+    /// More than one claim may take.
+    ClaimMax,
+    /// More than is left of the cap.
+    Cap,
+    /// More than the wallet holds.
+    Balance,
+}
+
+/// A claim signed so close to the end would expire on its way.
+const EXPIRY_MARGIN_MS: u64 = 10_000;
+
+impl Spending {
+    /// What is missing for a claim of this amount.
     #[must_use]
-    pub fn allowance(&self) -> Option<Limits> {
-        Limits::read(Fields::read(&self.row).below("allowance."))
+    pub fn lacks(&self, amount: u64, now_ms: u64) -> Option<Lack> {
+        if now_ms.saturating_add(EXPIRY_MARGIN_MS) >= self.expires_at_ms {
+            Some(Lack::Allowance)
+        } else if amount > self.per_claim_max {
+            Some(Lack::ClaimMax)
+        } else if self.spent.saturating_add(amount) > self.cap {
+            Some(Lack::Cap)
+        } else if amount > self.balance {
+            Some(Lack::Balance)
+        } else {
+            None
+        }
+    }
+
+    /// Counts a claim that was accepted, until the verifier is asked again.
+    pub fn spend(&mut self, amount: u64) {
+        self.spent = self.spent.saturating_add(amount);
+        self.balance = self.balance.saturating_sub(amount);
     }
 }
 
-/// What an allowance permits, as far as a click needs to know.
+/// An allowance as the verifier describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The spending key it was given to.
@@ -135,25 +186,7 @@ pub struct Limits {
     pub grant: u64,
     /// The last number that the verifier saw.
     pub last_sequence: u64,
-    /// The wallet's balance.
-    pub balance: Micros,
 }
-
-/// Why a claim cannot be made as things stand, in the order in which it is settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lack {
-    /// No allowance, or one that is over.
-    Allowance,
-    /// More than one claim may take.
-    ClaimMax,
-    /// More than is left of the cap.
-    Cap,
-    /// More than the wallet holds.
-    Balance,
-}
-
-/// A claim signed so close to the end would expire on its way.
-const EXPIRY_MARGIN_MS: u64 = 10_000;
 
 impl Limits {
     /// Reads an allowance object.
@@ -169,30 +202,22 @@ impl Limits {
             serial: fields.count("serial"),
             grant: fields.count("grant"),
             last_sequence: fields.count("last_sequence"),
-            balance: fields.micros("balance").unwrap_or_default(),
         })
     }
 
-    /// What is missing for a claim of this amount.
+    /// Whether it covers a claim of this amount. What the wallet holds is another matter: it can
+    /// be topped up without asking for consent again.
     #[must_use]
-    pub fn lacks(&self, amount: Micros, now_ms: u64) -> Option<Lack> {
-        if self.revoked || now_ms.saturating_add(EXPIRY_MARGIN_MS) >= self.expires_at_ms {
-            Some(Lack::Allowance)
-        } else if amount > self.per_claim_max {
-            Some(Lack::ClaimMax)
-        } else if self.spent.plus(amount).is_none_or(|sum| sum > self.cap) {
-            Some(Lack::Cap)
-        } else if amount > self.balance {
-            Some(Lack::Balance)
-        } else {
-            None
-        }
-    }
-
-    /// Counts a claim that was accepted, until the verifier is asked again.
-    pub fn spend(&mut self, amount: Micros) {
-        self.spent = self.spent.plus(amount).unwrap_or(Micros::MAX);
-        self.balance = self.balance.minus(amount).unwrap_or_default();
+    pub fn covers(&self, amount: Micros, now_ms: u64) -> bool {
+        let spending = Spending {
+            cap: self.cap.get(),
+            spent: self.spent.get(),
+            per_claim_max: self.per_claim_max.get(),
+            expires_at_ms: if self.revoked { 0 } else { self.expires_at_ms },
+            balance: u64::MAX,
+            last_sequence: self.last_sequence,
+        };
+        spending.lacks(amount.get(), now_ms).is_none()
     }
 }
 
@@ -213,29 +238,25 @@ mod tests {
 
     #[test]
     fn what_is_lacking() {
-        let micros = |n| Micros::new(n).unwrap();
-        let limits = Limits {
-            key: String::new(),
-            cap: micros(100),
-            spent: micros(40),
-            per_claim_max: micros(50),
+        let spending = Spending {
+            cap: 100,
+            spent: 40,
+            per_claim_max: 50,
             expires_at_ms: 50_000,
-            revoked: false,
-            serial: 1,
-            grant: 1,
+            balance: 55,
             last_sequence: 0,
-            balance: micros(55),
         };
         let rows = [
-            (50, 0, limits.clone(), None),
-            (51, 0, limits.clone(), Some(Lack::ClaimMax)),
-            (50, 40_000, limits.clone(), Some(Lack::Allowance)),
-            (50, 0, Limits { revoked: true, ..limits.clone() }, Some(Lack::Allowance)),
-            (50, 0, Limits { spent: micros(51), ..limits.clone() }, Some(Lack::Cap)),
-            (50, 0, Limits { balance: micros(49), ..limits }, Some(Lack::Balance)),
+            (50, 0, spending, None),
+            (51, 0, spending, Some(Lack::ClaimMax)),
+            (50, 40_000, spending, Some(Lack::Allowance)),
+            (50, 0, Spending { expires_at_ms: 0, ..spending }, Some(Lack::Allowance)),
+            (50, 0, Spending { spent: 51, ..spending }, Some(Lack::Cap)),
+            (50, 0, Spending { balance: 49, ..spending }, Some(Lack::Balance)),
+            (50, u64::MAX, spending, Some(Lack::Allowance)),
         ];
-        for (amount, now, limits, lack) in rows {
-            assert_eq!(limits.lacks(micros(amount), now), lack);
+        for (amount, now, spending, lack) in rows {
+            assert_eq!(spending.lacks(amount, now), lack);
         }
     }
 

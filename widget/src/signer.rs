@@ -9,8 +9,7 @@ use farthing_shared::{
     VerifierId, item_hash, origin_hash,
 };
 
-use crate::effect::decimal;
-use crate::fields::UNIT;
+use crate::fields::{UNIT, decimal};
 use crate::text64;
 
 /// Claims live a little shorter than they may, so that a clock that is slightly ahead of the
@@ -34,7 +33,21 @@ pub struct Draft<'a> {
     pub currency: Currency,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    /// Reads `creator US item US origin US amount US currency US verifier`.
+    #[must_use]
+    pub fn read(row: &'a str) -> Option<Self> {
+        let mut units = row.split(UNIT);
+        Some(Self {
+            creator: creator_of(units.next()?)?,
+            item: units.next()?,
+            origin: units.next()?,
+            amount: Micros::parse(units.next()?).ok()?,
+            currency: Currency::parse(units.next()?)?,
+            verifier: verifier_of(units.next()?)?,
+        })
+    }
+
     /// Signs the draft under this number: `id US claim US expires US key`, or `None` when a name in
     /// it is none that a claim can carry.
     #[must_use]
@@ -57,9 +70,14 @@ impl Draft<'_> {
             expires_at,
         }
         .sign(key);
-        let id = base64(&signed.id().0);
-        let units = [&*id, &base64(&signed.encode()), &decimal(expires_at.0), &public_text(key)];
-        Some(units.join("\u{1f}"))
+        let mut out = String::new();
+        let expires = decimal(expires_at.0);
+        for unit in [&base64(&signed.id().0), &base64(&signed.encode()), &expires] {
+            out.push_str(unit);
+            out.push(UNIT);
+        }
+        out.push_str(&public_text(key));
+        Some(out)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every sentence that a visitor reads. Amounts stand between U+0001 characters, so that the page
+//! Every sentence of the wallet page (the frame's are in www/frame/words.js). Amounts stand between U+0001 characters, so that the page
 //! writes them with `Intl.NumberFormat` in the visitor's language; a name that came from elsewhere
 //! cannot contain that character.
 
@@ -34,51 +34,6 @@ pub fn say(parts: &[&str]) -> String {
 /// The promise after each refusal.
 pub const NOT_CHARGED: &str = "You were not charged.";
 
-#[cfg(feature = "frame")]
-pub mod frame {
-    //! What the frame says.
-
-    pub const LOADING: &str = "Loading\u{2026}";
-    pub const PAY: &str = "Pay ";
-    pub const GIVE: &str = "Give ";
-    pub const GIVE_AGAIN: &str = "Give again: ";
-    pub const CONFIRM: &str = "Confirm ";
-    pub const TO: &str = "to ";
-    pub const DEMO: &str = " \u{b7} demo money";
-    pub const RETRY: &str = "Try again";
-    pub const CONFIRM_WHY: &str = "Please click once more to be sure. ";
-    pub const PAYING: &str = "Paying\u{2026}";
-    pub const ASKING: &str = "No answer yet. Asking again; you are never charged twice.";
-    pub const CHECKING: &str = "Checking your last payment\u{2026}";
-    pub const WINDOW: &str = "Please continue in the wallet window.";
-    pub const WINDOW_LABEL: &str = "Show the wallet window";
-    pub const PAID: &str = "Paid ";
-    pub const THANKS: &str = "Thank you! You gave ";
-    pub const OWNED: &str = "Yours already: you paid ";
-    pub const LAST_PAID: &str = "Your last payment went through: ";
-    pub const LAST_LOST: &str = "Your last payment did not go through. ";
-    pub const CANCELLED: &str = "Cancelled. ";
-    pub const OFFLINE: &str = "No connection to the payment service. ";
-    pub const BUSY: &str = "The payment service is busy. ";
-    pub const UNKNOWN: &str = "This is not for sale here. ";
-    pub const NOT_A_SITE: &str = "This page is not registered as one of the creator's sites. ";
-    pub const BAD_TAG: &str = "The payment tag on this page has a mistake. ";
-    pub const NO_PAGE: &str = "This button works inside a creator's page only. ";
-    pub const NO_STORAGE: &str = "Your browser lets this button store nothing. Pay here: ";
-    pub const NO_WINDOW: &str =
-        "If a wallet window opened, please continue there. Otherwise pay here: ";
-    pub const NO_KEY: &str = "Your browser could not sign the payment. ";
-    pub const SEALED_BROKEN: &str = "Paid, but the content on this page could not be opened. ";
-    pub const PRICE_CHANGED: &str = "The price has changed, please look again. ";
-    pub const MISUNDERSTOOD: &str = "The payment was not understood. ";
-    pub const LOST: &str = "The payment did not arrive. ";
-    pub const REFUSED: &str = "The payment was refused. ";
-    pub const AMOUNT: &str =
-        "Please enter an amount such as \u{1}0.50\u{1}, at most \u{1}1000\u{1}.";
-    pub const FEE: &str = " \u{b7} the provider keeps ";
-}
-
-#[cfg(feature = "wallet")]
 pub mod wallet {
     //! What the wallet page says.
 

@@ -1,5 +1,70 @@
 // The wallet page: draws what the machine says, holds the root key, talks to the frame that opened
 // it. `cargo xtask wasm` joins it to core.js.
+const RECORD = "\x1e";
+const ops = {};
+
+// One event for the machine; carries its effects out in order, within the same turn.
+const send = (name, fields) => {
+  let effects;
+  try {
+    put([name, ...flat(fields, "", [])].join(UNIT));
+    effects = get(wasm.step(now()));
+  } catch (trap) {
+    console.error("farthing:", trap);
+    return ops.broken();
+  }
+  if (effects) {
+    for (const effect of effects.split(RECORD)) {
+      const [op, ...units] = effect.split(UNIT);
+      ops[op](...units);
+    }
+  }
+};
+
+// An object as names and values; beside each time stands its number of milliseconds.
+const flat = (object, prefix, out) => {
+  for (const name in object) {
+    const value = object[name];
+    if (value && typeof value == "object") {
+      flat(value, prefix + name + ".", out);
+      // An empty object or list is still there.
+      out.push(prefix + name, "+");
+    } else if (value != null) {
+      out.push(prefix + name, String(value).replace(/[\0-\x1f]/g, ""));
+      if (/(^|_)at$/.test(name)) out.push(prefix + name + "_ms", Date.parse(value));
+    }
+  }
+  return out;
+};
+
+const pairs = (units) => {
+  const fields = {};
+  for (let i = 0; i < units.length; i += 2) fields[units[i]] = units[i + 1];
+  return fields;
+};
+
+ops.fetch = async (tag, method, path, body, signer) => {
+  let access;
+  try {
+    access = signer && (await signWith(await keyOf(signer), "read", method, path));
+  } catch {
+    return send("answer", { tag, status: 401 });
+  }
+  const answer = await ask(method, path, body, access);
+  send("answer", { ...answer, tag });
+};
+ops.timer = (name, ms) => setTimeout(() => send("timer", { name }), ms);
+ops.settle = forget;
+addEventListener("online", () => send("online"));
+
+// Amounts stand between U+0001, times between U+0002.
+const words = (text) =>
+  text
+    .replace(/\x01([^\x01]*)\x01/g, (_, amount) => money(amount))
+    .replace(/\x02([^\x02]*)\x02/g, (_, ms) =>
+      new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(+ms),
+    );
+
 const $ = (selector) => document.querySelectorAll(selector);
 
 // Drawing: every place is found by its data attribute.
@@ -59,11 +124,11 @@ ops.broken = () => {
 let broken = false;
 
 // The root key. It never leaves this page, which no other page can frame.
-keyOf = (signer) => read("keys", signer == "spending" ? slot : "root");
+const keyOf = (signer) => read("keys", signer == "spending" ? slot : "root");
 ops.makeRoot = async () => {
   try {
     const [device] = crypto.getRandomValues(new Uint32Array(1));
-    const { pk, device: mine } = await makeKey("root", "", { device });
+    const { pk, device: mine } = await makeKey("root", { device });
     send("root", { root: pk, device: mine });
     // Asks that the browser does not clear the wallet when space is short; a no changes nothing.
     navigator.storage?.persist?.();
@@ -73,7 +138,7 @@ ops.makeRoot = async () => {
 };
 ops.signOpening = async () => {
   try {
-    send("opening", { opening: await sign(await keyOf(), "opening") });
+    send("opening", { opening: await signWith(await keyOf(), "opening") });
   } catch {
     send("opening");
   }
@@ -86,7 +151,7 @@ ops.allow = async (site, floor, origin, hash) => {
       origin: origin || old?.origin || "",
       serial: Math.max(old?.serial || 0, +floor) + 1,
     }));
-    send("allowance", { allowance: await sign(await keyOf(), "allowance", serial) });
+    send("allowance", { allowance: await signWith(await keyOf(), "allowance", serial) });
   } catch {
     send("allowance");
   }
@@ -124,14 +189,25 @@ ops.work = () => {
 // This page's own spending key, for links.
 let slot = "";
 let item = "";
-ops.makeKey = async (insteadOf) => {
+ops.makeKey = async () => {
   try {
-    send("key", { pk: (await makeKey(slot, insteadOf)).pk });
+    send("key", { pk: (await makeKey(slot)).pk });
   } catch {
     send("key");
   }
 };
-ops.claim = (floor) => makeClaim(slot, item, floor);
+// Stored before it is sent: a page that is closed in between settles it at its next visit.
+ops.claim = async (floor) => {
+  try {
+    const [record, sequence] = await allot(slot, +floor);
+    const [id, claim, expires, key] = (await signWith(record, "claim", sequence)).split(UNIT);
+    const fields = { id, claim, expires, key, sequence, slot, item };
+    if (claim) await change("claims", id, () => fields);
+    send("signed", fields);
+  } catch {
+    send("signed");
+  }
+};
 
 // The frame that opened this window. Only a document of our own origin is spoken to.
 const frame = window.opener;
@@ -140,7 +216,6 @@ addEventListener("message", ({ data, origin, source }) => {
 });
 ops.send = (...units) => frame?.postMessage(pairs(units), location.origin);
 ops.close = () => close();
-ops.spread = () => {};
 
 // What the visitor does.
 for (const type of ["pointermove", "pointerdown", "touchstart", "keydown"]) {

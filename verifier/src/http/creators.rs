@@ -421,6 +421,12 @@ pub(super) async fn events(State(app): State<App>, who: SignedIn) -> Response {
     ([(header::CONTENT_TYPE, kind)], streamed(receive)).into_response()
 }
 
+/// Resolves when the server is to end.
+async fn stops(app: &App) {
+    let mut stopping = app.stopping.subscribe();
+    let _gone = stopping.wait_for(|stopping| *stopping).await.is_ok();
+}
+
 async fn tell_news(app: App, who: SignedIn, send: mpsc::Sender<Bytes>) {
     let mut commits = app.intake.commits();
     let mut told = String::new();
@@ -454,6 +460,7 @@ async fn tell_news(app: App, who: SignedIn, send: mpsc::Sender<Bytes>) {
                     break;
                 }
                 () = send.closed() => return,
+                () = stops(&app) => return,
                 () = tokio::time::sleep(SIGN_OF_LIFE) => {
                     if send.send(Bytes::from_static(b": still here\n\n")).await.is_err() { return }
                 }

@@ -21,6 +21,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post, put};
 use farthing_rules::Policy;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -64,6 +65,8 @@ pub struct AppParts {
     pub metrics: Arc<Metrics>,
     /// The web files.
     pub site: Site,
+    /// Becomes true when the server is to end; streams that would go on for ever look at it.
+    pub stopping: watch::Sender<bool>,
 }
 
 /// A handle on [`AppParts`].

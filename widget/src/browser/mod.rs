@@ -1,17 +1,16 @@
-//! The edge to the page: one machine in each document, events in and effects out as text.
+//! The edge to the page: one machine in each document.
 //!
 //! Only this folder knows the browser. It has no web_sys, and only numbers cross the border: text
 //! goes in character by character and comes out byte by byte. That is quick enough for a few
 //! hundred characters a click, needs no `unsafe`, and leaves out the allocator exports, the string
-//! glue and the object table that wasm-bindgen ships for anything richer: a third of what a
-//! visitor would download (docs/decisions/0004-widget-size.md).
+//! glue and the object table that wasm-bindgen ships for anything richer
+//! (docs/decisions/0004-widget-size.md).
 //!
 //! ```text
-//! put(character)…  [seed(byte) × 32]  run(now) ─► length,  get(0) … get(length − 1)
+//! put(character)…  [seed(byte) × 32]  sign(now) ─► length,  get(0) … get(length − 1)
 //! ```
 //!
-//! A text is `name US rest`. With a seed it is something to sign, without one an event for the
-//! machine. The seed is wiped before `run` returns; the page wipes its own copy.
+//! The seed is wiped before `sign` returns; the page wipes its own copy.
 
 #[cfg(feature = "frame")]
 mod frame;
@@ -20,14 +19,10 @@ mod wallet;
 
 use alloc::string::String;
 
+use farthing_shared::SigningKey;
 use lol_alloc::{FreeListAllocator, LockedAllocator};
 use spin::Mutex;
 use wasm_bindgen::prelude::wasm_bindgen;
-
-#[cfg(feature = "frame")]
-use frame::Machine;
-#[cfg(all(feature = "wallet", not(feature = "frame")))]
-use wallet::Machine;
 
 /// Small rather than fast: a document allocates a few kilobytes (browser.md §5, trap 16).
 #[global_allocator]
@@ -44,11 +39,9 @@ struct Border {
     text: String,
     seed: [u8; 32],
     seeded: usize,
-    machine: Option<Machine>,
 }
 
-static BORDER: Mutex<Border> =
-    Mutex::new(Border { text: String::new(), seed: [0; 32], seeded: 0, machine: None });
+static BORDER: Mutex<Border> = Mutex::new(Border { text: String::new(), seed: [0; 32], seeded: 0 });
 
 /// Adds a character (a code point) to the text.
 #[wasm_bindgen]
@@ -62,31 +55,9 @@ pub fn seed(byte: u32) {
     let mut border = BORDER.lock();
     let at = border.seeded;
     if let Some(place) = border.seed.get_mut(at) {
-        *place = byte.to_le_bytes()[0];
+        *place = byte as u8;
     }
     border.seeded = at + 1;
-}
-
-/// Does what the text says and gives the length of what came out.
-#[wasm_bindgen]
-pub fn run(now: f64) -> u32 {
-    let mut border = BORDER.lock();
-    let border = &mut *border;
-    let machine = border.machine.get_or_insert_with(Machine::new);
-    let text = core::mem::take(&mut border.text);
-    let (name, rest) = text.split_once(crate::fields::UNIT).unwrap_or((&text, ""));
-    // Whole milliseconds, as `Date.now()` gives them.
-    let now_ms = now as u64;
-    border.text = if core::mem::take(&mut border.seeded) == 0 {
-        machine.step(name, rest, now_ms)
-    } else {
-        let key = farthing_shared::SigningKey::from_seed(&border.seed);
-        border.seed = [0; 32];
-        // Without a look at it the wiping would be optimised away.
-        core::hint::black_box(&border.seed);
-        machine.sign(&key, name, rest, now_ms).unwrap_or_default()
-    };
-    border.text.len() as u32
 }
 
 /// A byte of what came out (UTF-8); the last one clears the border for the next text.
@@ -98,4 +69,27 @@ pub fn get(at: u32) -> u32 {
         border.text.clear();
     }
     u32::from(byte)
+}
+
+/// The text that was put.
+fn taken() -> String {
+    core::mem::take(&mut BORDER.lock().text)
+}
+
+/// The key of the seed that was put, which is wiped.
+fn key() -> SigningKey {
+    let mut border = BORDER.lock();
+    let key = SigningKey::from_seed(&border.seed);
+    border.seed = [0; 32];
+    border.seeded = 0;
+    // Without a look at it the wiping would be optimised away.
+    core::hint::black_box(&border.seed);
+    key
+}
+
+/// Leaves a text for the page and gives its length.
+fn give(text: String) -> u32 {
+    let length = text.len() as u32;
+    BORDER.lock().text = text;
+    length
 }

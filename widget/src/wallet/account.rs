@@ -5,8 +5,7 @@ use alloc::vec::Vec;
 
 use farthing_shared::{CreatorId, Currency, Micros, OriginHash, PublicKey, VerifierId};
 
-use crate::effect::decimal;
-use crate::fields::Fields;
+use crate::fields::{Fields, decimal};
 use crate::quote::Limits;
 
 /// The provider, as it introduces itself.

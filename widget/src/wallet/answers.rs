@@ -7,7 +7,7 @@ use super::effect::Effect;
 use super::home::note;
 use super::{Account, Consent, Place, Provider, TRIES_MAX, Wallet};
 use crate::fields::Fields;
-use crate::payment::{Reply, TAG as CLAIM};
+use crate::payment::{Answer, TAG as CLAIM};
 use crate::quote::{Limits, Quote};
 use crate::words::wallet as words;
 
@@ -15,13 +15,10 @@ impl Wallet {
     /// An answer came, or none did (status 0).
     pub fn answer(&mut self, row: &str, now_ms: u64) -> Vec<Effect> {
         let fields = Fields::read(row);
-        if let Some(server_ms) = fields.number("server_ms") {
-            self.skew_ms = server_ms.wrapping_sub(now_ms).cast_signed();
-        }
-        let reply = Reply::read(fields);
+        let reply = Answer::read(fields);
         let tag = fields.text("tag");
         match tag {
-            CLAIM => return self.claim_answered(&reply, now_ms),
+            CLAIM => return self.claim_answered(reply, fields, now_ms),
             "entries" | "more" => {
                 // The history is not worth a problem page: "more" shows up again with a reload.
                 let done = reply.is_done();
@@ -35,9 +32,9 @@ impl Wallet {
             return self.done(tag, row, now_ms);
         }
         if reply.is_definite() {
-            return self.failed(tag, &reply, now_ms);
+            return self.failed(tag, reply.status, now_ms);
         }
-        self.wait(&reply)
+        self.wait(reply)
     }
 
     fn done(&mut self, tag: &str, row: &str, now_ms: u64) -> Vec<Effect> {
@@ -92,8 +89,8 @@ impl Wallet {
     }
 
     /// The verifier understood and will not: the same request would fail again.
-    fn failed(&mut self, tag: &str, reply: &Reply<'_>, now_ms: u64) -> Vec<Effect> {
-        match (tag, reply.status) {
+    fn failed(&mut self, tag: &str, status: u32, now_ms: u64) -> Vec<Effect> {
+        match (tag, status) {
             ("wallet", 404) => {
                 self.account = Some(None);
                 self.advance(now_ms)
@@ -140,7 +137,7 @@ impl Wallet {
     }
 
     /// No definite answer: the same bytes again after a pause, then at the visitor's word.
-    fn wait(&mut self, reply: &Reply<'_>) -> Vec<Effect> {
+    fn wait(&mut self, reply: Answer) -> Vec<Effect> {
         self.tries += 1;
         if self.tries >= TRIES_MAX {
             self.tries = 0;
@@ -156,6 +153,9 @@ impl Wallet {
     pub fn timer(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         match fields.text("name") {
             "arm" => self.arm(false),
+            "alone" if self.place == Place::Allow && self.wanted.is_none() => {
+                self.problem(words::NO_OPENER)
+            }
             "retry" if self.busy == "pause" => {
                 self.busy = "";
                 self.advance(now_ms)

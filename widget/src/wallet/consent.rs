@@ -9,9 +9,8 @@ use farthing_shared::{Micros, OriginHash, origin_hash};
 
 use super::effect::{Effect, Signer};
 use super::{ALLOWANCE_LIFE_MS, Consent, Grant, Known, Place, Wallet};
-use crate::effect::decimal;
-use crate::fields::Fields;
-use crate::quote::{Limits, Quote, Wanted};
+use crate::fields::{Fields, decimal};
+use crate::quote::{Quote, Wanted};
 use crate::signer::public_of;
 use crate::words::{money, say, wallet as words};
 
@@ -20,6 +19,8 @@ pub const DATE: char = '\u{2}';
 
 /// Nothing is allowed by a click that comes before the visitor can have read what it allows.
 const ARM_MS: u64 = 1_000;
+/// A window that nobody asks anything was not opened by one of our frames.
+const ALONE_MS: u64 = 15_000;
 
 impl Wallet {
     /// Tells the frame that this window is ready for its question.
@@ -29,8 +30,8 @@ impl Wallet {
         }
         self.greeted = true;
         let verifier = self.verifier().map_or_else(String::new, |verifier| verifier.to_text());
-        let tell = |t: &str| Vec::from([("t", String::from(t)), ("verifier", verifier.clone())]);
-        Vec::from([Effect::Send(tell("verifier")), Effect::Send(tell("ready"))])
+        let fields = Vec::from([("t", String::from("ready")), ("verifier", verifier)]);
+        Vec::from([Effect::Send(fields), Effect::Timer { name: "alone", ms: ALONE_MS }])
     }
 
     /// The frame asks. The page has checked that it is a frame of our own origin.
@@ -70,10 +71,7 @@ impl Wallet {
         let (quote, wanted) = (self.quote.as_ref()?, self.wanted.as_ref()?);
         let origin = origin_hash(wanted.text("origin")).ok()?;
         let known = account.newest(quote.creator, origin, self.device)?;
-        // A missing balance is a matter of topping up, not of consent.
-        let rich = Limits { balance: Micros::MAX, ..known.limits.clone() };
-        let covers = rich.lacks(self.amount, self.server_ms(now_ms)).is_none();
-        covers.then_some(known)
+        known.limits.covers(self.amount, now_ms).then_some(known)
     }
 
     fn show_consent(&mut self, now_ms: u64) -> Vec<Effect> {
@@ -88,7 +86,7 @@ impl Wallet {
         }
         let cap = least(suggested(quote, "suggested_cap"), self.amount);
         let each = self.claim_max();
-        let until = self.server_ms(now_ms).saturating_add(ALLOWANCE_LIFE_MS);
+        let until = now_ms.saturating_add(ALLOWANCE_LIFE_MS);
         let money_words = match self.balance() {
             Some(balance) => say(&[words::BALANCE, &money(balance)]),
             None if provider.welcome_credit > Micros::ZERO => {
@@ -196,8 +194,7 @@ impl Wallet {
         };
         let standing = self.account.as_ref().and_then(Option::as_ref).and_then(|account| {
             account.of_key(&grant.key).filter(|known| {
-                self.consent == Consent::Carried
-                    && known.limits.lacks(self.amount, self.server_ms(now_ms)).is_none()
+                self.consent == Consent::Carried && known.limits.covers(self.amount, now_ms)
             })
         });
         if let Some(known) = standing {
@@ -236,7 +233,7 @@ impl Wallet {
                 origin,
                 cap,
                 per_claim_max,
-                expires_at_ms: self.server_ms(now_ms).saturating_add(ALLOWANCE_LIFE_MS),
+                expires_at_ms: now_ms.saturating_add(ALLOWANCE_LIFE_MS),
                 grant: None,
             },
             Consent::Carried => {
@@ -276,15 +273,15 @@ impl Wallet {
         let fields = Vec::from([
             ("t", String::from("allowed")),
             ("verifier", verifier),
-            ("allowance.key", limits.key),
-            ("allowance.cap", limits.cap.to_decimal()),
-            ("allowance.spent", limits.spent.to_decimal()),
-            ("allowance.per_claim_max", limits.per_claim_max.to_decimal()),
-            ("allowance.expires_at_ms", decimal(limits.expires_at_ms)),
-            ("allowance.serial", decimal(limits.serial)),
-            ("allowance.grant", decimal(limits.grant)),
-            ("allowance.last_sequence", decimal(limits.last_sequence)),
-            ("allowance.balance", balance.to_decimal()),
+            ("key", limits.key),
+            ("cap", limits.cap.to_decimal()),
+            ("spent", limits.spent.to_decimal()),
+            ("per_claim_max", limits.per_claim_max.to_decimal()),
+            ("expires_at_ms", decimal(limits.expires_at_ms)),
+            ("serial", decimal(limits.serial)),
+            ("grant", decimal(limits.grant)),
+            ("last_sequence", decimal(limits.last_sequence)),
+            ("balance", balance.to_decimal()),
         ]);
         Vec::from([Effect::Send(fields), Effect::View("done"), Effect::Close])
     }

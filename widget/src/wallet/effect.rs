@@ -4,7 +4,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::effect::{Effects, decimal};
+use crate::effect::Effects;
+use crate::fields::decimal;
 
 /// Who signs a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,9 +11,10 @@ use farthing_shared::limits::{CLAIM_MICROS_MAX, CLAIM_MICROS_MIN};
 use farthing_shared::outcome::Retry;
 
 use super::effect::Effect;
+use super::payment::Payment;
 use super::{Consent, Place, Wallet, claim_request};
 use crate::fields::Fields;
-use crate::payment::{Fate, Payment, Reply};
+use crate::payment::{Answer, Fate, Track};
 use crate::signer::Draft;
 use crate::words::{NOT_CHARGED, money, money_text, say, wallet as words};
 
@@ -128,23 +129,28 @@ impl Wallet {
             return Vec::new();
         }
         self.busy = "";
-        let Some(payment) = Payment::signed(fields).filter(|payment| payment.key == self.key)
+        let Some(payment) =
+            Payment::read(fields, Track::signed).filter(|payment| payment.key == self.key)
         else {
             self.forget_consent();
             return self.problem(words::CONFLICT);
         };
-        let request = payment.request(self.server_ms(now_ms));
+        let request = payment.request(now_ms);
         self.payment = Some(payment);
         self.busy = crate::payment::TAG;
         claim_request(request)
     }
 
-    pub(super) fn claim_answered(&mut self, reply: &Reply<'_>, now_ms: u64) -> Vec<Effect> {
-        let server_ms = self.server_ms(now_ms);
+    pub(super) fn claim_answered(
+        &mut self,
+        reply: Answer,
+        fields: Fields<'_>,
+        now_ms: u64,
+    ) -> Vec<Effect> {
         let Some(payment) = &mut self.payment else { return Vec::new() };
-        let fate = payment.answered(reply, server_ms);
+        let fate = payment.track.answered(reply, now_ms);
         let id = payment.id.clone();
-        let asks = payment.tries > 1;
+        let asks = payment.track.tries() > 1;
         match fate {
             Fate::Ask => return claim_request(payment.question()),
             Fate::Wait(ms) => {
@@ -161,7 +167,6 @@ impl Wallet {
         self.busy = "";
         self.payment = None;
         let mut effects = Vec::from([Effect::Settle { id }]);
-        let fields = reply.fields;
         let resumed = core::mem::take(&mut self.resumed);
         self.forget_consent();
         effects.extend(match fate {
@@ -180,8 +185,8 @@ impl Wallet {
             }
             // The claim of an earlier visit failed: begin anew, nothing was charged.
             _ if resumed => self.advance(now_ms),
-            Fate::Refused(retry, _) => {
-                if retry == Retry::Never {
+            Fate::Refused(outcome) => {
+                if outcome.is_some_and(|outcome| outcome.retry() == Retry::Never) {
                     self.over = true;
                 }
                 let message = fields.text("message");
@@ -206,10 +211,9 @@ impl Wallet {
 
     /// A pause between two tries of a payment is over, or the network came back.
     pub(super) fn payment_due(&mut self, now_ms: u64) -> Vec<Effect> {
-        let server_ms = self.server_ms(now_ms);
         match &self.payment {
             Some(payment) if core::mem::take(&mut self.retry_due) => {
-                claim_request(payment.request(server_ms))
+                claim_request(payment.request(now_ms))
             }
             _ => Vec::new(),
         }

@@ -21,6 +21,7 @@ pub mod effect;
 mod home;
 mod item;
 mod opening;
+mod payment;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -31,10 +32,10 @@ use farthing_shared::{
 
 pub use account::{Account, Known, Provider};
 use effect::{Effect, Request, Signer};
+use payment::Payment;
 
-use crate::effect::decimal;
-use crate::fields::Fields;
-use crate::payment::{Payment, TAG as CLAIM};
+use crate::fields::{Fields, decimal};
+use crate::payment::{TAG as CLAIM, Track};
 use crate::quote::{Limits, Quote, Wanted};
 use crate::signer::public_of;
 use crate::words::wallet as words;
@@ -118,7 +119,6 @@ pub struct Wallet {
     tries: u8,
     restarts: u8,
     over: bool,
-    skew_ms: i64,
     next: String,
     origins: Vec<(String, String)>,
 }
@@ -160,7 +160,6 @@ impl Wallet {
             tries: 0,
             restarts: 0,
             over: false,
-            skew_ms: 0,
             next: String::new(),
             origins: Vec::new(),
         }
@@ -206,7 +205,7 @@ impl Wallet {
             self.wanted = Some(Wanted::new(row));
             self.key = fields.owned("pk");
             self.typed = String::from("1.00");
-            self.payment = Payment::found(fields.below("pending.0."));
+            self.payment = Payment::read(fields.below("pending.0."), Track::found);
             self.resumed = self.payment.is_some();
         }
         self.advance(now_ms)
@@ -225,7 +224,7 @@ impl Wallet {
         }
         if let Some(payment) = self.payment.as_ref().filter(|_| self.resumed) {
             self.busy = CLAIM;
-            return claim_request(payment.request(self.server_ms(now_ms)));
+            return claim_request(payment.request(now_ms));
         }
         if let (Some(wanted), None) = (&self.wanted, &self.quote) {
             let own = self.place == Place::Item && !self.key.is_empty();
@@ -303,12 +302,6 @@ impl Wallet {
         self.provider.as_ref().map(|provider| provider.verifier)
     }
 
-    /// Our guess of the verifier's clock.
-    #[must_use]
-    pub fn server_ms(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_add_signed(self.skew_ms)
-    }
-
     /// What the page signs for [`Effect::Allow`].
     #[must_use]
     pub fn allowance(&self, serial: u64) -> Option<Allowance> {
@@ -344,7 +337,7 @@ impl Default for Wallet {
 }
 
 /// A request about a claim.
-fn claim_request((method, path, body): crate::payment::Request) -> Vec<Effect> {
+fn claim_request((method, path, body): payment::Request) -> Vec<Effect> {
     let request = Request { tag: CLAIM, method, path, body, signer: Signer::Nobody };
     Vec::from([Effect::Fetch(request)])
 }
