@@ -2,13 +2,13 @@
 
 use farthing_tests::browser::{Browser, find_programs};
 use farthing_tests::site::{Page, Site};
+use farthing_tests::world::is_left_out;
 
 /// Frames inside closed shadow roots can be entered, and a press there is a person's: trusted,
 /// made by a mouse.
 #[tokio::test(flavor = "multi_thread")]
 async fn presses_reach_frames_of_another_site() {
-    if std::env::var_os("FARTHING_SKIP_BROWSER").is_some_and(|value| value == "1") {
-        eprintln!("SKIPPED (FARTHING_SKIP_BROWSER=1): presses_reach_frames_of_another_site");
+    if is_left_out("presses_reach_frames_of_another_site") {
         return;
     }
     let (chromium, driver) = find_programs().unwrap_or_else(|line| panic!("{line}"));

@@ -25,8 +25,7 @@ where
     Body: FnOnce(Rc<World>) -> Run + 'static,
     Run: Future<Output = ()> + 'static,
 {
-    if std::env::var_os("FARTHING_SKIP_BROWSER").is_some_and(|value| value == "1") {
-        let _ = writeln!(std::io::stderr(), "SKIPPED (FARTHING_SKIP_BROWSER=1): {name}");
+    if is_left_out(name) {
         return;
     }
     let (chromium, driver) = find_programs().unwrap_or_else(|line| panic!("{line}"));
@@ -49,6 +48,17 @@ where
             world.browser.close().await;
         }
     });
+}
+
+/// Whether browser tests are to be left out. Says so past the test runner's capture, which would
+/// keep the words of a test that passes.
+#[must_use]
+pub fn is_left_out(name: &str) -> bool {
+    let is_left_out = std::env::var_os("FARTHING_SKIP_BROWSER").is_some_and(|value| value == "1");
+    if is_left_out {
+        let _ = writeln!(std::io::stderr(), "SKIPPED (FARTHING_SKIP_BROWSER=1): {name}");
+    }
+    is_left_out
 }
 
 async fn leave_traces(name: &str, world: &World) {
