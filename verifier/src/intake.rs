@@ -176,10 +176,7 @@ impl Intake {
                     commands.push(Command::Claim { claim: *claim, key });
                     answers.push(None);
                 }
-                Checked::Refused(claim, Outcome::Expired, Some(key)) => {
-                    answers.push(Some(self.expired(&claim, key).await?));
-                }
-                Checked::Refused(claim, outcome, _) => {
+                Checked::Refused(claim, outcome) => {
                     answers.push(Some(self.refuse_early(&claim, outcome)));
                 }
             }
@@ -252,15 +249,19 @@ impl Intake {
         let policy = self.shared.policy.clone();
         let check = move |(claim, known): (SignedClaim, Option<KnownKey>)| {
             let Some(known) = known else {
-                return Checked::Refused(Box::new(claim), Outcome::UnknownKey, None);
+                return Checked::Refused(Box::new(claim), Outcome::UnknownKey);
             };
-            if let Some(outcome) = screen(&policy, claim.claim(), now) {
-                return Checked::Refused(Box::new(claim), outcome, Some(known.key));
+            // A claim whose time is over may have been answered in time, and then gets that answer
+            // again: only the ledger knows, so it goes the whole way, signature included.
+            let by_time = [Outcome::Expired, Outcome::ExpiresTooLate];
+            let outcome = screen(&policy, claim.claim(), now);
+            if let Some(outcome) = outcome.filter(|outcome| !by_time.contains(outcome)) {
+                return Checked::Refused(Box::new(claim), outcome);
             }
             let copy = claim.clone();
             match claim.verify(&known.verifying) {
                 Ok(verified) => Checked::Verified(Box::new(verified), known.key),
-                Err(_) => Checked::Refused(Box::new(copy), Outcome::Forged, None),
+                Err(_) => Checked::Refused(Box::new(copy), Outcome::Forged),
             }
         };
         let pairs: Vec<_> = claims.into_iter().zip(keys).collect();
@@ -275,17 +276,6 @@ impl Intake {
             let _caller_left = reply.send(checked);
         });
         checked.await.unwrap_or_default()
-    }
-
-    /// An expired claim that was answered in time gets that answer again.
-    async fn expired(&self, claim: &SignedClaim, key: KeyRef) -> Result<ClaimAnswer, IntakeError> {
-        match self.first_answer(claim.claim().key, claim.claim().sequence, claim.id()).await? {
-            Seen::Answered(answer) => Ok(answer),
-            Seen::NumberUsed | Seen::Not => {
-                let _known = key;
-                Ok(self.refuse_early(claim, Outcome::Expired))
-            }
-        }
     }
 
     /// What a claim was answered, without changing anything.
@@ -347,7 +337,7 @@ impl Intake {
             return;
         }
         if let Err(error) = self.submit(commands, None).await {
-            tracing::warn!(?error, "the periodic work was not done; it is tried again");
+            tracing::warn!(?error, "counts of refused claims were lost, or releases wait a second");
         }
     }
 }
@@ -365,7 +355,7 @@ impl Shared {
 
 enum Checked {
     Verified(Box<VerifiedClaim>, KeyRef),
-    Refused(Box<SignedClaim>, Outcome, Option<KeyRef>),
+    Refused(Box<SignedClaim>, Outcome),
 }
 
 /// What the ledger knows of a claim.

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::extract::{Asked, Body, SignedIn};
-use super::payments::streamed;
+use super::payments::{Chunk, streamed};
 use super::problem::{Kind, Problem};
 use super::provider::{ItemName, content_key};
 use super::text::{Clause, day, time};
@@ -415,7 +415,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 #[utoipa::path(get, path = "/v1/creator/events",
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 401, body = Problem)))]
 pub(super) async fn events(State(app): State<App>, who: SignedIn) -> Response {
-    let (send, receive) = mpsc::channel::<Bytes>(1);
+    let (send, receive) = mpsc::channel::<Chunk>(1);
     tokio::spawn(tell_news(app, who, send));
     let kind = HeaderValue::from_static("text/event-stream");
     ([(header::CONTENT_TYPE, kind)], streamed(receive)).into_response()
@@ -427,7 +427,7 @@ async fn stops(app: &App) {
     let _gone = stopping.wait_for(|stopping| *stopping).await.is_ok();
 }
 
-async fn tell_news(app: App, who: SignedIn, send: mpsc::Sender<Bytes>) {
+async fn tell_news(app: App, who: SignedIn, send: mpsc::Sender<Chunk>) {
     let mut commits = app.intake.commits();
     let mut told = String::new();
     loop {
@@ -440,7 +440,7 @@ async fn tell_news(app: App, who: SignedIn, send: mpsc::Sender<Bytes>) {
             totals.now = now;
             let text = serde_json::to_string(&totals).unwrap_or_default();
             let event = format!("event: totals\ndata: {text}\n\n");
-            if send.send(Bytes::from(event)).await.is_err() {
+            if send.send(Ok(Bytes::from(event))).await.is_err() {
                 return;
             }
             told = what;
@@ -462,7 +462,7 @@ async fn tell_news(app: App, who: SignedIn, send: mpsc::Sender<Bytes>) {
                 () = send.closed() => return,
                 () = stops(&app) => return,
                 () = tokio::time::sleep(SIGN_OF_LIFE) => {
-                    if send.send(Bytes::from_static(b": still here\n\n")).await.is_err() { return }
+                    if send.send(Ok(Bytes::from_static(b": still here\n\n"))).await.is_err() { return }
                 }
             }
         }

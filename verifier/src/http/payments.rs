@@ -1,8 +1,6 @@
 //! A creator's payments, one by one: accepted ones with their running figures, refused ones by reason,
 //! and proofs of equivocation.
 
-use std::convert::Infallible;
-
 use axum::Json;
 use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::State;
@@ -87,7 +85,7 @@ const CSV_ROWS: usize = 500;
 #[utoipa::path(get, path = "/v1/creator/claims.csv",
     responses((status = 200, body = String, content_type = "text/csv"), (status = 401, body = Problem)))]
 pub(super) async fn claims_csv(State(app): State<App>, who: SignedIn) -> Response {
-    let (send, receive) = mpsc::channel::<Bytes>(2);
+    let (send, receive) = mpsc::channel::<Chunk>(2);
     let currency = app.config.currency.clone();
     tokio::spawn(async move {
         let mut text = String::from(
@@ -97,18 +95,19 @@ pub(super) async fn claims_csv(State(app): State<App>, who: SignedIn) -> Respons
         while from.0 != 0 {
             let page = app.read(move |reader| reader.entries_of_creator(from, CSV_ROWS)).await;
             let Ok((views, next)) = page else {
-                // The reader sees the file break off rather than look whole.
+                // Whoever downloads sees the file break off rather than look whole.
+                let _reader_left = send.send(Err(BrokenOff)).await;
                 return;
             };
             views.iter().filter_map(|v| payment(v, who.row.creator)).for_each(|row| {
                 csv_row(&mut text, &row, &currency);
             });
-            if send.send(Bytes::from(std::mem::take(&mut text))).await.is_err() {
+            if send.send(Ok(Bytes::from(std::mem::take(&mut text)))).await.is_err() {
                 return;
             }
             from = next;
         }
-        let _reader_left = send.send(Bytes::from(text)).await;
+        let _reader_left = send.send(Ok(Bytes::from(text))).await;
     });
     let disposition = HeaderValue::from_static("attachment; filename=\"farthing-payments.csv\"");
     let csv = HeaderValue::from_static("text/csv; charset=utf-8");
@@ -148,22 +147,37 @@ fn csv_cell(cell: &str) -> String {
     }
 }
 
-pub(super) fn streamed(receive: mpsc::Receiver<Bytes>) -> HttpBody {
+/// A piece of a body, or that the rest of it cannot be had.
+pub(super) type Chunk = Result<Bytes, BrokenOff>;
+
+/// The rest of a body cannot be had.
+#[derive(Debug)]
+pub(super) struct BrokenOff;
+
+impl std::fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the rest cannot be read")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
+
+pub(super) fn streamed(receive: mpsc::Receiver<Chunk>) -> HttpBody {
     HttpBody::new(Streamed(receive))
 }
 
 /// A body whose chunks come from a channel.
-struct Streamed(mpsc::Receiver<Bytes>);
+struct Streamed(mpsc::Receiver<Chunk>);
 
 impl hyper::body::Body for Streamed {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
     fn poll_frame(
         mut self: std::pin::Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        self.0.poll_recv(cx).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
     }
 }
 

@@ -46,7 +46,12 @@ impl Server {
         let graceful = GracefulShutdown::new();
         let room = Arc::new(Semaphore::new(self.connections_max));
         loop {
-            let Ok(permit) = room.clone().acquire_owned().await else { return };
+            // Told to stop while every place is taken, it must stop all the same.
+            let permit = tokio::select! {
+                permit = room.clone().acquire_owned() => permit,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            let Ok(permit) = permit else { return };
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 _ = stop.wait_for(|stop| *stop) => break,

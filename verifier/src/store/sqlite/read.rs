@@ -1,7 +1,7 @@
 //! Reads beside the writer: a few connections that see whole commits only.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{
@@ -17,6 +17,8 @@ use super::load::{self, OwnedWindow};
 
 /// Idle connections that are kept; more are opened under load and closed again.
 const IDLE_MAX: usize = 4;
+/// Connections that read at once: more would only share the same disk. Each may cache 4 MiB.
+const OPEN_MAX: usize = 12;
 
 /// A read that failed: the disk or the file, never the question.
 #[derive(Debug)]
@@ -43,6 +45,30 @@ type Read<T> = Result<T, ReadError>;
 pub struct Reader {
     path: Arc<PathBuf>,
     idle: Arc<Mutex<Vec<Connection>>>,
+    open: Arc<(Mutex<usize>, Condvar)>,
+}
+
+/// A place among the connections; given back when dropped, also when a read panics.
+struct Place<'a>(&'a (Mutex<usize>, Condvar));
+
+impl<'a> Place<'a> {
+    fn take(open: &'a (Mutex<usize>, Condvar)) -> Self {
+        let count = open.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = open
+            .1
+            .wait_while(count, |count| *count >= OPEN_MAX)
+            .unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_add(1);
+        Self(open)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut count = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_sub(1);
+        self.0.1.notify_one();
+    }
 }
 
 /// An entry with the words that people need to recognise it.
@@ -80,10 +106,15 @@ impl Reader {
     /// [`ReadError`] when the file cannot be opened.
     pub fn open(path: &Path) -> Read<Self> {
         let connection = super::open_for_reading(path)?;
-        Ok(Self { path: Arc::new(path.to_owned()), idle: Arc::new(Mutex::new(vec![connection])) })
+        Ok(Self {
+            path: Arc::new(path.to_owned()),
+            idle: Arc::new(Mutex::new(vec![connection])),
+            open: Arc::new((Mutex::new(0), Condvar::new())),
+        })
     }
 
     fn with<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Read<T> {
+        let _place = Place::take(&self.open);
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,

@@ -73,6 +73,7 @@ struct Extras<'a> {
     previous_of_creator: Option<i64>,
     rail: Option<u8>,
     body: Option<&'a [u8]>,
+    mark_of_key: Option<i64>,
 }
 
 fn entries(connection: &Connection, entries: &[Entry]) -> Sql<()> {
@@ -80,7 +81,7 @@ fn entries(connection: &Connection, entries: &[Entry]) -> Sql<()> {
         return Ok(());
     }
     let sql = "INSERT INTO entries VALUES \
-               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
     let mut insert = connection.prepare_cached(sql)?;
     for entry in entries {
         let (amount, extras) = extras(&entry.body);
@@ -102,6 +103,7 @@ fn entries(connection: &Connection, entries: &[Entry]) -> Sql<()> {
             extras.previous_of_creator,
             extras.rail,
             extras.body,
+            extras.mark_of_key,
         ])?;
     }
     Ok(())
@@ -126,6 +128,7 @@ fn extras(body: &EntryBody) -> (Micros, Extras<'_>) {
                 previous_of_creator: some(claim.previous_of_creator.0),
                 rail: None,
                 body: Some(&claim.signed),
+                mark_of_key: some(claim.mark_of_key.0),
             };
             (claim.amount, extras)
         }
@@ -218,7 +221,7 @@ fn keys(connection: &Connection, keys: &[KeyRow]) -> Sql<()> {
         "UPDATE keys SET spent = ?2, last_sequence = ?3, last_claim = ?4, last_outcome = ?5, \
          last_receipt = ?6, last_at = ?7, last_amount = ?8, last_signed = ?9, last_entry = ?10, \
          accepted = ?11, equivocations = ?12, minute = ?13, in_minute = ?14, revoked = ?15, \
-         cap = ?16, per_claim_max = ?17, expires_at = ?18, serial = ?19, consent = ?20 \
+         cap = ?16, per_claim_max = ?17, expires_at = ?18, serial = ?19, consent = ?20, mark = ?21 \
          WHERE key = ?1",
     )?;
     for row in keys {
@@ -245,6 +248,7 @@ fn keys(connection: &Connection, keys: &[KeyRow]) -> Sql<()> {
             int(row.expires_at.0),
             int(row.serial),
             int(row.grant),
+            int(row.mark.0),
         ])?;
         if changed == 0 {
             insert_key(connection, row)?;
