@@ -5,8 +5,8 @@ use alloc::string::String;
 
 use farthing_shared::limits::CLAIM_LIFE_MS_MAX;
 use farthing_shared::{
-    Access, Claim, CreatorId, Currency, ItemHash, Kind, Micros, PublicKey, SigningKey, UnixMillis,
-    VerifierId, item_hash, origin_hash,
+    Access, Claim, CreatorId, Currency, ItemHash, Kind, Micros, OriginHash, PublicKey, SigningKey,
+    UnixMillis, VerifierId,
 };
 
 use crate::fields::{UNIT, decimal};
@@ -48,13 +48,12 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Signs the draft under this number: `id US claim US expires US key`, or `None` when a name in
-    /// it is none that a claim can carry.
+    /// Signs the draft under this number: `id US claim US expires US key`.
     #[must_use]
-    pub fn sign(&self, key: &SigningKey, sequence: u64, now_ms: u64) -> Option<String> {
+    pub fn sign(&self, key: &SigningKey, sequence: u64, now_ms: u64) -> String {
         let (item, kind) = match self.item {
             "" => (ItemHash::NONE, Kind::Donation),
-            name => (item_hash(&self.creator, name).ok()?, Kind::View),
+            name => (ItemHash::of_checked(&self.creator, name), Kind::View),
         };
         let expires_at = UnixMillis(now_ms).plus_ms(CLAIM_LIFE_MS);
         let signed = Claim {
@@ -66,7 +65,7 @@ impl<'a> Draft<'a> {
             amount: self.amount,
             currency: self.currency,
             kind,
-            origin: origin_hash(self.origin).ok()?,
+            origin: OriginHash::of_checked(self.origin),
             expires_at,
         }
         .sign(key);
@@ -77,7 +76,7 @@ impl<'a> Draft<'a> {
             out.push(UNIT);
         }
         out.push_str(&public_text(key));
-        Some(out)
+        out
     }
 }
 
@@ -123,7 +122,7 @@ pub fn public_of(text: &str) -> Option<PublicKey> {
 #[cfg(test)]
 mod tests {
     use base64ct::{Base64UrlUnpadded, Encoding};
-    use farthing_shared::{SignedAccess, SignedClaim, VerifyingKey};
+    use farthing_shared::{SignedAccess, SignedClaim, VerifyingKey, item_hash};
 
     use super::*;
 
@@ -139,7 +138,7 @@ mod tests {
             amount: Micros::new(50_000).unwrap(),
             currency: Currency::parse("EUR").unwrap(),
         };
-        let text = draft.sign(&key, 3, 1_000).unwrap();
+        let text = draft.sign(&key, 3, 1_000);
         let units: Vec<_> = text.split(UNIT).collect();
         let bytes = Base64UrlUnpadded::decode_vec(units[1]).unwrap();
         let signed = SignedClaim::decode(&bytes).unwrap();
@@ -151,9 +150,9 @@ mod tests {
         assert!(signed.verify(&VerifyingKey::new(&key.public()).unwrap()).is_ok());
 
         draft.item = "";
-        assert!(draft.sign(&key, 4, 0).is_some());
-        draft.origin = "null";
-        assert_eq!(draft.sign(&key, 5, 0), None);
+        let donation = draft.sign(&key, 4, 0);
+        let bytes = Base64UrlUnpadded::decode_vec(donation.split(UNIT).nth(1).unwrap()).unwrap();
+        assert_eq!(SignedClaim::decode(&bytes).unwrap().claim().kind, Kind::Donation);
     }
 
     #[test]

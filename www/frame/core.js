@@ -8,9 +8,7 @@ let skew = 0;
 // The module. Text goes in by characters and comes out by bytes (widget/src/browser says why).
 let wasm;
 const load = async (source) => {
-  // The one import fills a table of objects; none ever cross here, so it stays empty.
-  const imports = { "./glue_bg.js": { __wbindgen_init_externref_table() {} } };
-  wasm = (await WebAssembly.instantiateStreaming(source, imports)).instance.exports;
+  wasm = (await WebAssembly.instantiateStreaming(source)).instance.exports;
 };
 const put = (text) => {
   for (const character of text) wasm.put(character.codePointAt());

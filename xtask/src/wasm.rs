@@ -102,8 +102,18 @@ fn module(
     }
     let built = folder.join(TARGET).join("widget/farthing_widget.wasm");
     let out = folder.join("bound");
-    wasm_bindgen_cli_support::Bindgen::new()
-        .input_path(&built)
+    std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
+    let wasm = smallest(tools, &out, bound(&built)?)?;
+    tells_no_path(root, feature, &wasm)?;
+    Ok(wasm)
+}
+
+/// Runs wasm-bindgen over the built module and keeps nothing but our own functions: only numbers
+/// cross the border, so that its glue, its table of objects and the memory itself are not for the
+/// page to touch, and what only they reach is dropped.
+fn bound(built: &Path) -> Result<Vec<u8>, String> {
+    let mut output = wasm_bindgen_cli_support::Bindgen::new()
+        .input_path(built)
         .web(true)
         .and_then(|bindgen| {
             bindgen
@@ -111,22 +121,30 @@ fn module(
                 .typescript(false)
                 .remove_name_section(true)
                 .remove_producers_section(true)
-                .out_name("glue")
-                .generate(&out)
+                .generate_output()
         })
         .map_err(|e| format!("wasm-bindgen: {e:#}"))?;
-    // Only numbers cross the border, so that the glue beside the module is not needed.
-    let bound = out.join("glue_bg.wasm");
-    let bound = std::fs::read(&bound).map_err(|e| format!("{}: {e}", bound.display()))?;
-    let wasm = smallest(tools, &out, bound)?;
-    tells_no_path(root, feature, &wasm)?;
-    Ok(wasm)
+    let module = output.wasm_mut();
+    let theirs = module.exports.iter().filter(|export| {
+        export.name.starts_with("__") || matches!(export.item, walrus::ExportItem::Memory(_))
+    });
+    let theirs: Vec<_> = theirs.map(walrus::Export::id).collect();
+    for id in theirs {
+        module.exports.delete(id);
+    }
+    module.start = None;
+    walrus::passes::gc::run(module);
+    if let Some(import) = module.imports.iter().next() {
+        return Err(format!("the module imports {}.{}", import.module, import.name));
+    }
+    Ok(module.emit_wasm())
 }
 
 fn smallest(tools: &Tools, out: &Path, plain: Vec<u8>) -> Result<Vec<u8>, String> {
     let mut best = plain;
     let Some(wasm_opt) = &tools.wasm_opt else { return Ok(best) };
-    let input = out.join("glue_bg.wasm");
+    let input = out.join("bound.wasm");
+    std::fs::write(&input, &best).map_err(|e| format!("{}: {e}", input.display()))?;
     for level in ["-Oz", "-Os", "-O3", "-O1"] {
         let output = out.join(format!("opt{level}.wasm"));
         let status = Command::new(wasm_opt)

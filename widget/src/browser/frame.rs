@@ -214,7 +214,7 @@ pub fn sign(now: f64) -> u32 {
         Some(("claim", rest)) => rest.split_once(UNIT).and_then(|(number, row)| {
             let draft = Draft::read(row)?;
             let due = HELD.lock().frame.due() == Some(draft.amount.get());
-            if due { draft.sign(&key, whole(number)?, now_ms) } else { None }
+            if due { Some(draft.sign(&key, whole(number)?, now_ms)) } else { None }
         }),
         Some((verifier, rest)) => {
             verifier_of(verifier).map(|verifier| access(&key, verifier, rest, now_ms))

@@ -78,7 +78,7 @@ fn due(wallet: &Wallet, key: &SigningKey, name: &str, rest: &str, now_ms: u64) -
             let allowance = wallet.allowance(whole(rest)?)?;
             Some(base64(&allowance.sign(key).encode()))
         }
-        _ => wallet.draft()?.sign(key, whole(rest)?, now_ms),
+        _ => Some(wallet.draft()?.sign(key, whole(rest)?, now_ms)),
     }
 }
 
