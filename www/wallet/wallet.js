@@ -284,7 +284,8 @@ const start = async () => {
   }
   ops.flag("in-window", frame && place == "allow");
   const { creator } = wanted;
-  send("boot", { place, creator, item, here: location.origin, opener: !!frame, stored, ...facts });
+  // On the item page the payment is made here: the provider's own origin is the page's.
+  send("boot", { place, creator, item, origin: location.origin, here: location.origin, opener: !!frame, stored, ...facts });
 };
 start().catch((error) => {
   console.error("farthing:", error);
