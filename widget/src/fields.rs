@@ -80,13 +80,27 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What stands before the first separator and what after it; all and nothing when there is none.
+/// By bytes, which is a fifth of the code of a search for a character.
+#[inline(never)]
+#[must_use]
+pub fn cut(row: &str) -> (&str, &str) {
+    match row.bytes().position(|byte| byte == UNIT as u8) {
+        Some(at) => (row.get(..at).unwrap_or(""), row.get(at + 1..).unwrap_or("")),
+        None => (row, ""),
+    }
+}
+
 #[inline(never)]
 fn look_up<'a>(row: &'a str, prefix: &str, name: &str) -> &'a str {
-    let mut units = row.split(UNIT);
-    while let (Some(key), Some(value)) = (units.next(), units.next()) {
+    let mut rest = row;
+    while !rest.is_empty() {
+        let (key, after) = cut(rest);
+        let (value, after) = cut(after);
         if key.strip_prefix(prefix) == Some(name) {
             return value;
         }
+        rest = after;
     }
     ""
 }
@@ -142,6 +156,7 @@ mod tests {
         assert!(fields.flag("d") && fields.has("b") && !fields.has("odd") && !fields.has("b."));
         assert_eq!((fields.text("x"), fields.number("d")), ("", None));
         assert!(!Fields::read("").has("a"));
+        assert_eq!((cut("a\u{1f}b\u{1f}c"), cut("a")), (("a", "b\u{1f}c"), ("a", "")));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use farthing_shared::{
     UnixMillis, VerifierId,
 };
 
-use crate::fields::{UNIT, decimal};
+use crate::fields::{UNIT, cut, decimal};
 use crate::text64;
 
 /// Claims live a little shorter than they may, so that a clock that is slightly ahead of the
@@ -37,14 +37,18 @@ impl<'a> Draft<'a> {
     /// Reads `creator US item US origin US amount US currency US verifier`.
     #[must_use]
     pub fn read(row: &'a str) -> Option<Self> {
-        let mut units = row.split(UNIT);
+        let (creator, row) = cut(row);
+        let (item, row) = cut(row);
+        let (origin, row) = cut(row);
+        let (amount, row) = cut(row);
+        let (currency, verifier) = cut(row);
         Some(Self {
-            creator: creator_of(units.next()?)?,
-            item: units.next()?,
-            origin: units.next()?,
-            amount: Micros::parse(units.next()?).ok()?,
-            currency: Currency::parse(units.next()?)?,
-            verifier: verifier_of(units.next()?)?,
+            creator: creator_of(creator)?,
+            item,
+            origin,
+            amount: Micros::parse(amount).ok()?,
+            currency: Currency::parse(currency)?,
+            verifier: verifier_of(verifier)?,
         })
     }
 
@@ -83,7 +87,7 @@ impl<'a> Draft<'a> {
 /// The `Authorization` header of a signed read of `method US path`.
 #[must_use]
 pub fn access(key: &SigningKey, verifier: VerifierId, what: &str, now_ms: u64) -> String {
-    let (method, path) = what.split_once(UNIT).unwrap_or(("GET", what));
+    let (method, path) = cut(what);
     let target = Access::target(method, path);
     let access = Access { verifier, key: key.public(), at: UnixMillis(now_ms), target };
     ["Farthing ", &base64(&access.sign(key).encode())].concat()

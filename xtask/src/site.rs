@@ -36,9 +36,12 @@ pub fn write(
 
     let wasm = site.asset("frame", "wasm", frame.to_vec(), true)?;
     let style = minify::style(tools, &read(&source.join("frame/frame.css"))?)?;
+    let words = read(&source.join("frame/words.js"))?;
     let page = read(&source.join("frame/frame.js"))?;
-    let joined =
-        [&*core, &page].concat().replace("$WASM", &wasm).replace("\"$CSS\"", &quoted(&style));
+    let joined = [&*core, &words, &page]
+        .concat()
+        .replace("$WASM", &wasm)
+        .replace("\"$CSS\"", &quoted(&style));
     let script = site.asset("frame", "js", minify::script(tools, &joined)?.into_bytes(), true)?;
     let html = read(&source.join("frame/frame.html"))?;
     let html = minify::document(&html).replace("$WASM", &wasm).replace("$JS", &script);

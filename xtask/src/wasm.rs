@@ -145,10 +145,20 @@ fn smallest(tools: &Tools, out: &Path, plain: Vec<u8>) -> Result<Vec<u8>, String
     let Some(wasm_opt) = &tools.wasm_opt else { return Ok(best) };
     let input = out.join("bound.wasm");
     std::fs::write(&input, &best).map_err(|e| format!("{}: {e}", input.display()))?;
-    for level in ["-Oz", "-Os", "-O3", "-O1"] {
-        let output = out.join(format!("opt{level}.wasm"));
+    // The levels for large modules; the single passes for small ones, which the levels unroll and
+    // inline into something that is smaller but compresses worse.
+    let recipes: [&[&str]; 5] = [
+        &["-Oz"],
+        &["-O3"],
+        &["--dae-optimizing", "--vacuum", "--reorder-functions"],
+        &["--rse", "--dae-optimizing", "--vacuum", "--reorder-functions"],
+        &["--rse", "--memory-packing", "--vacuum", "--reorder-functions"],
+    ];
+    for (number, recipe) in recipes.iter().enumerate() {
+        let output = out.join(format!("recipe{number}.wasm"));
         let status = Command::new(wasm_opt)
-            .args([level, "--strip-debug", "--strip-producers", "--strip-target-features"])
+            .args(*recipe)
+            .args(["--strip-debug", "--strip-producers", "--strip-target-features"])
             .args(["--enable-bulk-memory", "--enable-nontrapping-float-to-int"])
             .args(["--enable-sign-ext", "--enable-mutable-globals", "--enable-reference-types"])
             .args(["--enable-multivalue", "-o"])
@@ -156,7 +166,7 @@ fn smallest(tools: &Tools, out: &Path, plain: Vec<u8>) -> Result<Vec<u8>, String
             .status();
         // A wasm-opt that does not know a flag (an old one in PATH) is no reason not to build.
         if !status.is_ok_and(|status| status.success()) {
-            eprintln!("note: wasm-opt {level} failed; keeping the module as it is");
+            eprintln!("note: wasm-opt {recipe:?} failed; keeping the module as it is");
             continue;
         }
         let candidate = std::fs::read(&output).map_err(|e| e.to_string())?;

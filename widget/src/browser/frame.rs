@@ -4,7 +4,7 @@ use spin::Mutex;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::{give, key, taken as text};
-use crate::fields::{UNIT, whole};
+use crate::fields::{cut, whole};
 use crate::frame::{Frame, Quoted, Start, Window};
 use crate::gesture::{By, Evidence};
 use crate::payment::{Answer, Track};
@@ -209,16 +209,16 @@ pub fn micros() -> f64 {
 pub fn sign(now: f64) -> u32 {
     let (key, text) = (key(), text());
     let now_ms = now as u64;
-    let made = match text.split_once(UNIT) {
-        None => Some(public_text(&key)),
-        Some(("claim", rest)) => rest.split_once(UNIT).and_then(|(number, row)| {
-            let draft = Draft::read(row)?;
-            let due = HELD.lock().frame.due() == Some(draft.amount.get());
-            if due { Some(draft.sign(&key, whole(number)?, now_ms)) } else { None }
-        }),
-        Some((verifier, rest)) => {
-            verifier_of(verifier).map(|verifier| access(&key, verifier, rest, now_ms))
+    let (name, rest) = cut(&text);
+    let made = match name {
+        "" => Some(public_text(&key)),
+        "claim" => {
+            let (number, row) = cut(rest);
+            Draft::read(row)
+                .filter(|draft| HELD.lock().frame.due() == Some(draft.amount.get()))
+                .and_then(|draft| Some(draft.sign(&key, whole(number)?, now_ms)))
         }
+        verifier => verifier_of(verifier).map(|verifier| access(&key, verifier, rest, now_ms)),
     };
     give(made.unwrap_or_default())
 }

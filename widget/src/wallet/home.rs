@@ -169,7 +169,7 @@ impl Wallet {
             creator: known.creator,
             origin: known.origin,
             cap: Micros::ZERO,
-            per_claim_max: Micros::ZERO,
+            per_claim_max: known.limits.per_claim_max,
             expires_at_ms: known.limits.expires_at_ms,
             grant: Some(known.limits.grant),
         };
