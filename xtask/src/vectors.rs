@@ -1,11 +1,323 @@
-//! placeholder
+//! `cargo xtask vectors`: the golden vectors of `shared/vectors`, which pin every byte of the signed
+//! structures for Rust, Wasm and JavaScript. Without `--write` it only compares: a difference
+//! means that the bytes on the wire have changed.
+//!
+//! ```text
+//! <kind>.json   {"kind", "tag", "body_len", "cases": [{"name", "seed", "fields", "body", "signature", "id"?}],
+//!                "refused": [{"name", "bytes", "why"}]}
+//! names.json    {"items": [{"creator", "name", "hash"}], "origins": […], "titles": […], "targets": […], "work": […]}
+//! ```
+//!
+//! Bytes are base64url, numbers are decimal strings (JavaScript's numbers end at 2⁵³), amounts are
+//! decimals of the main unit, times Unix milliseconds.
+
+use farthing_shared::encoding::DecodeError;
+use farthing_shared::{
+    Access, Allowance, Challenge, Claim, CreatorId, Currency, ItemHash, Kind, Micros, Offer,
+    Opening, OriginHash, PublicKey, SignedAccess, SignedAllowance, SignedClaim, SignedOffer,
+    SignedOpening, SigningKey, TitleHash, UnixMillis, VerifierId, item_hash, origin_hash,
+    title_hash,
+};
+use serde_json::{Value, json};
+
 use crate::Outcome;
+
 #[derive(clap::Args, Default)]
 pub struct Arguments {
     /// Write the files instead of comparing them.
     #[arg(long)]
     write: bool,
 }
-pub fn run(_: &Arguments) -> Outcome {
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let folder = crate::wasm::root().join("shared/vectors");
+    if arguments.write {
+        std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+    }
+    for (name, value) in files() {
+        let path = folder.join(name);
+        let text = format!("{value:#}\n");
+        if arguments.write {
+            std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+        } else if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
+            return Err(format!(
+                "{name} differs: the bytes on the wire have changed, or the vectors are old \
+                 (cargo xtask vectors --write)"
+            ));
+        }
+    }
+    println!(
+        "vectors: {} files {}",
+        files().len(),
+        if arguments.write { "written" } else { "hold" }
+    );
     Ok(())
+}
+
+fn files() -> Vec<(&'static str, Value)> {
+    vec![
+        ("claim.json", claims()),
+        ("allowance.json", allowances()),
+        ("opening.json", openings()),
+        ("offer.json", offers()),
+        ("access.json", accesses()),
+        ("names.json", names()),
+    ]
+}
+
+const VERIFIER: VerifierId = VerifierId([0x11; 32]);
+const CREATOR: CreatorId = CreatorId([0x22; 16]);
+
+/// The one place where the form of a case is laid down.
+fn case(name: &str, seed: [u8; 32], fields: Value, signed: &[u8], id: Option<String>) -> Value {
+    let (body, signature) = signed.split_at(signed.len() - 64);
+    let mut case = json!({
+        "name": name,
+        "seed": text(&seed),
+        "fields": fields,
+        "body": text(body),
+        "signature": text(signature),
+    });
+    if let Some(id) = id {
+        case["id"] = id.into();
+    }
+    case
+}
+
+/// Bytes that must not decode, each with the reason. `reserved` are the places that must be zero.
+fn refused(
+    signed: &[u8],
+    reserved: &[usize],
+    fields: &[(&str, usize, u8)],
+    decode: impl Fn(&[u8]) -> Option<DecodeError>,
+) -> Vec<Value> {
+    let changed = |at: usize, value: u8| {
+        let mut bytes = signed.to_vec();
+        bytes[at] = value;
+        bytes
+    };
+    let mut rows = vec![
+        ("nothing at all".to_owned(), Vec::new()),
+        ("one byte short".to_owned(), signed[..signed.len() - 1].to_vec()),
+        ("one byte long".to_owned(), [signed, &[0]].concat()),
+        ("another tag".to_owned(), changed(0, b'F')),
+        ("another version".to_owned(), changed(if signed[15] == 0 { 14 } else { 15 }, b'2')),
+    ];
+    rows.extend(reserved.iter().map(|at| (format!("reserved byte {at}"), changed(*at, 1))));
+    rows.extend(fields.iter().map(|(name, at, value)| ((*name).to_owned(), changed(*at, *value))));
+    rows.into_iter()
+        .map(|(name, bytes)| {
+            let why = decode(&bytes).expect("a vector of refused bytes is refused");
+            json!({ "name": name, "bytes": text(&bytes), "why": why.to_string() })
+        })
+        .collect()
+}
+
+fn claims() -> Value {
+    let seed = [1; 32];
+    let key = SigningKey::from_seed(&seed);
+    let view = Claim {
+        verifier: VERIFIER,
+        key: key.public(),
+        sequence: 1,
+        creator: CREATOR,
+        item: item_hash(&CREATOR, "essay").expect("a canonical name"),
+        amount: micros(50_000),
+        currency: currency("EUR"),
+        kind: Kind::View,
+        origin: origin(),
+        expires_at: UnixMillis(1_795_500_000_000),
+    };
+    let donation = Claim { item: ItemHash::NONE, kind: Kind::Donation, amount: micros(1), ..view };
+    let largest = Claim {
+        sequence: i64::MAX.cast_unsigned(),
+        amount: Micros::MAX,
+        expires_at: UnixMillis(u64::MAX),
+        currency: currency("ZZZ"),
+        ..view
+    };
+    let rows = [("a view", view), ("a donation", donation), ("the largest values", largest)];
+    let cases: Vec<_> = rows
+        .iter()
+        .map(|(name, claim)| {
+            let fields = json!({
+                "verifier": claim.verifier.to_text(), "key": claim.key.to_text(),
+                "sequence": claim.sequence.to_string(), "creator": claim.creator.to_text(),
+                "item": claim.item.to_text(), "amount": claim.amount.to_decimal(),
+                "currency": claim.currency.as_str(), "kind": claim.kind.code().to_string(),
+                "origin": claim.origin.to_text(), "expires_at": claim.expires_at.0.to_string(),
+            });
+            let signed = claim.sign(&key);
+            case(name, seed, fields, &signed.encode(), Some(signed.id().to_text()))
+        })
+        .collect();
+    let fields = [
+        ("kind 0", 147, 0),
+        ("kind 3", 147, 3),
+        ("small letter in the currency", 144, b'e'),
+        ("an amount beyond the largest", 136, 0xff),
+        ("a sequence beyond the largest", 80, 0x80),
+        ("sequence 0", 87, 0),
+        ("a donation with an item", 147, 2),
+    ];
+    let signed = view.sign(&key).encode();
+    let bad = refused(&signed, &[188, 191], &fields, |b| SignedClaim::decode(b).err());
+    file("claim", Claim::TAG, Claim::BODY_LEN, cases, bad)
+}
+
+fn allowances() -> Value {
+    let seed = [3; 32];
+    let root = SigningKey::from_seed(&seed);
+    let first = Allowance {
+        verifier: VERIFIER,
+        root: root.public(),
+        key: SigningKey::from_seed(&[1; 32]).public(),
+        creator: CREATOR,
+        origin: origin(),
+        cap: micros(2_000_000),
+        per_claim_max: micros(500_000),
+        expires_at: UnixMillis(1_803_276_000_000),
+        serial: 1,
+        grant: 1,
+        device: 7,
+        currency: currency("EUR"),
+    };
+    let withdrawn = Allowance { cap: Micros::ZERO, serial: 2, ..first };
+    let rows = [("the first", first), ("withdrawn", withdrawn)];
+    let cases: Vec<_> = rows
+        .iter()
+        .map(|(name, a)| {
+            let fields = json!({
+                "verifier": a.verifier.to_text(), "root": a.root.to_text(), "key": a.key.to_text(),
+                "creator": a.creator.to_text(), "origin": a.origin.to_text(),
+                "cap": a.cap.to_decimal(), "per_claim_max": a.per_claim_max.to_decimal(),
+                "expires_at": a.expires_at.0.to_string(), "serial": a.serial.to_string(),
+                "grant": a.grant.to_string(), "device": a.device.to_string(),
+                "currency": a.currency.as_str(),
+            });
+            case(name, seed, fields, &a.sign(&root).encode(), None)
+        })
+        .collect();
+    let fields = [
+        ("serial 0", 191, 0),
+        ("a serial beyond the largest", 184, 0x80),
+        ("a grant beyond the largest", 192, 0x80),
+        ("an expiry beyond the largest", 176, 0x80),
+        ("a cap beyond the largest", 160, 0xff),
+        ("small letter in the currency", 204, b'e'),
+    ];
+    let signed = first.sign(&root).encode();
+    let bad = refused(&signed, &[207], &fields, |b| SignedAllowance::decode(b).err());
+    file("allowance", Allowance::TAG, Allowance::BODY_LEN, cases, bad)
+}
+
+fn openings() -> Value {
+    let seed = [3; 32];
+    let root = SigningKey::from_seed(&seed);
+    let challenge =
+        Challenge { issued_at: UnixMillis(1_795_500_000_000), bits: 10, mac: [0x44; 32] };
+    let solution = challenge.search(&root.public(), 0, 1 << 20).expect("10 bits are found soon");
+    let opening = Opening { verifier: VERIFIER, root: root.public(), challenge, solution };
+    let fields = json!({
+        "verifier": VERIFIER.to_text(), "root": opening.root.to_text(),
+        "challenge": text(&challenge.encode()), "solution": solution.to_string(),
+    });
+    let signed = opening.sign(&root).encode();
+    let cases = vec![case("solved", seed, fields, &signed, None)];
+    let bad = refused(&signed, &[89, 95], &[], |b| SignedOpening::decode(b).err());
+    file("opening", Opening::TAG, Opening::BODY_LEN, cases, bad)
+}
+
+fn offers() -> Value {
+    let seed = [5; 32];
+    let key = SigningKey::from_seed(&seed);
+    let offer = Offer {
+        verifier: VERIFIER,
+        creator: CREATOR,
+        key: key.public(),
+        item: item_hash(&CREATOR, "essay").expect("a canonical name"),
+        title: title_hash("On small change").expect("a canonical title"),
+        price: micros(50_000),
+        issued_at: UnixMillis(1_795_500_000_000),
+        expires_at: UnixMillis(1_803_276_000_000),
+        currency: currency("EUR"),
+    };
+    let fields = json!({
+        "verifier": VERIFIER.to_text(), "creator": CREATOR.to_text(), "key": offer.key.to_text(),
+        "item": offer.item.to_text(), "title": offer.title.to_text(),
+        "price": offer.price.to_decimal(), "issued_at": offer.issued_at.0.to_string(),
+        "expires_at": offer.expires_at.0.to_string(), "currency": "EUR",
+    });
+    let signed = offer.sign(&key).encode();
+    let cases = vec![case("an offer", seed, fields, &signed, None)];
+    let rows =
+        [("small letter in the currency", 184, b'e'), ("a price beyond the largest", 160, 0xff)];
+    let bad = refused(&signed, &[187, 191], &rows, |b| SignedOffer::decode(b).err());
+    file("offer", Offer::TAG, Offer::BODY_LEN, cases, bad)
+}
+
+fn accesses() -> Value {
+    let seed = [1; 32];
+    let key = SigningKey::from_seed(&seed);
+    let target = Access::target("GET", "/v1/quote?creator=cr_x&item=essay");
+    let access =
+        Access { verifier: VERIFIER, key: key.public(), at: UnixMillis(1_795_500_000_000), target };
+    let fields = json!({
+        "verifier": VERIFIER.to_text(), "key": access.key.to_text(),
+        "at": access.at.0.to_string(), "target": text(&target),
+    });
+    let signed = access.sign(&key).encode();
+    let cases = vec![case("a read", seed, fields, &signed, None)];
+    let bad = refused(&signed, &[], &[], |b| SignedAccess::decode(b).err());
+    file("access", Access::TAG, Access::BODY_LEN, cases, bad)
+}
+
+/// Hashes of names, and a proof of work.
+fn names() -> Value {
+    let items = ["essay", "a/b c", "\u{fc}ber \u{1f600}"].map(|name| {
+        let hash = item_hash(&CREATOR, name).expect("a canonical name");
+        json!({ "creator": CREATOR.to_text(), "name": name, "hash": hash.to_text() })
+    });
+    let origins = ["https://blog.example", "http://blog.localhost:8101"].map(|origin| {
+        let hash = origin_hash(origin).expect("a browser's spelling");
+        json!({ "origin": origin, "hash": hash.to_text() })
+    });
+    let title = "On small change";
+    let hash: TitleHash = title_hash(title).expect("a canonical title");
+    let path = "/v1/quote?creator=cr_x&item=essay";
+    let challenge =
+        Challenge { issued_at: UnixMillis(1_795_500_000_000), bits: 10, mac: [0x44; 32] };
+    let root: PublicKey = SigningKey::from_seed(&[3; 32]).public();
+    let solution = challenge.search(&root, 0, 1 << 20).expect("10 bits are found soon");
+    json!({
+        "items": items,
+        "origins": origins,
+        "titles": [{ "title": title, "hash": hash.to_text() }],
+        "targets": [{ "method": "GET", "path": path, "hash": text(&Access::target("GET", path)) }],
+        "work": [{
+            "challenge": text(&challenge.encode()), "root": root.to_text(),
+            "solution": solution.to_string(),
+        }],
+    })
+}
+
+fn file(kind: &str, tag: &[u8; 16], body_len: usize, cases: Vec<Value>, bad: Vec<Value>) -> Value {
+    json!({ "kind": kind, "tag": text(tag), "body_len": body_len, "cases": cases, "refused": bad })
+}
+
+fn text(bytes: &[u8]) -> String {
+    use base64ct::{Base64UrlUnpadded, Encoding};
+    Base64UrlUnpadded::encode_string(bytes)
+}
+
+fn micros(micros: u64) -> Micros {
+    Micros::new(micros).expect("a small amount")
+}
+
+fn currency(code: &str) -> Currency {
+    Currency::parse(code).expect("three capitals")
+}
+
+fn origin() -> OriginHash {
+    origin_hash("https://blog.example").expect("a browser's spelling")
 }

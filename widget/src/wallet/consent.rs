@@ -126,11 +126,8 @@ impl Wallet {
 
     /// A second has passed, or the visitor moved: only both together make the button live.
     pub fn arm(&mut self, moved: bool) -> Vec<Effect> {
-        if moved {
-            self.armed.1 = true
-        } else {
-            self.armed.0 = true
-        }
+        let (waited, seen) = self.armed;
+        self.armed = (waited || !moved, seen || moved);
         Vec::from([Effect::Flag("allow", self.armed == (true, true))])
     }
 
