@@ -12,7 +12,7 @@ use farthing_verifier::store::Writer;
 use rayon::prelude::*;
 use rusqlite::{Connection, params};
 
-use crate::visitors::{CREATORS, World, check_accepted};
+use crate::visitors::{CREATORS, VISITORS, World, check_accepted};
 
 /// Claims in one transaction where SQLite is measured alone.
 pub const TOGETHER: usize = 256;
@@ -81,8 +81,8 @@ pub struct LedgerAlone {
 
 impl LedgerAlone {
     /// On a ledger of its own.
-    pub fn new(folder: &Path, visitors: usize) -> Result<Self, String> {
-        let world = World::new(folder, (1, 2), visitors)?;
+    pub fn new(folder: &Path) -> Result<Self, String> {
+        let world = World::new(folder, (1, 2))?;
         let writer = world.writer()?;
         Ok(Self { world, writer })
     }
@@ -103,14 +103,13 @@ impl LedgerAlone {
 /// SQLite alone: the rows that so many claims write, and nothing that decides or reads them.
 pub struct SqliteAlone {
     connection: Connection,
-    visitors: usize,
     entry: usize,
 }
 
 impl SqliteAlone {
     /// On a ledger of its own with the verifier's schema, settings and wallets.
-    pub fn new(folder: &Path, visitors: usize) -> Result<Self, String> {
-        let world = World::new(folder, (1, 2), visitors)?;
+    pub fn new(folder: &Path) -> Result<Self, String> {
+        let world = World::new(folder, (1, 2))?;
         drop(world.writer()?);
         let open = || {
             let connection = Connection::open(folder.join("ledger.db"))?;
@@ -121,7 +120,7 @@ impl SqliteAlone {
             Ok(connection)
         };
         let connection = open().map_err(|error: rusqlite::Error| error.to_string())?;
-        Ok(Self { connection, visitors, entry: 10_000_000 })
+        Ok(Self { connection, entry: 10_000_000 })
     }
 
     /// Claims a second.
@@ -153,7 +152,7 @@ impl SqliteAlone {
 
     fn claim(&mut self) -> Result<usize, rusqlite::Error> {
         self.entry += 1;
-        let visitor = self.entry % self.visitors;
+        let visitor = self.entry % VISITORS;
         let creator = if visitor.is_multiple_of(4) { 0 } else { visitor % CREATORS };
         let entry = number(self.entry);
         let wallet = number(visitor + 1);
@@ -189,7 +188,7 @@ impl SqliteAlone {
     }
 
     fn creator(&mut self, creator: usize) -> Result<(), rusqlite::Error> {
-        let (id, item) = (number(creator + 1), number(self.entry / self.visitors));
+        let (id, item) = (number(creator + 1), number(self.entry / VISITORS));
         self.connection
             .prepare_cached(
                 "UPDATE creators SET held = held + 1, number = number + 1, total = total + 1, \

@@ -1,7 +1,7 @@
 //! The load generator: requests that were written beforehand, over plain sockets, from one thread,
 //! so that it takes as little as possible of the processors that it shares with the server.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -152,9 +152,6 @@ struct Started {
 struct Shared {
     shape: Shape,
     work: Work,
-    next: Cell<usize>,
-    /// Requests that were shed and wait to be sent again.
-    again: RefCell<Vec<usize>>,
     started: Instant,
     until: Instant,
     outcome: RefCell<Outcome>,
@@ -169,8 +166,6 @@ async fn start(shape: Shape, work: &Work, longest: Duration) -> Result<Started, 
     let shared = Rc::new(Shared {
         shape,
         work: work.clone(),
-        next: Cell::new(0),
-        again: RefCell::default(),
         started,
         until: started + longest,
         outcome: RefCell::default(),
@@ -203,21 +198,32 @@ async fn connect(shape: Shape, at: usize) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// One connection sends every so-manieth request, and one that was shed again until it is done. So
+/// the claims of one wallet, which stand a whole turn of all wallets apart, go through the same
+/// connection and arrive in the order of their numbers.
 async fn connection(shared: Rc<Shared>, mut stream: TcpStream, at: usize) {
     let mut buffer = vec![0; 64 << 10];
-    let mut sent_here = 0_u32;
-    while let Some(index) = shared.take() {
+    let mut turns = 0_u32;
+    let mut index = at;
+    while monotonic() < shared.until {
+        if index >= shared.work.requests.len() {
+            if !shared.shape.repeats {
+                return;
+            }
+            index = at % shared.work.requests.len();
+        }
         if shared.shape.paced > 0 {
-            shared.pace(at, sent_here).await;
-            sent_here += 1;
+            shared.pace(at, turns).await;
         }
-        if monotonic() >= shared.until {
-            return;
-        }
-        let request = &shared.work.requests[index % shared.work.requests.len()];
+        turns = turns.saturating_add(1);
+        let request = &shared.work.requests[index];
         let sent = monotonic();
         match exchange(&mut stream, request, &mut buffer).await {
-            Ok(answer) => shared.count(index, request, &answer, &buffer, sent.elapsed()),
+            Ok(answer) if shared.is_shed(&answer) => {}
+            Ok(answer) => {
+                shared.count(request, &answer, &buffer, sent.elapsed());
+                index += shared.shape.connections;
+            }
             Err(error) => {
                 shared.fail(format!("the connection broke: {error}"));
                 return;
@@ -227,19 +233,12 @@ async fn connection(shared: Rc<Shared>, mut stream: TcpStream, at: usize) {
 }
 
 impl Shared {
-    fn take(&self) -> Option<usize> {
-        if monotonic() >= self.until {
-            return None;
-        }
-        if let Some(index) = self.again.borrow_mut().pop() {
-            return Some(index);
-        }
-        let index = self.next.get();
-        if index >= self.work.requests.len() && !self.shape.repeats {
-            return None;
-        }
-        self.next.set(index + 1);
-        Some(index)
+    fn is_shed(&self, answer: &Answer) -> bool {
+        let shed = matches!(answer.status, 429 | 503)
+            && answer.retry_after
+            && self.shape.expects != Expects::Echo;
+        self.outcome.borrow_mut().shed += u64::from(shed);
+        shed
     }
 
     /// Waits until it is this request's turn.
@@ -250,24 +249,16 @@ impl Shared {
         tokio::time::sleep_until(due.into()).await;
     }
 
-    fn count(&self, index: usize, request: &[u8], answer: &Answer, buffer: &[u8], took: Duration) {
+    fn count(&self, request: &[u8], answer: &Answer, buffer: &[u8], took: Duration) {
         let body = &buffer[answer.body.clone()];
         let expected = match (self.shape.expects, answer.status) {
-            (Expects::Charged | Expects::Forged, 503 | 429) if answer.retry_after => {
-                self.outcome.borrow_mut().shed += 1;
-                if self.shape.expects == Expects::Charged {
-                    self.again.borrow_mut().push(index);
-                }
-                return;
-            }
             (Expects::Charged, 200) => all_outcomes_are(body, self.work.claims_each, 1, "accepted"),
             (Expects::Forged, 200) => all_outcomes_are(body, self.work.claims_each, 16, "forged"),
             (Expects::Echo, 200) => request.ends_with(body) && !body.is_empty(),
             _ => false,
         };
         if !expected {
-            let start = String::from_utf8_lossy(body.get(..body.len().min(300)).unwrap_or(body));
-            self.fail(format!("status {}: {start}", answer.status));
+            self.fail(format!("status {}: {}", answer.status, describe(body)));
             return;
         }
         let mut outcome = self.outcome.borrow_mut();
@@ -279,6 +270,16 @@ impl Shared {
     fn fail(&self, why: String) {
         self.outcome.borrow_mut().failures.push(why);
     }
+}
+
+/// An answer that should not have come, in words.
+fn describe(body: &[u8]) -> String {
+    if body.first() == Some(&b'{') {
+        return String::from_utf8_lossy(body).into_owned();
+    }
+    let codes = body.chunks(16).filter_map(|answer| Some((answer.first()?, answer.get(1..3)?)));
+    let odd = codes.filter(|(_, rest)| *rest != [1, 1]).map(|(_, rest)| format!("{rest:?}"));
+    format!("codes and flags {}", odd.take(5).collect::<Vec<_>>().join(" "))
 }
 
 /// Whether every claim of an answer had one outcome, and was not a repeat.

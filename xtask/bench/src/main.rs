@@ -72,7 +72,6 @@ enum Part {
 struct Plan {
     rounds: usize,
     slice: Duration,
-    visitors: usize,
     history: usize,
     overload: Duration,
 }
@@ -80,19 +79,18 @@ struct Plan {
 impl Plan {
     fn of(arguments: &Arguments) -> Self {
         let seconds = Duration::from_secs_f64;
-        let plan = |rounds, slice, visitors, history, overload| Self {
+        let plan = |rounds, slice, history, overload| Self {
             rounds,
             slice: seconds(slice),
-            visitors,
             history,
             overload: seconds(overload),
         };
         if arguments.quick {
-            plan(3, 0.5, 10_000, 100_000, 4.0)
+            plan(3, 0.5, 100_000, 4.0)
         } else if arguments.full {
-            plan(7, 1.5, 20_000, 10_000_000, 60.0)
+            plan(7, 1.5, 10_000_000, 60.0)
         } else {
-            plan(5, 1.0, 20_000, 1_000_000, 15.0)
+            plan(5, 1.0, 1_000_000, 15.0)
         }
     }
 }
@@ -127,10 +125,10 @@ fn measure_in(arguments: &Arguments, folder: &Path) -> Result<bool, String> {
     let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     let mut report = Report::default();
     report.machine();
-    let mut fresh = Place::new(&arguments.farthing, &folder.join("fresh"), plan.visitors, 0)?;
+    let mut fresh = Place::new(&arguments.farthing, &folder.join("fresh"), 0)?;
     report.idle_memory(fresh.server.memory_mib()?.0);
     if wanted(Part::Rates) {
-        let bench = rounds::Rates::new(folder, &mut fresh, &plan)?;
+        let bench = rounds::Rates::new(folder, &mut fresh)?;
         bench.measure(&plan, &mut report)?;
     }
     if wanted(Part::Flood) {
@@ -141,7 +139,7 @@ fn measure_in(arguments: &Arguments, folder: &Path) -> Result<bool, String> {
     }
     if wanted(Part::History) {
         let place = folder.join("history");
-        let mut long = Place::new(&arguments.farthing, &place, plan.visitors, plan.history)?;
+        let mut long = Place::new(&arguments.farthing, &place, plan.history)?;
         rounds::history(&mut fresh, &mut long, &plan, &mut report)?;
     }
     report.finish();
@@ -155,9 +153,9 @@ struct Place {
 }
 
 impl Place {
-    fn new(binary: &Path, folder: &Path, visitors: usize, history: usize) -> Result<Self, String> {
+    fn new(binary: &Path, folder: &Path, history: usize) -> Result<Self, String> {
         let ports = (server::free_port()?, server::free_port()?);
-        let mut world = World::new(folder, ports, visitors)?;
+        let mut world = World::new(folder, ports)?;
         if history > 0 {
             world.grow_history(history)?;
         }

@@ -97,8 +97,8 @@ const OVERLOADS: [Overload; 3] = [
         rate: 60_000.0,
     },
     Overload {
-        name: "160 connections with batches of 1,000, sent again at once when shed",
-        connections: 160,
+        name: "32 connections with batches of 1,000, sent again at once when shed",
+        connections: 32,
         claims_each: 1_000,
         rate: 60_000.0,
     },

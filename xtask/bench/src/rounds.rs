@@ -43,8 +43,13 @@ impl Way {
         if self == Self::Single { SINGLES } else { BATCHES }
     }
 
+    /// Large requests take longer each, so that a slice must be longer to hold enough of them.
+    fn slice(self, slice: Duration) -> Duration {
+        if self == Self::Single { slice } else { slice * 2 }
+    }
+
     fn guess(self) -> f64 {
-        if self == Self::Single { 15_000.0 } else { 40_000.0 }
+        if self == Self::Single { 30_000.0 } else { 60_000.0 }
     }
 
     fn name(self) -> &'static str {
@@ -68,13 +73,11 @@ struct Series {
 }
 
 impl Series {
-    /// So many claims last about one slice.
+    /// So many claims last for more than a slice; what is left over is thrown away.
     fn pool(&self, way: Way, slice: Duration) -> usize {
-        let rate = self.rate.last().copied().unwrap_or(way.guess());
+        let rate = self.rate.iter().copied().fold(way.guess(), f64::max) * 1.3;
         let claims = (rate * slice.as_secs_f64()) as usize;
-        // At least a few requests for each connection.
-        let least = way.connections() * way.claims_each() * 2;
-        claims.max(least).next_multiple_of(way.claims_each())
+        claims.next_multiple_of(way.connections() * way.claims_each())
     }
 }
 
@@ -88,12 +91,12 @@ pub struct Rates<'a> {
 }
 
 impl<'a> Rates<'a> {
-    pub fn new(folder: &'a Path, place: &'a mut Place, plan: &Plan) -> Result<Self, String> {
+    pub fn new(folder: &'a Path, place: &'a mut Place) -> Result<Self, String> {
         Ok(Self {
             place,
             echo: Server::echo(server::free_port()?)?,
-            ledger: LedgerAlone::new(&folder.join("ledger"), plan.visitors)?,
-            sqlite: SqliteAlone::new(&folder.join("sqlite"), plan.visitors)?,
+            ledger: LedgerAlone::new(&folder.join("ledger"))?,
+            sqlite: SqliteAlone::new(&folder.join("sqlite"))?,
             folder,
         })
     }
@@ -149,11 +152,12 @@ impl<'a> Rates<'a> {
 
     /// One slice of the verifier and one of the echo, with the same bytes.
     fn one(&mut self, way: Way, series: &mut Series, slice: Duration) -> Result<(), String> {
+        let slice = way.slice(slice);
         let claims = self.place.world.sign(series.pool(way, slice));
         let work = work(&claims, way);
         let commits = self.place.server.commits()?;
         let processor = self.place.server.processor_seconds()?;
-        let outcome = charged(self.place, &work, way.connections(), slice * 5)?;
+        let outcome = charged(self.place, &work, way.connections(), slice)?;
         let count = outcome.claims as f64;
         let processor = self.place.server.processor_seconds()? - processor;
         series.micros_per_claim.push(processor * 1e6 / count);
@@ -250,7 +254,7 @@ pub fn history(
 ) -> Result<(), String> {
     // Holds that were due at the start are released by now, and both have warm caches.
     for place in [&mut *fresh, &mut *long] {
-        let claims = place.world.sign(20_000);
+        let claims = place.world.sign(32_000);
         charged(place, &work(&claims, Way::Thousand), BATCHES, Duration::from_secs(60))?;
     }
     for way in [Way::Single, Way::Thousand] {
@@ -259,9 +263,10 @@ pub fn history(
             // Who comes first changes from round to round.
             let order = [(&mut *fresh, &mut empty), (&mut *long, &mut full)];
             let turn = |(place, series): (&mut Place, &mut Series)| {
-                let claims = place.world.sign(series.pool(way, plan.slice));
+                let slice = way.slice(plan.slice);
+                let claims = place.world.sign(series.pool(way, slice));
                 let work = work(&claims, way);
-                let outcome = charged(place, &work, way.connections(), plan.slice * 5)?;
+                let outcome = charged(place, &work, way.connections(), slice)?;
                 series.rate.push(outcome.rate());
                 Ok::<_, String>(())
             };

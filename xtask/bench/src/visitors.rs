@@ -22,6 +22,9 @@ use rayon::prelude::*;
 const ORIGIN: &str = "https://bench.example";
 /// Creators; the first of them has a quarter of all visitors.
 pub const CREATORS: usize = 100;
+/// Wallets. A multiple of connections × claims a request for every load, so that the claims of one
+/// wallet always go through the same connection (see `load.rs`).
+pub const VISITORS: usize = 32_000;
 /// Items of each creator: so many views a wallet can buy before it owns everything.
 const ITEMS: usize = 1_000;
 /// What every item costs.
@@ -58,15 +61,15 @@ pub struct World {
 }
 
 impl World {
-    /// Opens wallets for so many visitors in a new ledger in `folder`.
-    pub fn new(folder: &Path, ports: (u16, u16), visitors: usize) -> Result<Self, String> {
+    /// Opens a wallet for every visitor in a new ledger in `folder`.
+    pub fn new(folder: &Path, ports: (u16, u16)) -> Result<Self, String> {
         let settings = settings(folder, ports);
         let config = Config::load(None, settings.clone()).map_err(|error| error.to_string())?;
         let secrets = run::open_data(&config)?;
         let policy = config.policy(secrets.verifier()).map_err(|error| error.to_string())?;
         let creators = (0..CREATORS).map(creator).collect();
         let origin = origin_hash(ORIGIN).map_err(|why| why.to_string())?;
-        let visitors: Vec<Visitor> = (0..visitors).into_par_iter().map(visitor).collect();
+        let visitors: Vec<Visitor> = (0..VISITORS).into_par_iter().map(visitor).collect();
         let mut world =
             Self { settings, config, policy, secrets, visitors, creators, origin, next: 0 };
         let mut writer = world.writer()?;
@@ -269,7 +272,7 @@ fn settings(folder: &Path, (public, metrics): (u16, u16)) -> Vec<(String, String
         ("METRICS_LISTEN", format!("127.0.0.1:{metrics}")),
         ("ORIGIN", format!("http://pay.localhost:{public}")),
         ("DEMO", "true".into()),
-        ("WELCOME_CREDIT", "1000000".into()),
+        ("WELCOME_CREDIT", "1000000.00".into()),
         ("LIMITS__REQUESTS_PER_PREFIX_PER_SECOND", "0".into()),
         ("LIMITS__CLAIMS_PER_KEY_PER_MINUTE", "1000000".into()),
         ("LOG__FILTER", "warn".into()),
