@@ -12,7 +12,8 @@ use farthing_verifier::store::Writer;
 use rayon::prelude::*;
 use rusqlite::{Connection, params};
 
-use crate::visitors::{CREATORS, VISITORS, World, check_accepted};
+use crate::server::processor_seconds;
+use crate::visitors::{CREATORS, VISITORS, World, check_accepted, scatter};
 
 /// Claims in one transaction where SQLite is measured alone.
 pub const TOGETHER: usize = 256;
@@ -72,6 +73,46 @@ pub fn syncs(folder: &Path, count: usize) -> Result<Vec<f64>, String> {
     Ok(took)
 }
 
+/// What a claim costs.
+#[derive(Clone, Copy)]
+pub struct Cost {
+    /// Claims a second.
+    pub rate: f64,
+    /// Microseconds of processor.
+    pub micros: f64,
+    /// KiB written to files, checkpoints included.
+    pub written_kib: f64,
+}
+
+/// Reads what this process has used so far.
+struct Meter {
+    started: Instant,
+    processor: f64,
+    written: f64,
+}
+
+impl Meter {
+    fn start() -> Result<Self, String> {
+        let (processor, written) = (processor_seconds("self")?, written_bytes()?);
+        Ok(Self { started: monotonic(), processor, written })
+    }
+
+    fn stop(self, claims: usize) -> Result<Cost, String> {
+        let claims = claims as f64;
+        Ok(Cost {
+            rate: claims / self.started.elapsed().as_secs_f64(),
+            micros: (processor_seconds("self")? - self.processor) * 1e6 / claims,
+            written_kib: (written_bytes()? - self.written) / 1_024.0 / claims,
+        })
+    }
+}
+
+fn written_bytes() -> Result<f64, String> {
+    let io = std::fs::read_to_string("/proc/self/io").map_err(|error| error.to_string())?;
+    let line = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+    line.and_then(|bytes| bytes.parse().ok()).ok_or_else(|| "no figure of bytes written".into())
+}
+
 /// The ledger alone: commands whose signatures were checked beforehand, in transactions of
 /// `together`; claims a second.
 pub struct LedgerAlone {
@@ -87,22 +128,24 @@ impl LedgerAlone {
         Ok(Self { world, writer })
     }
 
-    /// Claims a second.
-    pub fn rate(&mut self, claims: usize, together: usize) -> Result<f64, String> {
+    /// What claims cost in transactions of `together`.
+    pub fn rate(&mut self, claims: usize, together: usize) -> Result<Cost, String> {
         let commands = self.world.checked(claims, Clock::System.now())?;
-        let started = monotonic();
+        let meter = Meter::start()?;
         for some in commands.chunks(together) {
             let now = Clock::System.now();
             let answers = self.writer.apply(&self.world.policy, some, now);
             check_accepted(&answers.map_err(|error| error.to_string())?)?;
         }
-        Ok(claims as f64 / started.elapsed().as_secs_f64())
+        meter.stop(claims)
     }
 }
 
 /// SQLite alone: the rows that so many claims write, and nothing that decides or reads them.
 pub struct SqliteAlone {
     connection: Connection,
+    /// Visitors do not pay in the order in which they came.
+    order: Vec<usize>,
     entry: usize,
 }
 
@@ -120,17 +163,20 @@ impl SqliteAlone {
             Ok(connection)
         };
         let connection = open().map_err(|error: rusqlite::Error| error.to_string())?;
-        Ok(Self { connection, entry: 10_000_000 })
+        let mut order: Vec<usize> = (0..VISITORS).collect();
+        order.sort_by_key(|visitor| scatter(*visitor as u64));
+        Ok(Self { connection, order, entry: 10_000_000 })
     }
 
-    /// Claims a second.
-    pub fn rate(&mut self, claims: usize) -> Result<f64, String> {
-        let started = monotonic();
-        let written = self.write(claims, started);
-        written.map_err(|error| error.to_string())
+    /// What claims cost.
+    pub fn rate(&mut self, claims: usize) -> Result<Cost, String> {
+        let claims = claims.next_multiple_of(TOGETHER);
+        let meter = Meter::start()?;
+        self.write(claims).map_err(|error| error.to_string())?;
+        meter.stop(claims)
     }
 
-    fn write(&mut self, claims: usize, started: Instant) -> Result<f64, rusqlite::Error> {
+    fn write(&mut self, claims: usize) -> Result<(), rusqlite::Error> {
         let mut done = 0;
         while done < claims {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
@@ -147,12 +193,12 @@ impl SqliteAlone {
             self.connection.execute_batch("COMMIT")?;
             done += TOGETHER;
         }
-        Ok(done as f64 / started.elapsed().as_secs_f64())
+        Ok(())
     }
 
     fn claim(&mut self) -> Result<usize, rusqlite::Error> {
         self.entry += 1;
-        let visitor = self.entry % VISITORS;
+        let visitor = self.order[self.entry % VISITORS];
         let creator = if visitor.is_multiple_of(4) { 0 } else { visitor % CREATORS };
         let entry = number(self.entry);
         let wallet = number(visitor + 1);

@@ -50,6 +50,9 @@ struct Arguments {
     /// Only these parts.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
+    /// Only these ways of sending, within the rates.
+    #[arg(long, value_delimiter = ',')]
+    ways: Vec<rounds::Way>,
     /// Be the server that only echoes.
     #[arg(long, hide = true)]
     echo: Option<u16>,
@@ -74,6 +77,7 @@ struct Plan {
     slice: Duration,
     history: usize,
     overload: Duration,
+    ways: Vec<rounds::Way>,
 }
 
 impl Plan {
@@ -84,6 +88,7 @@ impl Plan {
             slice: seconds(slice),
             history,
             overload: seconds(overload),
+            ways: arguments.ways.clone(),
         };
         if arguments.quick {
             plan(3, 0.5, 100_000, 4.0)

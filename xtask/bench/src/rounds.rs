@@ -7,10 +7,11 @@ use farthing_verifier::clock::monotonic;
 use farthing_verifier::http::show_time;
 use farthing_verifier::sessions::{Purpose, Sessions, Token};
 
-use crate::ceilings::{self, LedgerAlone, SqliteAlone};
+use crate::ceilings::{self, Cost, LedgerAlone, SqliteAlone};
 use crate::load::{self, Expects, Outcome, Shape, Work};
 use crate::report::{Report, median, median_ratio};
 use crate::server::{self, Server};
+use crate::visitors::VISITORS;
 use crate::{Place, Plan};
 
 /// Connections that send one claim a request.
@@ -21,10 +22,13 @@ const BATCHES: usize = 16;
 const LONE: usize = 100;
 
 /// The ways claims are sent, with a first guess at their rate.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Way {
+    /// One claim a request, as JSON.
     Single,
+    /// A hundred claims a request, as bytes.
     Hundred,
+    /// A thousand claims a request, as bytes.
     Thousand,
 }
 
@@ -104,8 +108,11 @@ impl<'a> Rates<'a> {
     pub fn measure(mut self, plan: &Plan, report: &mut Report) -> Result<(), String> {
         let mut series: [Series; 3] = Default::default();
         let (mut strict, mut sqlite) = (Vec::new(), Vec::new());
-        let (mut ledger, mut ledger_large) = (Vec::new(), Vec::new());
+        let (mut ledger_small, mut ledger, mut ledger_large) = (Vec::new(), Vec::new(), Vec::new());
         let (mut lone, mut lone_99, mut sync) = (Vec::new(), Vec::new(), Vec::new());
+        // Every key is known from here on, as those of regular visitors are.
+        let claims = self.place.world.sign(VISITORS);
+        charged(self.place, &work(&claims, Way::Thousand), BATCHES, Duration::from_secs(60))?;
         for round in 0..plan.rounds {
             let sample = ceilings::prepare(&self.place.world.sign(4_096));
             // The skipped claims only leave gaps in the numbers of their keys.
@@ -113,9 +120,12 @@ impl<'a> Rates<'a> {
             let rows = (40_000.0 * plan.slice.as_secs_f64()) as usize;
             sqlite.push(self.sqlite.rate(rows)?);
             ledger.push(self.ledger.rate(rows, ceilings::TOGETHER)?);
+            ledger_small.push(self.ledger.rate(rows / 8, 32)?);
             ledger_large.push(self.ledger.rate(rows, 4_096)?);
             for (way, series) in Way::ALL.into_iter().zip(&mut series) {
-                self.one(way, series, plan.slice)?;
+                if plan.ways.is_empty() || plan.ways.contains(&way) {
+                    self.one(way, series, plan.slice)?;
+                }
             }
             let (p50, p99, fsync) = self.lone()?;
             lone.push(p50);
@@ -124,10 +134,11 @@ impl<'a> Rates<'a> {
             report.load(&format!("after round {}", round + 1));
         }
         report.note("strict checks, all cores", rate(median(&strict)));
-        report.note("SQLite alone, same rows, 256 together", rate(median(&sqlite)));
-        report.note("ledger alone, 256 together", rate(median(&ledger)));
-        report.note("ledger alone, 4,096 together", rate(median(&ledger_large)));
-        for (way, series) in Way::ALL.into_iter().zip(&series) {
+        report.note("SQLite alone, same rows, 256 together", cost(&sqlite));
+        report.note("ledger alone, 32 together", cost(&ledger_small));
+        report.note("ledger alone, 256 together", cost(&ledger));
+        report.note("ledger alone, 4,096 together", cost(&ledger_large));
+        for (way, series) in Way::ALL.into_iter().zip(&series).filter(|(_, s)| !s.rate.is_empty()) {
             print_series(way, series, report);
         }
         let [single, hundred, thousand] = &series;
@@ -240,6 +251,17 @@ fn print_series(way: Way, series: &Series, report: &mut Report) {
     );
 }
 
+/// What claims cost below HTTP, in words.
+fn cost(costs: &[Cost]) -> String {
+    let middle = |part: fn(&Cost) -> f64| median(&costs.iter().map(part).collect::<Vec<_>>());
+    format!(
+        "{}; {:.1} µs of processor and {:.1} KiB written a claim",
+        rate(middle(|cost| cost.rate)),
+        middle(|cost| cost.micros),
+        middle(|cost| cost.written_kib)
+    )
+}
+
 /// A rate in words.
 pub fn rate(value: f64) -> String {
     format!("{value:.0} claims/s")
@@ -254,7 +276,7 @@ pub fn history(
 ) -> Result<(), String> {
     // Holds that were due at the start are released by now, and both have warm caches.
     for place in [&mut *fresh, &mut *long] {
-        let claims = place.world.sign(32_000);
+        let claims = place.world.sign(VISITORS);
         charged(place, &work(&claims, Way::Thousand), BATCHES, Duration::from_secs(60))?;
     }
     for way in [Way::Single, Way::Thousand] {

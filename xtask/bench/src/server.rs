@@ -66,13 +66,7 @@ impl Server {
 
     /// Seconds of processor time used so far, by all threads.
     pub fn processor_seconds(&self) -> Result<f64, String> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-        // The name in brackets may hold spaces; the figures come after it.
-        let (_, figures) = stat.rsplit_once(')').ok_or("an odd stat line")?;
-        let ticks: f64 =
-            figures.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<f64>().ok()).sum();
-        Ok(ticks / TICKS_PER_SECOND)
+        processor_seconds(&self.child.id().to_string())
     }
 
     /// Memory in MiB: now, and the most there ever was.
@@ -105,6 +99,17 @@ impl Drop for Server {
         let _gone_already = self.child.kill();
         let _gone_already = self.child.wait();
     }
+}
+
+/// Seconds of processor time that a process has used, by all its threads.
+pub fn processor_seconds(process: &str) -> Result<f64, String> {
+    let path = format!("/proc/{process}/stat");
+    let stat = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    // The name in brackets may hold spaces; the figures come after it.
+    let (_, figures) = stat.rsplit_once(')').ok_or("an odd stat line")?;
+    let ticks: f64 =
+        figures.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<f64>().ok()).sum();
+    Ok(ticks / TICKS_PER_SECOND)
 }
 
 fn loopback(port: u16) -> SocketAddr {

@@ -90,22 +90,25 @@ impl World {
     fn prepare(&mut self, writer: &mut Writer) -> Result<(), String> {
         let now = Clock::System.now();
         let mut commands: Vec<Command> = Vec::new();
-        for (at, (id, items)) in self.creators.iter().enumerate() {
+        for (at, (id, _)) in self.creators.iter().enumerate() {
             let sites = [ORIGIN.to_owned()];
             let name = format!("Creator {at}");
             let draft = farthing_verifier::admin::creator_draft(*id, &name, &sites, "10.00", None)
                 .map_err(|(field, why)| format!("{field}: {why}"))?;
             commands.push(Command::SaveCreator(draft));
-            for (number, hash) in items.iter().enumerate() {
-                commands.push(Command::SetItem {
+        }
+        // Every creator publishes its first article, then every creator its second.
+        for number in 0..ITEMS {
+            commands.extend(self.creators.iter().filter_map(|(id, items)| {
+                Some(Command::SetItem {
                     creator: *id,
-                    hash: *hash,
+                    hash: *items.get(number)?,
                     name: item_name(number),
                     title: format!("Article {number}"),
                     price: price(),
                     on_sale: true,
-                });
-            }
+                })
+            }));
         }
         apply(writer, &self.policy, &commands, now)?;
         let roots: Vec<SigningKey> =
@@ -126,6 +129,10 @@ impl World {
                 other => return Err(format!("an allowance was not taken: {other:?}")),
             }
         }
+        // Visitors do not pay in the order in which they came: neighbours in time are strangers
+        // in the ledger, and each claim touches pages of its own.
+        let by_hash = |visitor: &Visitor| scatter(visitor.key.0);
+        self.visitors.sort_by_key(by_hash);
         Ok(())
     }
 
@@ -263,6 +270,13 @@ pub fn check_accepted(answers: &[Answer]) -> Result<(), String> {
         _ => true,
     });
     refused.map_or(Ok(()), |answer| Err(format!("the ledger did not charge a claim: {answer:?}")))
+}
+
+/// A number that looks unrelated to those of its neighbours (the finaliser of MurmurHash3).
+pub fn scatter(number: u64) -> u64 {
+    let mixed = (number ^ (number >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    mixed ^ (mixed >> 33)
 }
 
 fn settings(folder: &Path, (public, metrics): (u16, u16)) -> Vec<(String, String)> {
