@@ -77,6 +77,9 @@ pub struct Intake {
     shared: Arc<Shared>,
 }
 
+/// Count and sum of claims refused early, by day, named creator and outcome.
+type Early = HashMap<(u32, CreatorId, u16), (u64, Micros)>;
+
 #[derive(Debug)]
 struct Shared {
     policy: Policy,
@@ -85,7 +88,7 @@ struct Shared {
     queue: mpsc::Sender<Job>,
     permits: Arc<Semaphore>,
     keys: Cache<PublicKey, KnownKey>,
-    early: Mutex<HashMap<(u32, CreatorId, u16), (u64, Micros)>>,
+    early: Mutex<Early>,
     changed: watch::Sender<u64>,
     fatal: watch::Sender<bool>,
     metrics: Arc<Metrics>,
@@ -105,8 +108,8 @@ impl Intake {
         let (queue, jobs) = mpsc::channel(claims_in_flight);
         let (changed, _) = watch::channel(0);
         let (fatal, _) = watch::channel(false);
-        let committer = Committer {
-            writer,
+        let mut committer = Committer {
+            writer: Some(writer),
             policy: policy.clone(),
             clock: clock.clone(),
             changed: changed.clone(),
@@ -115,7 +118,10 @@ impl Intake {
         };
         let thread = thread::Builder::new()
             .name("commit".into())
-            .spawn(move || committer.run(jobs))
+            .spawn(move || {
+                committer.run(jobs);
+                committer.writer.take().expect("only this line takes it")
+            })
             .expect("a thread can be started while the server starts");
         let shared = Shared {
             policy,
@@ -167,7 +173,7 @@ impl Intake {
         for claim in checked {
             match claim {
                 Checked::Verified(claim, key) => {
-                    commands.push(Command::Claim { claim, key });
+                    commands.push(Command::Claim { claim: *claim, key });
                     answers.push(None);
                 }
                 Checked::Refused(claim, Outcome::Expired, Some(key)) => {
@@ -253,7 +259,7 @@ impl Intake {
             }
             let copy = claim.clone();
             match claim.verify(&known.verifying) {
-                Ok(verified) => Checked::Verified(verified, known.key),
+                Ok(verified) => Checked::Verified(Box::new(verified), known.key),
                 Err(_) => Checked::Refused(Box::new(copy), Outcome::Forged, None),
             }
         };
@@ -358,7 +364,7 @@ impl Shared {
 }
 
 enum Checked {
-    Verified(VerifiedClaim, KeyRef),
+    Verified(Box<VerifiedClaim>, KeyRef),
     Refused(Box<SignedClaim>, Outcome, Option<KeyRef>),
 }
 
@@ -404,7 +410,7 @@ fn seen(
 }
 
 struct Committer {
-    writer: Writer,
+    writer: Option<Writer>,
     policy: Policy,
     clock: Clock,
     changed: watch::Sender<u64>,
@@ -412,8 +418,17 @@ struct Committer {
     metrics: Arc<Metrics>,
 }
 
+impl Drop for Committer {
+    /// A bug that stops this thread must not leave a server behind that can only refuse.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.fatal.send_replace(true);
+        }
+    }
+}
+
 impl Committer {
-    fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Writer {
+    fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(first) = jobs.blocking_recv() {
             let mut waiting = first.commands.len();
             let mut batch = vec![first];
@@ -425,10 +440,9 @@ impl Committer {
             }
             if !self.commit(batch) {
                 // Jobs that wait were not begun; their callers see the queue close.
-                return self.writer;
+                return;
             }
         }
-        self.writer
     }
 
     /// Commits a batch and answers it; false when the process must end.
@@ -440,7 +454,8 @@ impl Committer {
             replies.push((job.commands.len(), job.reply, job._permit));
             commands.extend(job.commands);
         }
-        let applied = self.writer.apply(&self.policy, &commands, self.clock.now());
+        let Some(writer) = &mut self.writer else { return false };
+        let applied = writer.apply(&self.policy, &commands, self.clock.now());
         self.metrics.batch(commands.len(), started.elapsed());
         match applied {
             Ok(answers) => {

@@ -117,6 +117,7 @@ pub fn build(
         trusted,
         metrics,
         config,
+        stopping: watch::channel(false).0,
     };
     Ok((App(Arc::new(parts)), thread))
 }
@@ -148,7 +149,7 @@ pub async fn serve(
     let secrets = open_data(&config)?;
     let writer = open_ledger(&config, &secrets)?;
     let (app, thread) = build(config, secrets, writer, Clock::System)?;
-    let (stop, told) = watch::channel(false);
+    let told = app.stopping.subscribe();
     let mut tasks = tokio::task::JoinSet::new();
     let main = bind(app.config.listen).await?;
     if let Some(address) = app.config.metrics_listen {
@@ -175,7 +176,7 @@ pub async fn serve(
         _ = fatal.wait_for(|fatal| *fatal) => Ended::MustRecover,
     };
     // New connections are refused, answers under way finish, then the queue runs dry.
-    stop.send_replace(true);
+    app.stopping.send_replace(true);
     while tasks.join_next().await.is_some() {}
     tending.abort();
     let _cancelled = tending.await;

@@ -125,7 +125,8 @@ fn answer_used_number(working: &mut Working, signed: &SignedClaim, row: &KeyRow)
     let Some(first) = first else {
         return passing(signed, Outcome::NumberUsed);
     };
-    if row.equivocations < limits::EQUIVOCATIONS_PER_KEY_MAX {
+    let proved = working.context.proved.contains(&(row.key, sequence));
+    if !proved && row.equivocations < limits::EQUIVOCATIONS_PER_KEY_MAX {
         keep_proof(working, signed, row, first);
     }
     passing(signed, Outcome::Equivocation)
@@ -160,6 +161,7 @@ fn keep_proof(
         first,
         second: Box::new(signed.encode()),
     });
+    working.context.proved.insert((row.key, signed.claim().sequence));
     if let Some(row) = working.context.keys.get_mut(&row.key) {
         row.equivocations = row.equivocations.saturating_add(1);
     }

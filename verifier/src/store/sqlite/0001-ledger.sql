@@ -109,4 +109,6 @@ CREATE TABLE equivocations (
   id INTEGER PRIMARY KEY, at INTEGER NOT NULL, key INTEGER NOT NULL, creator INTEGER NOT NULL,
   sequence INTEGER NOT NULL, first BLOB NOT NULL, second BLOB NOT NULL
 ) STRICT;
+-- One proof convicts a number; the same claim sent again adds none.
+CREATE UNIQUE INDEX equivocations_of_key ON equivocations (key, sequence);
 CREATE INDEX equivocations_of_creator ON equivocations (creator, id);

@@ -5,7 +5,7 @@ use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{Accounts, Counters, HoldRow, KeyRow, ReceiptRow};
 use farthing_rules::{Context, CreatorRef, EntryNumber, KeyRef, VoucherHash, WalletRef};
 use farthing_shared::{Claim, ItemHash, Micros, Outcome, SignedClaim, UnixMillis};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::{self, Sql, bytes, int, micros, nat};
@@ -106,6 +106,9 @@ fn claims(connection: &Connection, names: &Names, loaded: &mut Loaded) -> Sql<()
         }
         let Some(key) = context.keys.get(&name.key) else { continue };
         let (wallet, creator) = (key.wallet, key.creator);
+        if key.equivocations > 0 && name.sequence <= key.last_sequence() {
+            load_proved(connection, &mut context.proved, name.key)?;
+        }
         if needs_past(key, name) {
             let last = key.last_entry;
             if let Some(past) = past_claim(connection, last, name.sequence)? {
@@ -137,6 +140,20 @@ fn claims(connection: &Connection, names: &Names, loaded: &mut Loaded) -> Sql<()
         if let Some(receipt) = owned_receipt(connection, wallet, window, name.item)? {
             context.owned.insert((wallet, name.item), receipt);
         }
+    }
+    Ok(())
+}
+
+fn load_proved(
+    connection: &Connection,
+    proved: &mut HashSet<(KeyRef, u64)>,
+    key: KeyRef,
+) -> Sql<()> {
+    let sql = "SELECT sequence FROM equivocations WHERE key = ?1";
+    let mut query = connection.prepare_cached(sql)?;
+    let mut rows = query.query([int(key.0)])?;
+    while let Some(row) = rows.next()? {
+        proved.insert((key, nat(row, 0)?));
     }
     Ok(())
 }

@@ -1,0 +1,97 @@
+//! The wallet page's events as text, what it signs, and its proof of work.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use farthing_shared::SigningKey;
+use spin::Mutex;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use super::{give, key, taken};
+use crate::fields::{Fields, UNIT, whole};
+use crate::signer::{access, base64, public_text};
+use crate::wallet::Wallet;
+use crate::wallet::effect::{Effect, encode};
+
+static WALLET: Mutex<Option<Wallet>> = Mutex::new(None);
+
+/// Takes the event that was put (`name US field US value …`) and gives its effects as text.
+#[wasm_bindgen]
+pub fn step(now: f64) -> u32 {
+    let text = taken();
+    let mut guard = WALLET.lock();
+    let wallet = guard.get_or_insert_with(Wallet::new);
+    let (name, row) = text.split_once(UNIT).unwrap_or((&text, ""));
+    give(encode(&event(wallet, name, row, now as u64)))
+}
+
+fn event(wallet: &mut Wallet, name: &str, row: &str, now: u64) -> Vec<Effect> {
+    let fields = Fields::read(row);
+    match name {
+        "boot" => wallet.boot(row, now),
+        "answer" => wallet.answer(row, now),
+        "timer" => wallet.timer(fields, now),
+        "ask" => wallet.asked(row, now),
+        "moved" => wallet.arm(true),
+        "allow" => wallet.allow(fields, now),
+        "decline" => wallet.decline(),
+        "root" => wallet.root_made(fields, now),
+        "worked" => wallet.worked(fields, now),
+        "opening" => wallet.opening_signed(fields, now),
+        "allowance" => wallet.allowance_signed(fields, now),
+        "top-up" => wallet.top_up(fields, now),
+        "withdraw" => wallet.withdraw(fields),
+        "create" => wallet.create(now),
+        "more" => wallet.more(),
+        "retry" | "online" => wallet.retry(now),
+        "input" => wallet.input(fields),
+        "pay" => wallet.pay_clicked(now),
+        "key" => wallet.key_made(fields, now),
+        "signed" => wallet.signed(fields, now),
+        _ => Vec::new(),
+    }
+}
+
+/// Signs what was put (`name US rest`) with the seed that was put.
+#[wasm_bindgen]
+pub fn sign(now: f64) -> u32 {
+    let (key, text) = (key(), taken());
+    let guard = WALLET.lock();
+    let (name, rest) = text.split_once(UNIT).unwrap_or((&text, ""));
+    let made = match (name, guard.as_ref()) {
+        ("", _) => Some(public_text(&key)),
+        // For tests of the shipped Wasm: a golden vector's fields, after its kind.
+        ("vector", _) => rest
+            .split_once(UNIT)
+            .and_then(|(kind, row)| crate::vectors::sign(kind, Fields::read(row), &key)),
+        (_, Some(wallet)) => due(wallet, &key, name, rest, now as u64),
+        (_, None) => None,
+    };
+    give(made.unwrap_or_default())
+}
+
+fn due(wallet: &Wallet, key: &SigningKey, name: &str, rest: &str, now_ms: u64) -> Option<String> {
+    match name {
+        "read" => Some(access(key, wallet.verifier()?, rest, now_ms)),
+        "opening" => wallet.sign_opening(key),
+        "allowance" => {
+            let allowance = wallet.allowance(whole(rest)?)?;
+            Some(base64(&allowance.sign(key).encode()))
+        }
+        _ => Some(wallet.draft()?.sign(key, whole(rest)?, now_ms)),
+    }
+}
+
+/// Tries `count` solutions of the challenge from `from` on; -1 when none is among them.
+#[wasm_bindgen]
+pub fn work(from: f64, count: f64) -> f64 {
+    let guard = WALLET.lock();
+    let found = guard.as_ref().and_then(|wallet| wallet.work(from as u64, count as u64));
+    found.map_or(-1.0, |solution| solution as f64)
+}
+
+/// The bits that the challenge asks for.
+#[wasm_bindgen]
+pub fn bits() -> u32 {
+    WALLET.lock().as_ref().map_or(0, |wallet| u32::from(wallet.work_bits()))
+}

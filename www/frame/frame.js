@@ -1,0 +1,471 @@
+// The frame's page: draws, watches the pointer, talks to the creator's page and the wallet window.
+// `cargo xtask wasm` joins it to core.js: one file, one request.
+
+const root = document.documentElement;
+const find = (name) => document.querySelector(name);
+const main = find("main");
+const button = find("button");
+const field = find("input");
+const label = find("label");
+const status = find("p");
+const link = find("a");
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync("$CSS");
+document.adoptedStyleSheets = [sheet];
+
+// The fragment selects what is for sale; it can set neither price nor payee.
+const wanted = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+const ancestor = location.ancestorOrigins?.[0];
+language = wanted.lang || undefined;
+root.dir = wanted.dir == "rtl" ? "rtl" : "ltr";
+try {
+  Intl.getCanonicalLocales(language);
+} catch {
+  language = undefined;
+}
+
+// The creator's page. Only the parent's first hello counts, and only from the origin that the
+// browser names as the parent's.
+let port;
+const unsent = [];
+const tell = (...message) => (port ? port.postMessage(message) : unsent.push(message));
+const hello = new Promise((done) => {
+  addEventListener("message", (event) => {
+    const { data, origin, source } = event;
+    if (source == parent && source != self && data?.farthing == 1 && !port) {
+      if (ancestor && ancestor != origin) return;
+      [port] = event.ports;
+      unsent.splice(0).forEach((message) => port.postMessage(message));
+      done({ origin, sealed: data.sealed });
+    } else if (wallet && source == wallet && origin == location.origin && data) {
+      hear(data);
+    }
+  });
+});
+
+// Drawing: the machine says where it is and which sentence to say.
+const PHASES =
+  "loading,stuck,ready,confirm,window,paying,paying,asking,paying,paid,closed".split(",");
+const donates = wanted.mode == "donate";
+// What one claim may move, in micros: CLAIM_MICROS_MAX of shared/src/limits.rs.
+const MOST = 1e9;
+let quote;
+let amount = "";
+let refusal = "";
+let given;
+const payee = () =>
+  !quote
+    ? ""
+    : SAY.to +
+      quote.creator.name +
+      (quote.fee_ppm
+        ? SAY.fee + new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 4 }).format(quote.fee_ppm / 1e6)
+        : "") +
+      (quote.demo ? SAY.demo : "");
+// The amount that a click would pay, as a decimal. A comma is the decimal point of half the world;
+// the button shows how it was read.
+const asked = () => quote?.price || (quote ? field.value.trim().replace(",", ".") : "");
+const micros = (decimal) => {
+  put(decimal || "");
+  return wasm.micros();
+};
+const draw = () => {
+  const state = PHASES[wasm.phase()];
+  const [name, sentence, after] = NOTES[wasm.note()];
+  given ||= name == "Thanks";
+  const good = micros(asked()) > 0 && micros(asked()) <= MOST;
+  const sum = good ? money(asked()) : "";
+  const said =
+    ((name == "Refused" && refusal) || sentence).replace("%", () => money(amount)) +
+    (after == CHARGED ? " " + payee() : after == UNCHARGED ? SAY.uncharged : "");
+  const verb = donates ? (given ? SAY.again : SAY.give) : SAY.pay;
+  const views = {
+    loading: [SAY.loading, said, "dw"],
+    stuck: [SAY.retry, said, ""],
+    ready: good
+      ? [verb + sum, said || payee(), "i"]
+      : [SAY.give, SAY.amount + money("0.50") + SAY.atMost + money("1000") + ".", "di"],
+    confirm: [SAY.confirm + sum, SAY.confirmWhy, "i"],
+    window: [SAY.windowLabel, SAY.window, ""],
+    paying: [verb + sum, said || SAY.paying, "dw"],
+    asking: [verb + sum, SAY.asking, "dw"],
+    paid: ["", said, "n"],
+    closed: ["", said, "nl"],
+  };
+  show(state, ...views[state]);
+};
+const show = (state, text, line, parts) => {
+  const has = (part) => parts.includes(part);
+  const focused = document.activeElement == button;
+  root.dataset.state = state;
+  button.textContent = text;
+  button.ariaLabel = /ready|confirm/.test(state) ? text + " " + payee() : text;
+  button.hidden = has("n");
+  button.disabled = has("d");
+  button.ariaBusy = has("w");
+  label.hidden = !donates || !has("i");
+  link.hidden = !has("l");
+  // Writing the same words again would make a screen reader say them again.
+  if (status.textContent != line) status.textContent = line;
+  // A disabled button loses the focus; whoever pays by keyboard keeps the place.
+  if (focused && !button.disabled) button.focus();
+  main.hidden = false;
+  tell("ready");
+};
+const broken = (error) => {
+  console.error("farthing:", error);
+  show("closed", "", SAY.broken, "nl");
+};
+field.value = wanted.amount || "1.00";
+const report = (event, detail) => tell("event", event, { item: wanted.item || null, ...detail });
+new ResizeObserver(() => tell("size", Math.ceil(main.getBoundingClientRect().height))).observe(
+  main,
+);
+
+
+// Effects, in the order of their bits (widget/src/frame.rs). Each event is one call; what has to
+// answer a click within the click (a window) does, since nothing here waits.
+const carryOut = (flags) => {
+  try {
+    EFFECTS.forEach((effect, bit) => flags & (1 << bit) && effect());
+  } catch (error) {
+    broken(error);
+  }
+};
+const event = (name, ...facts) => {
+  let flags = 0;
+  try {
+    flags = wasm[name](...facts);
+  } catch (error) {
+    return broken(error);
+  }
+  carryOut(flags);
+};
+
+// The spending key of this creator on this site, and the claim on its way.
+let slot;
+let record;
+let claim;
+let paid = {};
+let pending = [];
+let chosen = "";
+const makeSpending = async () => {
+  try {
+    record = await makeKey(slot);
+    remember();
+    event("made", 1);
+  } catch {
+    event("made", 0);
+  }
+};
+const known = () => +!!record?.verifier;
+const limits = (given) => {
+  if (given && given.key == record?.pk) {
+    wasm.spending(
+      micros(given.cap),
+      micros(given.spent),
+      micros(given.per_claim_max),
+      given.revoked ? 0 : given.expires_at_ms || Date.parse(given.expires_at),
+      micros(given.balance),
+      +given.last_sequence,
+    );
+  }
+};
+const askQuote = async () => {
+  const query = new URLSearchParams({ creator: wanted.creator });
+  for (const name of ["item", "origin", "offer"]) if (wanted[name]) query.set(name, wanted[name]);
+  if (wanted.offer) query.set("title", wanted.title);
+  const path = "/v1/quote?" + query;
+  let access;
+  try {
+    if (known()) access = await signWith(record, record.verifier, "GET", path);
+  } catch {
+    // The key does not open any more: ask as a stranger.
+    record = undefined;
+  }
+  const answer = await ask("GET", path, "", access);
+  const { status, retry_after, creator, item, price, owned } = answer;
+  const whole = !!creator?.id && !!answer.currency && !item == !price && !item == donates;
+  if (status == 200 && whole) {
+    quote = answer;
+    ({ currency } = answer);
+    if (owned) {
+      paid = { ...owned, claim_id: null };
+      ({ amount } = owned);
+    }
+    limits(answer.allowance);
+  }
+  if (status == 401 && record) record.verifier = undefined;
+  event(
+    "quoted",
+    status,
+    +retry_after || 0,
+    price ? micros(price) : -1,
+    whole | (!!owned << 1),
+    now(),
+  );
+};
+const signClaim = async () => {
+  claim = undefined;
+  try {
+    const [fresh, sequence] = await allot(slot, wasm.floor());
+    const text = await signWith(
+      fresh,
+      "claim",
+      sequence,
+      quote.creator.id,
+      wanted.item || "",
+      wanted.origin,
+      chosen,
+      currency,
+      fresh.verifier,
+    );
+    const [id, bytes, expires, key] = text.split(UNIT);
+    // Another tab may have taken a new key, to which nothing was allowed here.
+    if (bytes && key == record.pk) {
+      claim = { id, bytes, expires: +expires, key, sequence, slot, item: wanted.item || "", chosen };
+      await change("claims", id, () => claim);
+    }
+    record = fresh;
+  } catch {
+    claim = undefined;
+  }
+  event("signed", claim?.expires || 0, now());
+};
+const answerFor = async (request) => {
+  const mine = claim;
+  const answer = await request;
+  if (mine != claim) return;
+  const { status, retry_after, code, outcome, final, charged, claim_id, message, amount: sum } = answer;
+  refusal = message || "";
+  paid = answer;
+  if (sum) amount = sum;
+  event(
+    "answered",
+    status,
+    +retry_after || 0,
+    +code || 0,
+    (outcome == "not_seen") | (!!final << 1) | (!!charged << 2) | ((charged === false && !!claim_id) << 3),
+    now(),
+  );
+};
+// Sealed content is decrypted here, so that the page gets the content and never the key.
+const unseal = async () => {
+  if (wanted.mode != "gate" || !paid.content_key) return;
+  try {
+    const bytes = (text) =>
+      Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt());
+    const sealed = bytes((await hello).sealed);
+    const opener = await crypto.subtle.importKey("raw", bytes(paid.content_key), "AES-GCM", false, [
+      "decrypt",
+    ]);
+    const plain = await crypto.subtle.decrypt(aes(sealed.slice(0, 12)), opener, sealed.slice(12));
+    const nodes = JSON.parse(new TextDecoder().decode(plain));
+    if (!Array.isArray(nodes)) throw nodes;
+    tell("nodes", nodes);
+  } catch {
+    event("unopened");
+  }
+};
+
+// The wallet window.
+let wallet;
+const openWindow = () => {
+  const query = new URLSearchParams({ creator: wanted.creator, item: wanted.item || "" });
+  // The fragment only serves a window that lost its opener: it can take the payment itself.
+  const mine = open("/wallet/allow#" + query, "_blank", "popup,width=440,height=680");
+  wallet = mine;
+  if (!mine) return setTimeout(() => event("heard", 4, known(), now()));
+  const watch = setInterval(() => {
+    if (!mine.closed && wallet == mine) return;
+    clearInterval(watch);
+    if (wallet == mine) event("heard", 3, known(), now());
+  }, 300);
+};
+// The window names the verifier that it speaks for; from then on the key can sign reads.
+let verifier;
+const remember = () => {
+  if (!verifier || !record || known()) return;
+  record.verifier = verifier;
+  change("keys", slot, (old) => old?.pk && { ...old, verifier }).catch(() => {
+    // Then the next visit asks as a stranger.
+  });
+};
+const hear = (said) => {
+  ({ verifier } = said);
+  remember();
+  if (said.t == "allowed") limits(said);
+  const number = ["ready", "allowed", "declined"].indexOf(said.t);
+  if (number >= 0) event("heard", number, known(), now());
+};
+
+// Other frames of this creator, here and in other tabs.
+const others = new BroadcastChannel("farthing");
+const recall = async () => {
+  record = await read("keys", slot);
+  if (!record?.pk) record = undefined;
+};
+others.onmessage = async ({ data }) => {
+  if (data != slot) return;
+  await recall();
+  event("changed", +!!record, known());
+};
+
+const tellPaid = () => {
+  const { claim_id = null, entry, amount } = paid;
+  report("paid", { claim_id, entry, amount });
+};
+const EFFECTS = [
+  () => claim && forget(claim.id),
+  () => draw(),
+  tellPaid,
+  () => {
+    const [note] = NOTES[wasm.note()];
+    const reason = note == "Refused" ? paid.outcome : note.toLowerCase();
+    report("declined", { claim_id: claim?.id ?? null, amount: chosen, reason });
+  },
+  () => report("error", { message: status.textContent }),
+  () => others.postMessage(slot),
+  unseal,
+  () => {
+    wallet?.close();
+    wallet = undefined;
+  },
+  () => {
+    const dead = record?.pk;
+    record = undefined;
+    change("keys", slot, (old) => (old?.pk == dead ? {} : old)).catch(() => {
+      // It is refused again then, and forgotten then.
+    });
+  },
+  openWindow,
+  makeSpending,
+  () => {
+    const force = wasm.forces() ? "true" : "";
+    const question = { ...wanted, t: "ask", key: record.pk, amount: chosen, force };
+    wallet?.postMessage(question, location.origin);
+  },
+  () => wallet?.focus(),
+  () => {
+    claim = pending.pop();
+    event("found", claim?.expires || 0, now());
+  },
+  askQuote,
+  signClaim,
+  () => answerFor(ask("POST", "/v1/claims", JSON.stringify({ claim: claim.bytes }))),
+  () => {
+    const { id, key, sequence } = claim;
+    answerFor(ask("GET", `/v1/claims/${id}?key=${key}&sequence=${sequence}`));
+  },
+  () => setTimeout(() => event("resume", now()), wasm.pause()),
+];
+addEventListener("online", () => event("resume", now()));
+
+// The evidence of a click. Times are on the page's monotonic clock.
+const tick = () => performance.now();
+let over = 0;
+let down = 0;
+let focusAt = 0;
+let viewAt = 0;
+let seen;
+let lastClick = -1e9;
+let last;
+let zoom;
+let stillAt = tick();
+let moved = 0;
+
+// Where the frame stands on the screen is what a pointer event says of it: screen minus client
+// coordinates, the latter scaled by the page's zoom, which the first long move shows.
+const watch = (event) => {
+  if (!event.isTrusted) return;
+  const { screenX, screenY, clientX, clientY } = event;
+  if (last) {
+    const onScreen = Math.hypot(screenX - last.screenX, screenY - last.screenY);
+    const inFrame = Math.hypot(clientX - last.clientX, clientY - last.clientY);
+    if (!zoom && inFrame >= 8 && onScreen > inFrame / 5 && onScreen < inFrame * 5) {
+      zoom = onScreen / inFrame;
+    }
+    const drift = (a, b) => Math.abs(a - (zoom || 1) * b) > 2;
+    if (
+      drift(screenX - last.screenX, clientX - last.clientX) ||
+      drift(screenY - last.screenY, clientY - last.clientY)
+    ) {
+      stillAt = tick();
+      moved = 0;
+    } else {
+      moved += onScreen;
+    }
+  } else {
+    stillAt = tick();
+  }
+  last = { screenX, screenY, clientX, clientY };
+};
+for (const type of ["pointerover", "pointermove", "pointerdown"]) addEventListener(type, watch);
+button.addEventListener("pointerenter", () => (over = tick()));
+button.addEventListener("pointerdown", () => (down = tick()));
+button.addEventListener("focus", () => (focusAt = tick()));
+new IntersectionObserver(
+  (entries) => {
+    const entry = entries.at(-1);
+    viewAt = entry.intersectionRatio >= 0.99 ? viewAt || tick() : 0;
+    seen = entry.isVisible;
+  },
+  { threshold: [0, 0.99], trackVisibility: true, delay: 100 },
+).observe(button);
+
+const press = ({ isTrusted, detail, pointerType }) => {
+  const at = tick();
+  const since = (time) => (time ? at - time : 0);
+  chosen = asked();
+  event(
+    "click",
+    +isTrusted,
+    // A key press makes a click without a pointer, and so does a screen reader.
+    !detail ? 2 : +/touch|pen/.test(pointerType),
+    Math.max(0, down - over),
+    since(focusAt),
+    since(stillAt),
+    moved,
+    since(viewAt),
+    seen == null ? 2 : +seen,
+    since(lastClick),
+    micros(chosen),
+    now(),
+  );
+  lastClick = at;
+};
+button.addEventListener("click", press);
+field.addEventListener("input", () => event("typed"));
+field.addEventListener("keydown", ({ key, isTrusted }) => {
+  if (key == "Enter" && isTrusted && !button.disabled) button.focus();
+});
+
+// Start: the module, the storage and the parent's name, all at once.
+const start = async () => {
+  const module = load(fetch("$WASM"));
+  wanted.origin = ancestor || (self == parent ? "" : (await hello).origin);
+  if (wanted.origin == "null") wanted.origin = "";
+  slot = wanted.creator + " " + wanted.origin;
+  link.href =
+    "/i/" + [wanted.creator, wanted.item].filter(Boolean).map(encodeURIComponent).join("/");
+  let stored = 1;
+  try {
+    await openStore("farthing");
+    await recall();
+    // What other frames are paying for is theirs, unless it is so old that they are gone.
+    pending = (await pendingOf(slot)).filter(
+      ({ item, expires }) => item == (wanted.item || "") || expires < Date.now(),
+    );
+  } catch {
+    stored = 0;
+  }
+  await module;
+  const named = donates || !!wanted.item;
+  event(
+    "boot",
+    stored | (named << 1) | (donates << 2) | (!!wanted.origin << 3) | (!!record << 4) | (known() << 5),
+  );
+};
+// WebAssembly is missing or blocked: the plain link still takes the payment.
+start().catch(broken);

@@ -1,0 +1,201 @@
+//! Lays the web files out as the verifier serves them:
+//!
+//! ```text
+//! target/www/site/v1.js  frame.html  wallet.html  creator.html    short-lived
+//! target/www/site/a/<name>.<hash>.<ext>                            immutable
+//! target/www/site/**.br                                            the same, compressed
+//! target/www/demo/**                                               as it is
+//! ```
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::minify;
+use crate::sizes::{self, Row};
+use crate::tools::Tools;
+
+/// Writes everything and gives the table's rows.
+pub fn write(
+    root: &Path,
+    www: &Path,
+    tools: &Tools,
+    frame: &[u8],
+    wallet: &[u8],
+) -> Result<Vec<Row>, String> {
+    let source = root.join("www");
+    // Built beside the old one and swapped in at the end: a verifier that embeds or serves the
+    // folder never sees half of it.
+    let fresh = www.with_extension("new");
+    remove(&fresh)?;
+    let mut site = Site { folder: fresh.join("site"), rows: Vec::new() };
+    let core = read(&source.join("frame/core.js"))?;
+
+    let loader = minify::script(tools, &read(&source.join("loader/v1.js"))?)?;
+    site.put("v1.js", loader.into_bytes(), true)?;
+
+    let wasm = site.asset("frame", "wasm", frame.to_vec(), true)?;
+    let style = minify::style(tools, &read(&source.join("frame/frame.css"))?)?;
+    let page = read(&source.join("frame/frame.js"))?;
+    let joined =
+        [&*core, &page].concat().replace("$WASM", &wasm).replace("\"$CSS\"", &quoted(&style));
+    let script = site.asset("frame", "js", minify::script(tools, &joined)?.into_bytes(), true)?;
+    let html = read(&source.join("frame/frame.html"))?;
+    let html = minify::document(&html).replace("$WASM", &wasm).replace("$JS", &script);
+    site.put("frame.html", html.into_bytes(), true)?;
+
+    let wasm = site.asset("wallet", "wasm", wallet.to_vec(), false)?;
+    let style = minify::style(tools, &read(&source.join("wallet/wallet.css"))?)?;
+    let style = site.asset("wallet", "css", style.into_bytes(), false)?;
+    let page = read(&source.join("wallet/wallet.js"))?;
+    let joined = [&*core, &page].concat().replace("$WASM", &wasm);
+    let script = site.asset("wallet", "js", minify::script(tools, &joined)?.into_bytes(), false)?;
+    let html = read(&source.join("wallet/wallet.html"))?;
+    let html = minify::document(&html)
+        .replace("$WASM", &wasm)
+        .replace("$JS", &script)
+        .replace("$CSS", &style);
+    site.put("wallet.html", html.into_bytes(), false)?;
+
+    site.creator(&source.join("creator"))?;
+    copy(&source.join("demo"), &fresh.join("demo"))?;
+    remove(www)?;
+    std::fs::rename(&fresh, www).map_err(|e| format!("{}: {e}", www.display()))?;
+    Ok(site.rows)
+}
+
+struct Site {
+    folder: std::path::PathBuf,
+    rows: Vec<Row>,
+}
+
+impl Site {
+    fn put(&mut self, name: &str, bytes: Vec<u8>, cold: bool) -> Result<(), String> {
+        let path = self.folder.join(name);
+        let folder = path.parent().ok_or("a file lies in a folder")?;
+        let write = |path: &Path, bytes: &[u8]| {
+            std::fs::write(path, bytes).map_err(|e| format!("{}: {e}", path.display()))
+        };
+        std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        write(&path, &bytes)?;
+        let small = sizes::brotli(&bytes);
+        // What does not shrink (a picture) is sent as it is.
+        if small.len() < bytes.len() {
+            write(&self.folder.join(format!("{name}.br")), &small)?;
+        }
+        self.rows.push(Row { name: name.into(), bytes, cold });
+        Ok(())
+    }
+
+    /// Writes an asset under the hash of its content and gives its address.
+    fn asset(
+        &mut self,
+        stem: &str,
+        extension: &str,
+        bytes: Vec<u8>,
+        cold: bool,
+    ) -> Result<String, String> {
+        let hash: String = Sha256::digest(&bytes)[..6].iter().map(|b| format!("{b:02x}")).collect();
+        let name = format!("a/{stem}.{hash}.{extension}");
+        self.put(&name, bytes, cold)?;
+        Ok(format!("/{name}"))
+    }
+
+    /// The creator's page: its files are hashed, and named anew wherever another one names them in
+    /// quotes. A file comes after those that it names, so that its hash covers what they hold.
+    fn creator(&mut self, source: &Path) -> Result<(), String> {
+        let mut waiting = Vec::new();
+        for name in list(source)? {
+            let bytes = std::fs::read(source.join(&name)).map_err(|e| format!("{name}: {e}"))?;
+            waiting.push((name, bytes));
+        }
+        while !waiting.is_empty() {
+            let names: Vec<String> = waiting.iter().map(|(name, _)| name.clone()).collect();
+            let ready = waiting.iter().position(|(name, bytes)| {
+                let text = String::from_utf8_lossy(bytes);
+                names.iter().all(|other| other == name || !mentions(&text, other))
+            });
+            let ready = ready.ok_or_else(|| format!("these name each other: {names:?}"))?;
+            let (name, bytes) = waiting.remove(ready);
+            let Some((stem, extension)) = name.rsplit_once('.').filter(|(_, e)| *e != "html")
+            else {
+                self.put(&name, bytes, false)?;
+                continue;
+            };
+            let address = self.asset(&stem.replace('/', "-"), extension, bytes, false)?;
+            for (_, bytes) in &mut waiting {
+                if let Ok(text) = std::str::from_utf8(bytes) {
+                    *bytes = renamed(text, &name, &address).into_bytes();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The ways in which one file of a page names another.
+fn spellings(name: &str) -> Vec<String> {
+    let quoted = ["", "./", "/", "/a/"].map(|prefix| format!("\"{prefix}{name}\""));
+    quoted.into_iter().chain([format!("url({name})")]).collect()
+}
+
+fn mentions(text: &str, name: &str) -> bool {
+    spellings(name).iter().any(|spelling| text.contains(spelling))
+}
+
+fn renamed(text: &str, name: &str, address: &str) -> String {
+    let mut text = text.to_string();
+    for spelling in spellings(name) {
+        let with = if spelling.starts_with("url") {
+            format!("url({address})")
+        } else {
+            format!("\"{address}\"")
+        };
+        text = text.replace(&spelling, &with);
+    }
+    text
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn remove(folder: &Path) -> Result<(), String> {
+    match std::fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{}: {e}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The files below a folder, by their path in it, sorted; none when there is no such folder.
+fn list(folder: &Path) -> Result<Vec<String>, String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| e.to_string())?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            files.extend(list(&path)?.into_iter().map(|below| format!("{name}/{below}")));
+        } else {
+            files.push(name);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    for name in list(from)? {
+        let path = to.join(&name);
+        let folder = path.parent().ok_or("a file lies in a folder")?;
+        std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        std::fs::copy(from.join(&name), &path).map_err(|e| format!("{name}: {e}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! `cargo xtask wasm`: from the crate and www/ to target/www, ready to be embedded and served.
+//!
+//! Each document has its own Wasm (cargo features `frame` and `wallet`), so that a visitor pays
+//! for no code that the document does not run. Of all candidates the one that is smallest *after
+//! brotli* is kept: wasm-opt often shrinks a small module and makes it compress worse.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::tools::Tools;
+use crate::{Outcome, site, sizes};
+
+#[derive(clap::Args, Default)]
+pub struct Arguments {
+    /// Use neither esbuild nor wasm-opt, as on a machine without npm; sizes are then not checked.
+    #[arg(long)]
+    plain: bool,
+}
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Builds the files and checks their sizes.
+pub fn run(arguments: &Arguments) -> Outcome {
+    let (rows, tools) = build(arguments)?;
+    let within = sizes::report(&rows);
+    if tools.esbuild.is_none() {
+        println!("built without esbuild: sizes are larger than released ones and not checked");
+        return Ok(());
+    }
+    within
+}
+
+/// Builds the files.
+pub fn build(arguments: &Arguments) -> Result<(Vec<sizes::Row>, Tools), String> {
+    let root = root();
+    let target = target(&root);
+    let tools = if arguments.plain {
+        Tools { esbuild: None, wasm_opt: None }
+    } else {
+        Tools::find(&target)
+    };
+    add_target()?;
+    // The smaller SHA-512 costs no time where two blocks are hashed; the wallet page has to solve
+    // a proof of work and keeps the faster one.
+    let compact = "--cfg=sha2_backend=\"soft\"\u{1f}--cfg=sha2_backend_soft=\"compact\"";
+    let frame = module(&root, &target, &tools, "frame", compact)?;
+    let wallet = module(&root, &target, &tools, "wallet", "--cfg=sha2_backend=\"soft\"")?;
+    // Not in the target folder that the environment may name: the verifier embeds this one.
+    let rows = site::write(&root, &root.join("target/www"), &tools, &frame, &wallet)?;
+    Ok((rows, tools))
+}
+
+/// The repository's root, which is where this crate's folder is.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// The build folder.
+pub fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+fn add_target() -> Outcome {
+    let Ok(list) = Command::new("rustup").args(["target", "list", "--installed"]).output() else {
+        // A Rust without rustup (a distribution's) has the target or says so itself.
+        return Ok(());
+    };
+    if String::from_utf8_lossy(&list.stdout).lines().any(|line| line == TARGET) {
+        return Ok(());
+    }
+    let status = Command::new("rustup").args(["target", "add", TARGET]).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(format!("the target {TARGET} is missing; run: rustup target add {TARGET}")),
+    }
+}
+
+fn module(
+    root: &Path,
+    target: &Path,
+    tools: &Tools,
+    feature: &str,
+    flags: &str,
+) -> Result<Vec<u8>, String> {
+    let folder = target.join("wasm").join(feature);
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["rustc", "--quiet", "--locked", "--package", "farthing-widget", "--lib"])
+        // Named here and not in Cargo.toml: beside an rlib, cargo leaves link-time optimisation out
+        // without a word, and the module is twice as large.
+        .args(["--crate-type", "cdylib"])
+        .args(["--target", TARGET, "--profile", "widget"])
+        .args(["--no-default-features", "--features", feature, "--target-dir"])
+        .arg(&folder)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .env_remove("RUSTFLAGS")
+        .current_dir(root)
+        .status()
+        .map_err(|e| format!("cargo: {e}"))?;
+    if !status.success() {
+        return Err(format!("building the {feature} module ended with {status}"));
+    }
+    let built = folder.join(TARGET).join("widget/farthing_widget.wasm");
+    let out = folder.join("bound");
+    std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
+    let wasm = smallest(tools, &out, bound(&built)?)?;
+    tells_no_path(root, feature, &wasm)?;
+    Ok(wasm)
+}
+
+/// Runs wasm-bindgen over the built module and keeps nothing but our own functions: only numbers
+/// cross the border, so that its glue, its table of objects and the memory itself are not for the
+/// page to touch, and what only they reach is dropped.
+fn bound(built: &Path) -> Result<Vec<u8>, String> {
+    let mut output = wasm_bindgen_cli_support::Bindgen::new()
+        .input_path(built)
+        .web(true)
+        .and_then(|bindgen| {
+            bindgen
+                .omit_default_module_path(true)
+                .typescript(false)
+                .remove_name_section(true)
+                .remove_producers_section(true)
+                .generate_output()
+        })
+        .map_err(|e| format!("wasm-bindgen: {e:#}"))?;
+    let module = output.wasm_mut();
+    let theirs = module.exports.iter().filter(|export| {
+        export.name.starts_with("__") || matches!(export.item, walrus::ExportItem::Memory(_))
+    });
+    let theirs: Vec<_> = theirs.map(walrus::Export::id).collect();
+    for id in theirs {
+        module.exports.delete(id);
+    }
+    module.start = None;
+    walrus::passes::gc::run(module);
+    if let Some(import) = module.imports.iter().next() {
+        return Err(format!("the module imports {}.{}", import.module, import.name));
+    }
+    Ok(module.emit_wasm())
+}
+
+fn smallest(tools: &Tools, out: &Path, plain: Vec<u8>) -> Result<Vec<u8>, String> {
+    let mut best = plain;
+    let Some(wasm_opt) = &tools.wasm_opt else { return Ok(best) };
+    let input = out.join("bound.wasm");
+    std::fs::write(&input, &best).map_err(|e| format!("{}: {e}", input.display()))?;
+    for level in ["-Oz", "-Os", "-O3", "-O1"] {
+        let output = out.join(format!("opt{level}.wasm"));
+        let status = Command::new(wasm_opt)
+            .args([level, "--strip-debug", "--strip-producers", "--strip-target-features"])
+            .args(["--enable-bulk-memory", "--enable-nontrapping-float-to-int"])
+            .args(["--enable-sign-ext", "--enable-mutable-globals", "--enable-reference-types"])
+            .args(["--enable-multivalue", "-o"])
+            .args([&output, &input])
+            .status();
+        // A wasm-opt that does not know a flag (an old one in PATH) is no reason not to build.
+        if !status.is_ok_and(|status| status.success()) {
+            eprintln!("note: wasm-opt {level} failed; keeping the module as it is");
+            continue;
+        }
+        let candidate = std::fs::read(&output).map_err(|e| e.to_string())?;
+        if sizes::brotli(&candidate).len() < sizes::brotli(&best).len() {
+            best = candidate;
+        }
+    }
+    Ok(best)
+}
+
+/// What is shipped must not tell where it was built: that is private, and differs by machine.
+fn tells_no_path(root: &Path, feature: &str, wasm: &[u8]) -> Outcome {
+    let mut secrets =
+        vec![root.to_string_lossy().into_owned(), ".cargo".into(), "/registry/".into()];
+    secrets.extend(std::env::var("HOME").ok().filter(|home| home.len() > 1));
+    for secret in secrets {
+        if wasm.windows(secret.len()).any(|window| window == secret.as_bytes()) {
+            return Err(format!("the {feature} module contains a local path ({secret})"));
+        }
+    }
+    Ok(())
+}
