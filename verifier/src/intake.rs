@@ -451,8 +451,9 @@ impl Committer {
             Ok(answers) => {
                 let mut answers = answers.into_iter();
                 for (count, reply, permit) in replies {
-                    let _caller_left = reply.send(Ok(answers.by_ref().take(count).collect()));
+                    // Room first: whoever sends again as soon as the answer is there finds it.
                     drop(permit);
+                    let _caller_left = reply.send(Ok(answers.by_ref().take(count).collect()));
                 }
                 self.changed.send_modify(|commits| *commits = commits.wrapping_add(1));
                 true

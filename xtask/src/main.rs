@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask <command>`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
+mod bench;
 mod ci;
 mod minify;
 mod process;
@@ -39,6 +40,8 @@ enum Command {
     Tidy,
     /// Build the browser's part into target/www and check its size.
     Wasm(wasm::Arguments),
+    /// Measure the release binary against the ceilings of this machine.
+    Bench(bench::Arguments),
     /// Check the golden vectors of shared/vectors, or write them anew.
     Vectors(vectors::Arguments),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run_all(),
         Command::Tidy => tidy::run(),
         Command::Wasm(arguments) => wasm::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Vectors(arguments) => vectors::run(&arguments),
     };
     match outcome {
