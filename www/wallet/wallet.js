@@ -284,7 +284,7 @@ const start = async () => {
   }
   ops.flag("in-window", frame && place == "allow");
   const { creator } = wanted;
-  send("boot", { place, creator, item, here: location.origin, opener: !!frame, stored, ...facts });
+  send("boot", { place, creator, item, origin: location.origin, opener: !!frame, stored, ...facts });
 };
 start().catch((error) => {
   console.error("farthing:", error);
