@@ -1,3 +1,19 @@
-//! What whole-path tests share.
+//! What whole-path tests share: visitors with real keys, the real `farthing` binary with data of
+//! its own, a real browser, web sites made up for one test, and a network that loses answers.
+//!
+//! Everything a test starts ends with it, also when it panics: processes by their group, servers
+//! with their tasks, folders with their guards. Nothing here sleeps for a guessed time: tests
+//! wait for a condition ([`wait::until`]) and fail with its name.
 
 pub mod actors;
+pub mod browser;
+pub mod element;
+pub mod http;
+pub mod inprocess;
+pub mod ledger;
+pub mod process;
+pub mod provider;
+pub mod proxy;
+pub mod site;
+pub mod wait;
+pub mod world;

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use farthing_rules::accounts::{balanced, postings};
-use farthing_rules::rows::{ClaimEntry, Entry, EntryBody};
+use farthing_rules::rows::{ClaimEntry, Entry, EntryBody, MARK_EVERY};
 use farthing_rules::{Account, CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
 use farthing_shared::{
     Allowance, ItemHash, Micros, Outcome, SignedAllowance, SignedClaim, VerifyingKey,
@@ -53,7 +53,8 @@ struct Rebuilt {
     balances: HashMap<Account, i64>,
     number: HashMap<CreatorRef, u64>,
     total: HashMap<CreatorRef, Micros>,
-    spent: HashMap<KeyRef, u64>,
+    /// Entries whose count within their key is a multiple of [`MARK_EVERY`].
+    counted: HashMap<(KeyRef, u64), EntryNumber>,
     accepted: HashMap<KeyRef, u64>,
     last_of_key: HashMap<KeyRef, EntryNumber>,
     last_of_wallet: HashMap<WalletRef, EntryNumber>,
@@ -164,10 +165,14 @@ fn take_claim(
     *total = total.plus(credited).unwrap_or(Micros::MAX);
     report.compare(|| name() + ": running total", &claim.creator_total, total);
 
-    let spent = rebuilt.spent.entry(claim.key).or_default();
-    *spent = spent.saturating_add(claim.amount.get());
     let accepted = rebuilt.accepted.entry(claim.key).or_default();
+    let before = accepted.checked_sub(accepted.checked_rem(MARK_EVERY).unwrap_or(0));
+    let mark = before.and_then(|count| rebuilt.counted.get(&(claim.key, count)).copied());
+    report.compare(|| name() + ": mark of its key", &claim.mark_of_key, &mark.unwrap_or_default());
     *accepted = accepted.saturating_add(1);
+    if accepted.is_multiple_of(MARK_EVERY) {
+        rebuilt.counted.insert((claim.key, *accepted), entry.number);
+    }
     let hold = rebuilt.holds.entry((claim.creator, claim.release_minute)).or_default();
     *hold = hold.saturating_add(credited.signed());
     for day in [0, entry.at.day()] {
@@ -205,6 +210,12 @@ fn check_signed(
         &key.map(|row| row.wallet),
         &Some(claim.wallet),
     );
+    report.compare(|| name.clone() + ": site", &key.map(|row| row.origin), &Some(fields.origin));
+    let allowance = all.allowances.range((claim.key, 0)..=(claim.key, u64::MAX)).next();
+    let allowance = allowance.and_then(|(_, bytes)| SignedAllowance::decode(bytes).ok());
+    let here = allowance.map(|signed| (signed.allowance().verifier, signed.allowance().currency));
+    let said = Some((fields.verifier, fields.currency));
+    report.compare(|| name.clone() + ": verifier and currency", &here, &said);
     let last = rebuilt.last_sequence.insert(claim.key, fields.sequence).unwrap_or(0);
     if fields.sequence <= last {
         report.differs(format!("{name}: number {} does not follow {last}", fields.sequence));
@@ -266,6 +277,7 @@ fn missing<'a, N: Copy + std::fmt::Debug + 'a>(
 }
 
 fn compare_keys(all: &Snapshot, rebuilt: &Rebuilt, report: &mut Report) {
+    let mut in_force = BTreeSet::new();
     for (number, row) in &all.keys {
         let name = || format!("spending key {}", number.0);
         let accepted = rebuilt.accepted.get(number).copied().unwrap_or(0);
@@ -282,9 +294,13 @@ fn compare_keys(all: &Snapshot, rebuilt: &Rebuilt, report: &mut Report) {
         {
             report.differs(format!("{}: its newest answer names another entry", name()));
         }
-        if !row.revoked && row.spent > row.cap && row.cap > Micros::ZERO {
-            report.differs(format!("{}: spent more than its cap", name()));
+        let slot = (row.wallet, row.creator, row.origin.0, row.device);
+        if !row.revoked && !in_force.insert(slot) {
+            report.differs(format!("{}: another key is in force at its place", name()));
         }
+        let mark = row.accepted.checked_sub(row.accepted.checked_rem(MARK_EVERY).unwrap_or(0));
+        let mark = mark.and_then(|count| rebuilt.counted.get(&(*number, count)).copied());
+        report.compare(|| name() + " mark", &row.mark, &mark.unwrap_or_default());
         check_allowance(all, *number, row, report);
     }
     missing("spending key", rebuilt.last_of_key.keys(), |n| all.keys.contains_key(n), report);

@@ -77,6 +77,9 @@ pub struct Intake {
     shared: Arc<Shared>,
 }
 
+/// Count and sum of claims refused early, by day, named creator and outcome.
+type Early = HashMap<(u32, CreatorId, u16), (u64, Micros)>;
+
 #[derive(Debug)]
 struct Shared {
     policy: Policy,
@@ -85,7 +88,7 @@ struct Shared {
     queue: mpsc::Sender<Job>,
     permits: Arc<Semaphore>,
     keys: Cache<PublicKey, KnownKey>,
-    early: Mutex<HashMap<(u32, CreatorId, u16), (u64, Micros)>>,
+    early: Mutex<Early>,
     changed: watch::Sender<u64>,
     fatal: watch::Sender<bool>,
     metrics: Arc<Metrics>,
@@ -105,8 +108,8 @@ impl Intake {
         let (queue, jobs) = mpsc::channel(claims_in_flight);
         let (changed, _) = watch::channel(0);
         let (fatal, _) = watch::channel(false);
-        let committer = Committer {
-            writer,
+        let mut committer = Committer {
+            writer: Some(writer),
             policy: policy.clone(),
             clock: clock.clone(),
             changed: changed.clone(),
@@ -115,7 +118,10 @@ impl Intake {
         };
         let thread = thread::Builder::new()
             .name("commit".into())
-            .spawn(move || committer.run(jobs))
+            .spawn(move || {
+                committer.run(jobs);
+                committer.writer.take().expect("only this line takes it")
+            })
             .expect("a thread can be started while the server starts");
         let shared = Shared {
             policy,
@@ -167,13 +173,10 @@ impl Intake {
         for claim in checked {
             match claim {
                 Checked::Verified(claim, key) => {
-                    commands.push(Command::Claim { claim, key });
+                    commands.push(Command::Claim { claim: *claim, key });
                     answers.push(None);
                 }
-                Checked::Refused(claim, Outcome::Expired, Some(key)) => {
-                    answers.push(Some(self.expired(&claim, key).await?));
-                }
-                Checked::Refused(claim, outcome, _) => {
+                Checked::Refused(claim, outcome) => {
                     answers.push(Some(self.refuse_early(&claim, outcome)));
                 }
             }
@@ -246,15 +249,19 @@ impl Intake {
         let policy = self.shared.policy.clone();
         let check = move |(claim, known): (SignedClaim, Option<KnownKey>)| {
             let Some(known) = known else {
-                return Checked::Refused(Box::new(claim), Outcome::UnknownKey, None);
+                return Checked::Refused(Box::new(claim), Outcome::UnknownKey);
             };
-            if let Some(outcome) = screen(&policy, claim.claim(), now) {
-                return Checked::Refused(Box::new(claim), outcome, Some(known.key));
+            // A claim whose time is over may have been answered in time, and then gets that answer
+            // again: only the ledger knows, so it goes the whole way, signature included.
+            let by_time = [Outcome::Expired, Outcome::ExpiresTooLate];
+            let outcome = screen(&policy, claim.claim(), now);
+            if let Some(outcome) = outcome.filter(|outcome| !by_time.contains(outcome)) {
+                return Checked::Refused(Box::new(claim), outcome);
             }
             let copy = claim.clone();
             match claim.verify(&known.verifying) {
-                Ok(verified) => Checked::Verified(verified, known.key),
-                Err(_) => Checked::Refused(Box::new(copy), Outcome::Forged, None),
+                Ok(verified) => Checked::Verified(Box::new(verified), known.key),
+                Err(_) => Checked::Refused(Box::new(copy), Outcome::Forged),
             }
         };
         let pairs: Vec<_> = claims.into_iter().zip(keys).collect();
@@ -269,17 +276,6 @@ impl Intake {
             let _caller_left = reply.send(checked);
         });
         checked.await.unwrap_or_default()
-    }
-
-    /// An expired claim that was answered in time gets that answer again.
-    async fn expired(&self, claim: &SignedClaim, key: KeyRef) -> Result<ClaimAnswer, IntakeError> {
-        match self.first_answer(claim.claim().key, claim.claim().sequence, claim.id()).await? {
-            Seen::Answered(answer) => Ok(answer),
-            Seen::NumberUsed | Seen::Not => {
-                let _known = key;
-                Ok(self.refuse_early(claim, Outcome::Expired))
-            }
-        }
     }
 
     /// What a claim was answered, without changing anything.
@@ -341,7 +337,7 @@ impl Intake {
             return;
         }
         if let Err(error) = self.submit(commands, None).await {
-            tracing::warn!(?error, "the periodic work was not done; it is tried again");
+            tracing::warn!(?error, "counts of refused claims were lost, or releases wait a second");
         }
     }
 }
@@ -358,8 +354,8 @@ impl Shared {
 }
 
 enum Checked {
-    Verified(VerifiedClaim, KeyRef),
-    Refused(Box<SignedClaim>, Outcome, Option<KeyRef>),
+    Verified(Box<VerifiedClaim>, KeyRef),
+    Refused(Box<SignedClaim>, Outcome),
 }
 
 /// What the ledger knows of a claim.
@@ -404,7 +400,7 @@ fn seen(
 }
 
 struct Committer {
-    writer: Writer,
+    writer: Option<Writer>,
     policy: Policy,
     clock: Clock,
     changed: watch::Sender<u64>,
@@ -412,8 +408,17 @@ struct Committer {
     metrics: Arc<Metrics>,
 }
 
+impl Drop for Committer {
+    /// A bug that stops this thread must not leave a server behind that can only refuse.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.fatal.send_replace(true);
+        }
+    }
+}
+
 impl Committer {
-    fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Writer {
+    fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(first) = jobs.blocking_recv() {
             let mut waiting = first.commands.len();
             let mut batch = vec![first];
@@ -425,10 +430,9 @@ impl Committer {
             }
             if !self.commit(batch) {
                 // Jobs that wait were not begun; their callers see the queue close.
-                return self.writer;
+                return;
             }
         }
-        self.writer
     }
 
     /// Commits a batch and answers it; false when the process must end.
@@ -440,14 +444,16 @@ impl Committer {
             replies.push((job.commands.len(), job.reply, job._permit));
             commands.extend(job.commands);
         }
-        let applied = self.writer.apply(&self.policy, &commands, self.clock.now());
+        let Some(writer) = &mut self.writer else { return false };
+        let applied = writer.apply(&self.policy, &commands, self.clock.now());
         self.metrics.batch(commands.len(), started.elapsed());
         match applied {
             Ok(answers) => {
                 let mut answers = answers.into_iter();
                 for (count, reply, permit) in replies {
-                    let _caller_left = reply.send(Ok(answers.by_ref().take(count).collect()));
+                    // Room first: whoever sends again as soon as the answer is there finds it.
                     drop(permit);
+                    let _caller_left = reply.send(Ok(answers.by_ref().take(count).collect()));
                 }
                 self.changed.send_modify(|commits| *commits = commits.wrapping_add(1));
                 true

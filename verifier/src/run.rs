@@ -53,6 +53,10 @@ pub fn open_ledger(config: &Config, secrets: &Secrets) -> Result<SqliteWriter, S
                     was used with it"
             .into());
     }
+    let master = secrets.master_name();
+    if writer.identity("master", &master).map_err(told)? != master {
+        return Err("the ledger was used with another master.key; restore that one".into());
+    }
     let currency = config.currency.as_bytes();
     let known = writer.identity("currency", currency).map_err(told)?;
     if known != currency {
@@ -69,6 +73,23 @@ pub fn open_ledger(config: &Config, secrets: &Secrets) -> Result<SqliteWriter, S
             .into());
     }
     Ok(writer)
+}
+
+/// Keeps a second server, and a restore, away from a data folder in use.
+///
+/// # Errors
+/// In words, when another process holds it.
+pub fn lock_data(config: &Config) -> Result<std::fs::File, String> {
+    let path = config.data.join("serve.lock");
+    let told = |why: String| format!("{}: {why}", path.display());
+    let file = std::fs::File::create(&path).map_err(|error| told(error.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(told("a server runs on this data folder; stop it first".into()))
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(told(error.to_string())),
+    }
 }
 
 /// Makes the data folder and reads the keys in it, or makes those.
@@ -117,6 +138,7 @@ pub fn build(
         trusted,
         metrics,
         config,
+        stopping: watch::channel(false).0,
     };
     Ok((App(Arc::new(parts)), thread))
 }
@@ -146,9 +168,10 @@ pub async fn serve(
     ready: impl FnOnce(&App),
 ) -> Result<Ended, String> {
     let secrets = open_data(&config)?;
+    let _lock = lock_data(&config)?;
     let writer = open_ledger(&config, &secrets)?;
     let (app, thread) = build(config, secrets, writer, Clock::System)?;
-    let (stop, told) = watch::channel(false);
+    let told = app.stopping.subscribe();
     let mut tasks = tokio::task::JoinSet::new();
     let main = bind(app.config.listen).await?;
     if let Some(address) = app.config.metrics_listen {
@@ -175,7 +198,7 @@ pub async fn serve(
         _ = fatal.wait_for(|fatal| *fatal) => Ended::MustRecover,
     };
     // New connections are refused, answers under way finish, then the queue runs dry.
-    stop.send_replace(true);
+    app.stopping.send_replace(true);
     while tasks.join_next().await.is_some() {}
     tending.abort();
     let _cancelled = tending.await;

@@ -73,8 +73,10 @@ impl Secrets {
     /// # Errors
     /// In words, naming the file.
     pub fn load_or_make(folder: &Path) -> Result<Self, String> {
-        let provider = key_file(&folder.join("provider.key"))?;
-        let master = key_file(&folder.join("master.key"))?;
+        // A ledger without its keys is half of a restore: new keys would only hide that.
+        let may_make = !folder.join("ledger.db").exists();
+        let provider = key_file(&folder.join("provider.key"), may_make)?;
+        let master = key_file(&folder.join("master.key"), may_make)?;
         Ok(Self::new(&provider, master))
     }
 
@@ -96,6 +98,12 @@ impl Secrets {
         Mac256::new(&Mac256::new(&self.master).tag(&[b"farthing ", label.as_bytes()]))
     }
 
+    /// Names the master key without telling it, so that a ledger knows the one it was used with.
+    #[must_use]
+    pub fn master_name(&self) -> [u8; 32] {
+        self.mac("name").tag(&[])
+    }
+
     /// The key that an item's content is sealed with. It depends on nothing but the master key,
     /// so it needs no storage and survives a change of price or title.
     #[must_use]
@@ -104,12 +112,15 @@ impl Secrets {
     }
 }
 
-fn key_file(path: &Path) -> Result<[u8; 32], String> {
+fn key_file(path: &Path, may_make: bool) -> Result<[u8; 32], String> {
     let told = |why: &dyn fmt::Display| format!("the key file {}: {why}", path.display());
     match std::fs::read_to_string(path) {
         Ok(text) => parse_key(text.trim()).ok_or_else(|| {
             told(&"it should hold 43 characters of base64url; restore it from a backup")
         }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !may_make => {
+            Err(told(&"it is missing beside its ledger; restore it from a backup"))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let mut key = [0; 32];
             getrandom::fill(&mut key).map_err(|error| told(&error))?;

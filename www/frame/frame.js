@@ -15,7 +15,13 @@ sheet.replaceSync("$CSS");
 document.adoptedStyleSheets = [sheet];
 
 // The fragment selects what is for sale; it can set neither price nor payee.
-const wanted = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+const fragment = new URLSearchParams(location.hash.slice(1));
+// Only these, by their own names: a page can write anything into the fragment.
+const wanted = {};
+for (const name of ["mode", "creator", "item", "amount", "offer", "title", "lang", "dir"]) {
+  const value = fragment.get(name);
+  if (value) wanted[name] = value;
+}
 const ancestor = location.ancestorOrigins?.[0];
 language = wanted.lang || undefined;
 root.dir = wanted.dir == "rtl" ? "rtl" : "ltr";
@@ -99,6 +105,10 @@ const draw = () => {
 const show = (state, text, line, parts) => {
   const has = (part) => parts.includes(part);
   const focused = document.activeElement == button;
+  // A price that changes under the pointer is a new question: the next click is one too soon.
+  if (quote && !donates && state == "ready" && root.dataset.state == state && button.textContent != text) {
+    lastClick = tick();
+  }
   root.dataset.state = state;
   button.textContent = text;
   button.ariaLabel = /ready|confirm/.test(state) ? text + " " + payee() : text;

@@ -12,7 +12,7 @@ const provider = new URL(script.src).origin;
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(
   ":host{display:grid;min-height:76px}:host([hidden]){display:none}" +
-    "slot,iframe{grid-area:1/1}iframe{border:0;width:100%;height:76px;visibility:hidden}" +
+    "slot,iframe{grid-area:1/1}slot:not([hidden]){display:block}iframe{border:0;width:100%;height:76px;visibility:hidden}" +
     ".on{visibility:visible}.on.open{grid-area:2/1}",
 );
 

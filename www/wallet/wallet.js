@@ -24,6 +24,8 @@ const send = (name, fields) => {
 // An object as names and values; beside each time stands its number of milliseconds.
 const flat = (object, prefix, out) => {
   for (const name in object) {
+    // What a page made up must not look like another field: a name cannot hold a separator.
+    if (/[\0-\x1f]/.test(name)) continue;
     const value = object[name];
     if (value && typeof value == "object") {
       flat(value, prefix + name + ".", out);
@@ -284,6 +286,7 @@ const start = async () => {
   }
   ops.flag("in-window", frame && place == "allow");
   const { creator } = wanted;
+  // On the item page the payment is made here: the provider's own origin is the page's.
   send("boot", { place, creator, item, origin: location.origin, opener: !!frame, stored, ...facts });
 };
 start().catch((error) => {

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct Arguments {
     /// Write the files instead of comparing them.
     #[arg(long)]

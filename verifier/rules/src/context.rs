@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use farthing_shared::{ClaimId, CreatorId, ItemHash, PublicKey, claim::Claim};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::command::Slot;
 use crate::rows::{
@@ -54,6 +54,8 @@ pub struct Context {
     pub owned: HashMap<(WalletRef, ItemHash), ReceiptRow>,
     /// Accepted claims under the older numbers that claims of this batch use again.
     pub past: HashMap<(KeyRef, u64), PastClaim>,
+    /// Numbers of these keys for which a proof of equivocation is kept already.
+    pub proved: HashSet<(KeyRef, u64)>,
     /// Vouchers named.
     pub vouchers: HashMap<VoucherHash, VoucherRow>,
     /// Receipts of the vouchers' top-up entries.
@@ -81,6 +83,7 @@ impl Context {
             texts: HashMap::new(),
             owned: HashMap::new(),
             past: HashMap::new(),
+            proved: HashSet::new(),
             vouchers: HashMap::new(),
             top_ups: HashMap::new(),
             holds_due: Vec::new(),

@@ -84,6 +84,10 @@ pub struct LastAnswer {
     pub signed: Option<Box<[u8; Claim::SIGNED_LEN]>>,
 }
 
+/// Every so many entries of a key one is a mark, and marks hang together, so that an old number is
+/// found in n / 64 + 64 steps instead of n: at most 320 of some 1.5 µs.
+pub const MARK_EVERY: u64 = 64;
+
 /// A spending key with the terms of its newest allowance and the state of its numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRow {
@@ -119,6 +123,8 @@ pub struct KeyRow {
     pub last_entry: EntryNumber,
     /// Accepted claims so far.
     pub accepted: u64,
+    /// The newest entry of it whose count is a multiple of [`MARK_EVERY`].
+    pub mark: EntryNumber,
     /// Proofs of equivocation kept so far.
     pub equivocations: u32,
     /// The minute that `in_minute` counts.
@@ -241,6 +247,8 @@ pub struct ClaimEntry {
     pub creator_total: Micros,
     /// The entry before this one of the same key.
     pub previous_of_key: EntryNumber,
+    /// The key's mark before this entry: a shortcut along its chain.
+    pub mark_of_key: EntryNumber,
     /// The entry before this one of the same wallet.
     pub previous_of_wallet: EntryNumber,
     /// The entry before this one of the same creator.

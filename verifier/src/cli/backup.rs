@@ -43,6 +43,7 @@ pub(super) fn restore(config: &Config, folder: &Path, replace: bool) -> Result<(
     let data = &config.data;
     std::fs::create_dir_all(data).map_err(|error| format!("{}: {error}", data.display()))?;
     let told = |error: std::io::Error| format!("{}: {error}", data.display());
+    let _lock = run::lock_data(config)?;
     let staged = data.join("ledger.restoring");
     copy_synced(&folder.join(LEDGER), &staged)
         .map_err(|error| format!("{}: {error}", folder.join(LEDGER).display()))?;
@@ -63,10 +64,17 @@ pub(super) fn restore(config: &Config, folder: &Path, replace: bool) -> Result<(
         let why = "holds a ledger; stop the server and add --replace to put it aside";
         return Err(format!("{} {why}", data.display()));
     }
-    for path in present {
-        let mut aside = path.clone().into_os_string();
-        aside.push(".replaced");
-        std::fs::rename(&path, aside).map_err(told)?;
+    if !present.is_empty() {
+        // All of it together, under its own names, in a folder that is new: what is put aside can
+        // be opened again, log included, and nothing put aside before is overwritten.
+        let now = farthing_verifier::clock::Clock::System.now().0;
+        let aside = data.join(format!("replaced-{now}"));
+        std::fs::create_dir(&aside).map_err(told)?;
+        for path in present {
+            let name = path.file_name().unwrap_or_default();
+            std::fs::rename(&path, aside.join(name)).map_err(told)?;
+        }
+        sync_folder(&aside).map_err(told)?;
     }
     for key in KEYS {
         copy_synced(&folder.join(key), &data.join(key)).map_err(told)?;

@@ -177,7 +177,9 @@ fn say_ready(app: &farthing_verifier::http::App) {
     );
     if config.demo_site.listen.is_some() {
         let creator = farthing_verifier::demo::creator_id(app);
-        let link = run::sign_in_link(config, &app.secrets, &Clock::System, creator, 1);
+        let known = app.reader.creator(&creator).ok().flatten();
+        let generation = known.map_or(1, |(_, profile)| profile.link_generation);
+        let link = run::sign_in_link(config, &app.secrets, &Clock::System, creator, generation);
         println!("Demo magazine:    {}/", config.demo_site.origin);
         println!("Creator's page:   {link}");
         println!("Visitor's wallet: {}/wallet", config.origin);

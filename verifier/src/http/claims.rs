@@ -65,12 +65,18 @@ impl AnswerBody {
     }
 }
 
-fn charge_forgeries(app: &App, prefix: Prefix, answers: &[ClaimAnswer]) {
-    for answer in answers {
-        if answer.outcome == Outcome::Forged {
-            app.buckets.charge(prefix, FORGED_COST);
-        }
-    }
+/// An honest wallet seldom asks about a number that was used; looking one up costs reads.
+const LOOKED_UP_COST: u32 = 2;
+
+fn charge_junk(app: &App, prefix: Prefix, answers: &[ClaimAnswer]) {
+    let cost = |answer: &ClaimAnswer| match answer.outcome {
+        Outcome::Forged => FORGED_COST,
+        Outcome::NumberUsed | Outcome::Equivocation => LOOKED_UP_COST,
+        _ if answer.repeat => LOOKED_UP_COST,
+        _ => 0,
+    };
+    let sum = answers.iter().map(cost).fold(0, u32::saturating_add);
+    app.buckets.charge(prefix, sum);
 }
 
 /// Charges one claim.
@@ -85,7 +91,7 @@ pub(super) async fn one(
         .map_err(|why| Problem::field("claim", why))?;
     let fields = *claim.claim();
     let answers = app.intake.charge(vec![claim]).await?;
-    charge_forgeries(&app, prefix, &answers);
+    charge_junk(&app, prefix, &answers);
     let answer =
         answers.first().ok_or_else(|| Problem::new(Kind::Internal, "the ledger gave no answer"))?;
     let opens = answer.outcome.is_success() && fields.kind == ClaimKind::View;
@@ -123,7 +129,7 @@ pub(super) async fn batch(
         })?);
     }
     let answers = app.intake.charge(claims).await?;
-    charge_forgeries(&app, prefix, &answers);
+    charge_junk(&app, prefix, &answers);
     let bytes: Vec<u8> = answers.iter().flat_map(answer_bytes).collect();
     let octets = HeaderValue::from_static("application/octet-stream");
     Ok(([(header::CONTENT_TYPE, octets)], bytes).into_response())
@@ -166,6 +172,9 @@ pub(super) async fn status(
     Asked(asked): Asked<StatusAsked>,
 ) -> Result<Response, Problem> {
     let key = PublicKey::parse(&asked.key).map_err(|why| Problem::field("key", why))?;
+    if asked.sequence == 0 {
+        return Err(Problem::field("sequence", "numbers begin at 1"));
+    }
     let (is_final, message) = match app.intake.first_answer(key, asked.sequence, id).await? {
         Seen::Answered(answer) => {
             return Ok(Json(AnswerBody::of(&app, &answer, None)).into_response());

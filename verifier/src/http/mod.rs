@@ -7,6 +7,7 @@ pub mod gate;
 mod network;
 mod openapi;
 mod pages;
+mod payments;
 mod problem;
 mod provider;
 mod serve;
@@ -18,8 +19,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, any, get, post, put};
 use farthing_rules::Policy;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -63,6 +65,8 @@ pub struct AppParts {
     pub metrics: Arc<Metrics>,
     /// The web files.
     pub site: Site,
+    /// Becomes true when the server is to end; streams that would go on for ever look at it.
+    pub stopping: watch::Sender<bool>,
 }
 
 /// A handle on [`AppParts`].
@@ -134,10 +138,10 @@ pub fn router(app: App) -> Router {
         ("/v1/creator/sessions", post(creators::sign_in).delete(creators::sign_out), GUESS),
         ("/v1/creator", get(creators::show), READ),
         ("/v1/creator/totals", get(creators::totals), READ),
-        ("/v1/creator/claims", get(creators::claims), READ),
-        ("/v1/creator/claims.csv", get(creators::claims_csv), HEAVY),
-        ("/v1/creator/refusals", get(creators::refusals), READ),
-        ("/v1/creator/evidence", get(creators::evidence), READ),
+        ("/v1/creator/claims", get(payments::claims), READ),
+        ("/v1/creator/claims.csv", get(payments::claims_csv), HEAVY),
+        ("/v1/creator/refusals", get(payments::refusals), READ),
+        ("/v1/creator/evidence", get(payments::evidence), READ),
         ("/v1/creator/items", get(creators::items), READ),
         ("/v1/creator/items", put(creators::set_item), HEAVY),
         ("/v1/creator/items/content-key", get(creators::content_key_of_item), READ),
@@ -156,8 +160,9 @@ pub fn router(app: App) -> Router {
         let handler = handler.layer(from_fn_with_state((app.clone(), bounds), gate::pass));
         router = router.route(path, handler);
     }
+    let nowhere = any(provider::nowhere).layer(from_fn_with_state((app.clone(), READ), gate::pass));
     router
-        .fallback(provider::nowhere)
+        .fallback_service(nowhere.with_state(app.clone()))
         .method_not_allowed_fallback(provider::wrong_method)
         .layer(axum::extract::DefaultBodyLimit::disable())
         .with_state(app)

@@ -18,6 +18,8 @@ use crate::clock::monotonic;
 const PREFIXES_MAX: usize = 65_536;
 /// A bucket holds this many seconds' worth of requests.
 const BURST_SECONDS: u64 = 5;
+/// A bucket can owe this many seconds' worth.
+const DEBT_SECONDS_MAX: u64 = 60;
 
 /// A network in CIDR form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,14 +140,7 @@ impl Buckets {
         if self.nanos_per_request == 0 {
             return Ok(());
         }
-        let cell = match self.full_at.get(&prefix) {
-            Some(cell) => cell,
-            None => {
-                let cell = Arc::new(AtomicU64::new(0));
-                self.full_at.insert(prefix, cell.clone());
-                cell
-            }
-        };
+        let cell = self.cell(prefix);
         let need = self.nanos_per_request.saturating_mul(u64::from(cost));
         let burst = BURST_SECONDS.saturating_mul(1_000_000_000).max(need);
         let latest = now.saturating_add(burst);
@@ -159,13 +154,31 @@ impl Buckets {
         })
     }
 
-    /// Takes without asking: what was done anyway and should not be done often.
+    /// Takes without asking, into debt if need be: what was done anyway and should not be done
+    /// often. A debt is never more than a minute's worth.
     pub fn charge(&self, prefix: Prefix, cost: u32) {
-        for _ in 0..cost {
-            if self.take(prefix, 1).is_err() {
-                return;
-            }
+        let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.charge_at(prefix, cost, now);
+    }
+
+    fn charge_at(&self, prefix: Prefix, cost: u32, now: u64) {
+        if self.nanos_per_request == 0 || cost == 0 {
+            return;
         }
+        let need = self.nanos_per_request.saturating_mul(u64::from(cost));
+        let latest = now.saturating_add(DEBT_SECONDS_MAX.saturating_mul(1_000_000_000));
+        let cell = self.cell(prefix);
+        let _always = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
+            Some(full_at.max(now).saturating_add(need).min(latest.max(full_at)))
+        });
+    }
+
+    fn cell(&self, prefix: Prefix) -> Arc<AtomicU64> {
+        self.full_at.get(&prefix).unwrap_or_else(|| {
+            let cell = Arc::new(AtomicU64::new(0));
+            self.full_at.insert(prefix, cell.clone());
+            cell
+        })
     }
 }
 
@@ -223,5 +236,17 @@ mod tests {
         assert!((0..10).all(|_| buckets.take_at(prefix, 1, second).is_ok()));
         assert_eq!(buckets.take_at(prefix, 1, second), Err(1));
         assert!(Buckets::new(0).take_at(prefix, u32::MAX, 0).is_ok());
+    }
+
+    #[test]
+    fn junk_is_paid_for_even_from_an_empty_bucket() {
+        let buckets = Buckets::new(10);
+        let prefix = Prefix(1);
+        // Ten forged claims at twenty requests each are twenty seconds of this bucket.
+        (0..10).for_each(|_| buckets.charge_at(prefix, 20, 0));
+        assert_eq!(buckets.take_at(prefix, 1, 0), Err(16));
+        assert!(buckets.take_at(prefix, 1, 16_000_000_000).is_ok());
+        (0..1_000).for_each(|_| buckets.charge_at(prefix, 20, 0));
+        assert!(buckets.take_at(prefix, 1, 61_000_000_000).is_ok(), "a debt is bounded");
     }
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{claims, creators, provider, wallets};
+use super::{claims, creators, payments, provider, wallets};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,10 +33,10 @@ use super::{claims, creators, provider, wallets};
         creators::sign_out,
         creators::show,
         creators::totals,
-        creators::claims,
-        creators::claims_csv,
-        creators::refusals,
-        creators::evidence,
+        payments::claims,
+        payments::claims_csv,
+        payments::refusals,
+        payments::evidence,
         creators::items,
         creators::set_item,
         creators::content_key_of_item,

@@ -154,12 +154,12 @@ impl From<IntakeError> for Problem {
         match error {
             IntakeError::Overloaded => Self::new(
                 Kind::Overloaded,
-                "nothing was done and nothing was charged; send the same request again",
+                "this request did nothing and charged nothing; send the same again",
             ),
             IntakeError::NotDone(why) => {
                 tracing::error!(error = why, "a write was not done");
-                let detail = "the ledger could not be written; nothing was charged; send the \
-                              same request again";
+                let detail = "the ledger could not be written; this request charged nothing; \
+                              send the same again";
                 Self::new(Kind::Overloaded, detail).retry_after(5)
             }
             IntakeError::Unknown => Self::new(

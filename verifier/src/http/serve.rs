@@ -26,8 +26,8 @@ use crate::metrics::Metrics;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Answers under way at shutdown may take so long.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of request line and headers.
-const HEADER_BYTES_MAX: usize = 16 << 10;
+/// Bytes of request line and headers; also the size in which bodies are read.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
 
 /// A listener that serves one router until it is told to stop.
 #[derive(Debug)]
@@ -46,7 +46,12 @@ impl Server {
         let graceful = GracefulShutdown::new();
         let room = Arc::new(Semaphore::new(self.connections_max));
         loop {
-            let Ok(permit) = room.clone().acquire_owned().await else { return };
+            // Told to stop while every place is taken, it must stop all the same.
+            let permit = tokio::select! {
+                permit = room.clone().acquire_owned() => permit,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            let Ok(permit) = permit else { return };
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 _ = stop.wait_for(|stop| *stop) => break,
@@ -68,7 +73,7 @@ impl Server {
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)
-                .max_buf_size(HEADER_BYTES_MAX.max(64 << 10))
+                .max_buf_size(BUFFER_BYTES_MAX)
                 .serve_connection(TokioIo::new(stream), service);
             let connection = graceful.watch(connection);
             let metrics = self.metrics.clone();

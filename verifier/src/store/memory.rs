@@ -129,6 +129,8 @@ impl MemoryStore {
         {
             context.past.insert((key.key, name.sequence), past);
         }
+        let proofs = self.rows.equivocations.iter().filter(|proof| proof.key == key.key);
+        context.proved.extend(proofs.map(|proof| (proof.key, proof.sequence)));
         if let Some(receipt) = self.receipt_of_owned(key.wallet, name.item) {
             context.owned.insert((key.wallet, name.item), receipt);
         }

@@ -47,7 +47,7 @@ impl std::error::Error for StoreError {}
 #[derive(Debug)]
 pub enum Writer {
     /// The reference model; forgets everything at exit.
-    Memory(MemoryStore),
+    Memory(Box<MemoryStore>),
     /// The embedded default.
     Sqlite(Box<sqlite::SqliteWriter>),
 }

@@ -126,6 +126,7 @@ fn new_key(
         last: None,
         last_entry: EntryNumber(0),
         accepted: 0,
+        mark: EntryNumber(0),
         equivocations: 0,
         minute: 0,
         in_minute: 0,

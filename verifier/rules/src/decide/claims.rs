@@ -8,7 +8,8 @@ use super::working::Working;
 use crate::commit::ClaimAnswer;
 use crate::policy::Policy;
 use crate::rows::{
-    ClaimEntry, EntryBody, Equivocation, ItemRef, KeyRef, KeyRow, LastAnswer, ReceiptRow,
+    ClaimEntry, EntryBody, Equivocation, ItemRef, KeyRef, KeyRow, LastAnswer, MARK_EVERY,
+    ReceiptRow,
 };
 
 /// The cheap checks that need no row: whether a claim could be charged at all, here and now.
@@ -125,7 +126,8 @@ fn answer_used_number(working: &mut Working, signed: &SignedClaim, row: &KeyRow)
     let Some(first) = first else {
         return passing(signed, Outcome::NumberUsed);
     };
-    if row.equivocations < limits::EQUIVOCATIONS_PER_KEY_MAX {
+    let proved = working.context.proved.contains(&(row.key, sequence));
+    if !proved && row.equivocations < limits::EQUIVOCATIONS_PER_KEY_MAX {
         keep_proof(working, signed, row, first);
     }
     passing(signed, Outcome::Equivocation)
@@ -160,6 +162,7 @@ fn keep_proof(
         first,
         second: Box::new(signed.encode()),
     });
+    working.context.proved.insert((row.key, signed.claim().sequence));
     if let Some(row) = working.context.keys.get_mut(&row.key) {
         row.equivocations = row.equivocations.saturating_add(1);
     }
@@ -278,6 +281,7 @@ fn accept(
         creator_number: number,
         creator_total: total,
         previous_of_key: row.last_entry,
+        mark_of_key: row.mark,
         previous_of_wallet: wallet.last_entry,
         previous_of_creator: creator.last_entry,
     };
@@ -287,6 +291,9 @@ fn accept(
     let receipt = ReceiptRow { entry, at: now, amount: claim.amount };
     row.spent = row.spent.plus(claim.amount).unwrap_or(row.cap);
     row.accepted = row.accepted.saturating_add(1);
+    if row.accepted.is_multiple_of(MARK_EVERY) {
+        row.mark = entry;
+    }
     row.last_entry = entry;
     if let Some(wallet) = working.context.wallets.get_mut(&row.wallet) {
         wallet.last_entry = entry;

@@ -41,7 +41,8 @@ CREATE TABLE keys (
   last_sequence INTEGER NOT NULL, last_claim BLOB, last_outcome INTEGER,
   last_receipt INTEGER, last_at INTEGER, last_amount INTEGER, last_signed BLOB,
   last_entry INTEGER NOT NULL, accepted INTEGER NOT NULL, equivocations INTEGER NOT NULL,
-  minute INTEGER NOT NULL, in_minute INTEGER NOT NULL
+  minute INTEGER NOT NULL, in_minute INTEGER NOT NULL,
+  mark INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX keys_in_force ON keys (wallet, creator, device) WHERE revoked = 0;
 
@@ -84,7 +85,8 @@ CREATE TABLE entries (
   creator_number INTEGER, creator_total INTEGER,
   previous_of_key INTEGER, previous_of_wallet INTEGER, previous_of_creator INTEGER,
   rail INTEGER,
-  body BLOB                          -- the signed claim, or the rail's reference
+  body BLOB,                         -- the signed claim, or the rail's reference
+  mark_of_key INTEGER
 ) STRICT;
 
 CREATE TABLE holds (
@@ -109,4 +111,6 @@ CREATE TABLE equivocations (
   id INTEGER PRIMARY KEY, at INTEGER NOT NULL, key INTEGER NOT NULL, creator INTEGER NOT NULL,
   sequence INTEGER NOT NULL, first BLOB NOT NULL, second BLOB NOT NULL
 ) STRICT;
+-- One proof convicts a number; the same claim sent again adds none.
+CREATE UNIQUE INDEX equivocations_of_key ON equivocations (key, sequence);
 CREATE INDEX equivocations_of_creator ON equivocations (creator, id);

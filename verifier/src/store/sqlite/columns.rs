@@ -63,7 +63,7 @@ pub(super) fn wallet(row: &Row<'_>) -> Sql<WalletRow> {
 pub(super) const KEY: &str = "key, public, wallet, creator, origin, device, cap, per_claim_max, \
     expires_at, serial, consent, revoked, spent, last_sequence, last_claim, last_outcome, \
     last_receipt, last_at, last_amount, last_signed, last_entry, accepted, equivocations, \
-    minute, in_minute";
+    minute, in_minute, mark";
 
 pub(super) fn key(row: &Row<'_>) -> Sql<KeyRow> {
     Ok(KeyRow {
@@ -86,6 +86,7 @@ pub(super) fn key(row: &Row<'_>) -> Sql<KeyRow> {
         equivocations: small(row, 22)?,
         minute: nat(row, 23)?,
         in_minute: small(row, 24)?,
+        mark: EntryNumber(nat(row, 25)?),
     })
 }
 
@@ -192,7 +193,7 @@ pub(super) fn voucher(row: &Row<'_>) -> Sql<VoucherRow> {
 
 pub(super) const ENTRY: &str = "number, at, kind, wallet, creator, amount, key, item, fee, \
     release_minute, creator_number, creator_total, previous_of_key, previous_of_wallet, \
-    previous_of_creator, rail, body";
+    previous_of_creator, rail, body, mark_of_key";
 
 pub(super) fn entry(row: &Row<'_>) -> Sql<Entry> {
     let amount = micros(row, 5)?;
@@ -212,6 +213,7 @@ pub(super) fn entry(row: &Row<'_>) -> Sql<Entry> {
             creator_number: nat(row, 10)?,
             creator_total: micros(row, 11)?,
             previous_of_key: EntryNumber(nat(row, 12)?),
+            mark_of_key: EntryNumber(nat(row, 17)?),
             previous_of_wallet,
             previous_of_creator: EntryNumber(nat(row, 14)?),
         })),

@@ -5,7 +5,7 @@ use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{Accounts, Counters, HoldRow, KeyRow, ReceiptRow};
 use farthing_rules::{Context, CreatorRef, EntryNumber, KeyRef, VoucherHash, WalletRef};
 use farthing_shared::{Claim, ItemHash, Micros, Outcome, SignedClaim, UnixMillis};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::{self, Sql, bytes, int, micros, nat};
@@ -106,7 +106,11 @@ fn claims(connection: &Connection, names: &Names, loaded: &mut Loaded) -> Sql<()
         }
         let Some(key) = context.keys.get(&name.key) else { continue };
         let (wallet, creator) = (key.wallet, key.creator);
-        if needs_past(key, name) {
+        if key.equivocations > 0 && name.sequence <= key.last_sequence() {
+            load_proved(connection, &mut context.proved, name.key)?;
+        }
+        let known = context.past.contains_key(&(name.key, name.sequence));
+        if needs_past(key, name) && !known {
             let last = key.last_entry;
             if let Some(past) = past_claim(connection, last, name.sequence)? {
                 context.past.insert((name.key, name.sequence), past);
@@ -141,6 +145,20 @@ fn claims(connection: &Connection, names: &Names, loaded: &mut Loaded) -> Sql<()
     Ok(())
 }
 
+fn load_proved(
+    connection: &Connection,
+    proved: &mut HashSet<(KeyRef, u64)>,
+    key: KeyRef,
+) -> Sql<()> {
+    let sql = "SELECT sequence FROM equivocations WHERE key = ?1";
+    let mut query = connection.prepare_cached(sql)?;
+    let mut rows = query.query([int(key.0)])?;
+    while let Some(row) = rows.next()? {
+        proved.insert((key, nat(row, 0)?));
+    }
+    Ok(())
+}
+
 /// An older number, or the newest one under another body whose first claim is an entry.
 fn needs_past(key: &KeyRow, name: &ClaimName) -> bool {
     match &key.last {
@@ -152,34 +170,58 @@ fn needs_past(key: &KeyRow, name: &ClaimName) -> bool {
     }
 }
 
-/// Walks the key's entries back to a number. The walk is bounded by `CLAIMS_PER_KEY_MAX`, and
-/// numbers fall along it, so it ends as soon as it has passed the one it looks for.
+/// Walks the key's entries back to a number: by marks as long as they do not pass it, then entry by
+/// entry. Numbers fall along the chain, so the walk ends as soon as it has passed the one it
+/// looks for.
 pub(super) fn past_claim(
     connection: &Connection,
     newest: EntryNumber,
     sequence: u64,
 ) -> Sql<Option<PastClaim>> {
-    let sql = "SELECT at, amount, previous_of_key, body FROM entries WHERE number = ?1";
-    let mut query = connection.prepare_cached(sql)?;
-    let mut at = newest;
-    while at.0 != 0 {
-        let (receipt, previous, signed) = query.query_row([int(at.0)], |row| {
-            let receipt =
-                ReceiptRow { entry: at, at: UnixMillis(nat(row, 0)?), amount: micros(row, 1)? };
-            Ok((receipt, nat(row, 2)?, bytes::<{ Claim::SIGNED_LEN }>(row, 3)?))
-        })?;
-        let claim = SignedClaim::decode(&signed)
-            .map_err(|_| columns::broken(3, "an entry that is no claim"))?;
-        if claim.claim().sequence == sequence {
-            let signed = Box::new(signed);
-            return Ok(Some(PastClaim { claim: claim.id(), receipt, signed }));
+    let mut at = read_link(connection, newest)?;
+    while let Some(link) = at {
+        if link.sequence == sequence {
+            return Ok(Some(link.past));
         }
-        if claim.claim().sequence < sequence {
+        if link.sequence < sequence {
             return Ok(None);
         }
-        at = EntryNumber(previous);
+        let mark = read_link(connection, link.mark)?.filter(|mark| mark.sequence >= sequence);
+        at = match mark {
+            Some(mark) => Some(mark),
+            None => read_link(connection, link.previous)?,
+        };
     }
     Ok(None)
+}
+
+/// One entry of a key's chain.
+struct Link {
+    sequence: u64,
+    past: PastClaim,
+    previous: EntryNumber,
+    mark: EntryNumber,
+}
+
+fn read_link(connection: &Connection, entry: EntryNumber) -> Sql<Option<Link>> {
+    if entry.0 == 0 {
+        return Ok(None);
+    }
+    let sql =
+        "SELECT at, amount, previous_of_key, mark_of_key, body FROM entries WHERE number = ?1";
+    let link = connection.prepare_cached(sql)?.query_row([int(entry.0)], |row| {
+        let receipt = ReceiptRow { entry, at: UnixMillis(nat(row, 0)?), amount: micros(row, 1)? };
+        let signed = bytes::<{ Claim::SIGNED_LEN }>(row, 4)?;
+        let claim = SignedClaim::decode(&signed)
+            .map_err(|_| columns::broken(4, "an entry that is no claim"))?;
+        Ok(Link {
+            sequence: claim.claim().sequence,
+            past: PastClaim { claim: claim.id(), receipt, signed: Box::new(signed) },
+            previous: EntryNumber(nat(row, 2)?),
+            mark: EntryNumber(nat(row, 3)?),
+        })
+    })?;
+    Ok(Some(link))
 }
 
 /// The receipt of an owned item: candidates by eight bytes of the hash, then the whole hash.

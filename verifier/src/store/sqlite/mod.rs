@@ -129,6 +129,9 @@ impl SqliteWriter {
             // on the disk all the same, so nothing is read back and nothing is tried again.
             Ok(commit) => match self.execute("COMMIT") {
                 Ok(()) => Ok(commit.answers),
+                Err(error) if is_disk_full(&error) && self.rolled_back() => {
+                    Err(StoreError::NotDone(error.to_string()))
+                }
                 Err(error) => Err(StoreError::Unknown(error.to_string())),
             },
             Err(error) => {
@@ -142,6 +145,12 @@ impl SqliteWriter {
                 }
             }
         }
+    }
+
+    /// Whether the transaction is gone after a failed commit.
+    fn rolled_back(&self) -> bool {
+        let _ended_already = self.execute("ROLLBACK");
+        self.connection.is_autocommit()
     }
 
     fn execute(&self, sql: &str) -> Result<(), rusqlite::Error> {
@@ -175,6 +184,12 @@ impl SqliteWriter {
             .map_err(|error| error.to_string())?;
         if found == "ok" { Ok(()) } else { Err(found) }
     }
+}
+
+/// No room on the disk. The log is written front to back with the commit's mark in its last frame, so a
+/// write that found no room left no commit: unlike a failed sync, this is a definite "not done".
+fn is_disk_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
 }
 
 fn set_up(connection: &Connection, durability: Durability) -> Result<(), rusqlite::Error> {

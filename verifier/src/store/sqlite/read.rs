@@ -1,7 +1,7 @@
 //! Reads beside the writer: a few connections that see whole commits only.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{
@@ -15,8 +15,9 @@ use rusqlite::{Connection, OptionalExtension};
 use super::columns::{self, Sql, int, micros, nat, small};
 use super::load::{self, OwnedWindow};
 
-/// Idle connections that are kept; more are opened under load and closed again.
-const IDLE_MAX: usize = 4;
+/// Connections that read at once; further reads wait for one. Opening a connection parses the
+/// schema, which takes as long as dozens of reads, so none is closed again.
+const CONNECTIONS_MAX: usize = 8;
 
 /// A read that failed: the disk or the file, never the question.
 #[derive(Debug)]
@@ -41,8 +42,66 @@ type Read<T> = Result<T, ReadError>;
 /// Reads the ledger; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    path: Arc<PathBuf>,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    pool: Arc<Pool>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    path: PathBuf,
+    connections: Mutex<Connections>,
+    one_is_idle: Condvar,
+}
+
+#[derive(Debug)]
+struct Connections {
+    idle: Vec<Connection>,
+    open: usize,
+}
+
+impl Pool {
+    fn lend(&self) -> Read<Lent<'_>> {
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(connection) = connections.idle.pop() {
+                return Ok(Lent { pool: self, connection: Some(connection) });
+            }
+            if connections.open < CONNECTIONS_MAX {
+                connections.open = connections.open.saturating_add(1);
+                break;
+            }
+            connections =
+                self.one_is_idle.wait(connections).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(connections);
+        // From here on the place is given back when this is dropped, also when opening fails.
+        let mut lent = Lent { pool: self, connection: None };
+        lent.connection = Some(super::open_for_reading(&self.path)?);
+        Ok(lent)
+    }
+}
+
+/// A connection that goes back to the pool, whatever happens to the read.
+struct Lent<'a> {
+    pool: &'a Pool,
+    connection: Option<Connection>,
+}
+
+impl Lent<'_> {
+    fn connection(&self) -> &Connection {
+        self.connection.as_ref().expect("only dropping takes it out, and lending put it in")
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut connections = self.pool.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.connection.take() {
+            Some(connection) => connections.idle.push(connection),
+            None => connections.open = connections.open.saturating_sub(1),
+        }
+        drop(connections);
+        self.pool.one_is_idle.notify_one();
+    }
 }
 
 /// An entry with the words that people need to recognise it.
@@ -79,23 +138,15 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] when the file cannot be opened.
     pub fn open(path: &Path) -> Read<Self> {
-        let connection = super::open_for_reading(path)?;
-        Ok(Self { path: Arc::new(path.to_owned()), idle: Arc::new(Mutex::new(vec![connection])) })
+        let idle = vec![super::open_for_reading(path)?];
+        let connections = Mutex::new(Connections { idle, open: 1 });
+        let pool = Pool { path: path.to_owned(), connections, one_is_idle: Condvar::new() };
+        Ok(Self { pool: Arc::new(pool) })
     }
 
     fn with<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Read<T> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => super::open_for_reading(&self.path)?,
-        };
-        let answer = read(&connection);
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < IDLE_MAX {
-            idle.push(connection);
-        }
-        drop(idle);
-        Ok(answer?)
+        let lent = self.pool.lend()?;
+        Ok(read(lent.connection())?)
     }
 
     /// Whether the ledger answers.

@@ -2,6 +2,7 @@
 
 use farthing_rules::rows::{Entry, EntryBody, KeyRow, Tally};
 use farthing_rules::{Commit, WalletRef};
+use farthing_shared::Micros;
 use hashbrown::HashMap;
 use rusqlite::{Connection, params};
 
@@ -55,99 +56,103 @@ fn counters(connection: &Connection, commit: &Commit) -> Sql<()> {
     Ok(())
 }
 
+/// The columns of an entry that only some kinds have; null where it has none.
+#[derive(Default)]
+struct Extras<'a> {
+    kind: u8,
+    wallet: Option<i64>,
+    creator: Option<i64>,
+    key: Option<i64>,
+    item: Option<i64>,
+    fee: Option<i64>,
+    release_minute: Option<i64>,
+    creator_number: Option<i64>,
+    creator_total: Option<i64>,
+    previous_of_key: Option<i64>,
+    previous_of_wallet: Option<i64>,
+    previous_of_creator: Option<i64>,
+    rail: Option<u8>,
+    body: Option<&'a [u8]>,
+    mark_of_key: Option<i64>,
+}
+
 fn entries(connection: &Connection, entries: &[Entry]) -> Sql<()> {
     if entries.is_empty() {
         return Ok(());
     }
     let sql = "INSERT INTO entries VALUES \
-               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
     let mut insert = connection.prepare_cached(sql)?;
-    let none: Option<i64> = None;
     for entry in entries {
-        let (number, at) = (int(entry.number.0), int(entry.at.0));
-        match &entry.body {
-            EntryBody::Claim(claim) => insert.execute(params![
-                number,
-                at,
-                1,
-                int(claim.wallet.0),
-                int(claim.creator.0),
-                claim.amount.signed(),
-                int(claim.key.0),
-                int(claim.item.0),
-                claim.fee.signed(),
-                int(claim.release_minute),
-                int(claim.creator_number),
-                claim.creator_total.signed(),
-                int(claim.previous_of_key.0),
-                int(claim.previous_of_wallet.0),
-                int(claim.previous_of_creator.0),
-                none,
-                &claim.signed[..],
-            ])?,
-            EntryBody::TopUp { wallet, amount, rail, reference, previous_of_wallet } => insert
-                .execute(params![
-                    number,
-                    at,
-                    2,
-                    int(wallet.0),
-                    none,
-                    amount.signed(),
-                    none,
-                    none,
-                    none,
-                    none,
-                    none,
-                    none,
-                    none,
-                    int(previous_of_wallet.0),
-                    none,
-                    rail.code(),
-                    &reference[..],
-                ])?,
-            EntryBody::Welcome { wallet, amount, previous_of_wallet } => {
-                insert.execute(params![
-                    number,
-                    at,
-                    3,
-                    int(wallet.0),
-                    none,
-                    amount.signed(),
-                    none,
-                    none,
-                    none,
-                    none,
-                    none,
-                    none,
-                    none,
-                    int(previous_of_wallet.0),
-                    none,
-                    none,
-                    none,
-                ])?
-            }
-            EntryBody::Release { creator, amount, release_minute } => insert.execute(params![
-                number,
-                at,
-                4,
-                none,
-                int(creator.0),
-                amount.signed(),
-                none,
-                none,
-                none,
-                int(*release_minute),
-                none,
-                none,
-                none,
-                none,
-                none,
-                none,
-                none,
-            ])?,
-        };
+        let (amount, extras) = extras(&entry.body);
+        insert.execute(params![
+            int(entry.number.0),
+            int(entry.at.0),
+            extras.kind,
+            extras.wallet,
+            extras.creator,
+            amount.signed(),
+            extras.key,
+            extras.item,
+            extras.fee,
+            extras.release_minute,
+            extras.creator_number,
+            extras.creator_total,
+            extras.previous_of_key,
+            extras.previous_of_wallet,
+            extras.previous_of_creator,
+            extras.rail,
+            extras.body,
+            extras.mark_of_key,
+        ])?;
     }
     Ok(())
+}
+
+fn extras(body: &EntryBody) -> (Micros, Extras<'_>) {
+    let some = |number: u64| Some(int(number));
+    match body {
+        EntryBody::Claim(claim) => {
+            let extras = Extras {
+                kind: 1,
+                wallet: some(claim.wallet.0),
+                creator: some(claim.creator.0),
+                key: some(claim.key.0),
+                item: some(claim.item.0),
+                fee: Some(claim.fee.signed()),
+                release_minute: some(claim.release_minute),
+                creator_number: some(claim.creator_number),
+                creator_total: Some(claim.creator_total.signed()),
+                previous_of_key: some(claim.previous_of_key.0),
+                previous_of_wallet: some(claim.previous_of_wallet.0),
+                previous_of_creator: some(claim.previous_of_creator.0),
+                rail: None,
+                body: Some(&claim.signed),
+                mark_of_key: some(claim.mark_of_key.0),
+            };
+            (claim.amount, extras)
+        }
+        EntryBody::TopUp { wallet, amount, rail, reference, previous_of_wallet } => {
+            let extras = Extras {
+                kind: 2,
+                wallet: some(wallet.0),
+                previous_of_wallet: some(previous_of_wallet.0),
+                rail: Some(rail.code()),
+                body: Some(reference),
+                ..Extras::default()
+            };
+            (*amount, extras)
+        }
+        EntryBody::Welcome { wallet, amount, previous_of_wallet } => {
+            let previous_of_wallet = some(previous_of_wallet.0);
+            let wallet = some(wallet.0);
+            (*amount, Extras { kind: 3, wallet, previous_of_wallet, ..Extras::default() })
+        }
+        EntryBody::Release { creator, amount, release_minute } => {
+            let (creator, release_minute) = (some(creator.0), some(*release_minute));
+            (*amount, Extras { kind: 4, creator, release_minute, ..Extras::default() })
+        }
+    }
 }
 
 fn wallets(
@@ -216,7 +221,7 @@ fn keys(connection: &Connection, keys: &[KeyRow]) -> Sql<()> {
         "UPDATE keys SET spent = ?2, last_sequence = ?3, last_claim = ?4, last_outcome = ?5, \
          last_receipt = ?6, last_at = ?7, last_amount = ?8, last_signed = ?9, last_entry = ?10, \
          accepted = ?11, equivocations = ?12, minute = ?13, in_minute = ?14, revoked = ?15, \
-         cap = ?16, per_claim_max = ?17, expires_at = ?18, serial = ?19, consent = ?20 \
+         cap = ?16, per_claim_max = ?17, expires_at = ?18, serial = ?19, consent = ?20, mark = ?21 \
          WHERE key = ?1",
     )?;
     for row in keys {
@@ -243,6 +248,7 @@ fn keys(connection: &Connection, keys: &[KeyRow]) -> Sql<()> {
             int(row.expires_at.0),
             int(row.serial),
             int(row.grant),
+            int(row.mark.0),
         ])?;
         if changed == 0 {
             insert_key(connection, row)?;

@@ -1,0 +1,205 @@
+//! The creator's page against the real verifier.
+
+use std::rc::Rc;
+
+use farthing_tests::provider::Creator;
+use farthing_tests::site::{Page, Site};
+use farthing_tests::wait::until;
+use farthing_tests::world::{World, browser_test};
+use serde_json::json;
+
+async fn sign_in(world: &World, creator: &Creator) {
+    world.browser.open(&creator.link).await;
+    world.browser.see("#view-overview").await;
+    world.browser.text("#live-text", |text| text == "Live").await;
+}
+
+#[test]
+fn a_link_signs_in_and_leaves_no_token_behind() {
+    browser_test("creator-sign-in", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        browser.open(&format!("{}/creator", provider.origin)).await;
+        browser.see("#paste-link").await;
+        browser.picture("creator-signed-out").await;
+
+        browser
+            .open(&format!("{}/creator#token=wrong-token-0000000000000000", provider.origin))
+            .await;
+        browser.text("#signed-out-reason", |text| text.contains("expired or was used up")).await;
+        browser.picture("creator-bad-link").await;
+
+        let site = Site::start("blog").await;
+        let creator = provider.creator("A new blog", &site.origin).await;
+        browser.open("about:blank").await;
+        sign_in(&world, &creator).await;
+        let address = browser.client.current_url().await.unwrap();
+        assert_eq!(address.as_str(), format!("{}/creator", provider.origin));
+
+        // The empty state teaches the tag, with this creator's id in it.
+        let lines = browser.text("#welcome code", |text| text.contains("data-creator")).await;
+        assert!(lines.contains(&creator.id) && lines.contains(&provider.origin), "{lines}");
+        browser.picture("creator-empty").await;
+
+        let first = browser.here().await;
+        browser.open_tab(&format!("{}/creator", provider.origin)).await;
+        browser.see("#view-overview").await;
+        let button = browser.see("#sign-out").await;
+        browser.press(&button).await;
+        browser.text("#signed-out-reason", |text| text.contains("signed out")).await;
+        browser.go_to(&first).await;
+        browser.text("#signed-out-reason", |text| text.contains("another tab")).await;
+    });
+}
+
+/// A session that the verifier no longer knows ends with a plain word, not with a broken page.
+#[test]
+fn an_expired_session_says_so() {
+    browser_test("creator-expired", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let lantern = provider.magazine_creator().await;
+        sign_in(&world, &lantern).await;
+        let script = "const key = 'farthing.creator.session';
+            const mine = JSON.parse(localStorage.getItem(key));
+            localStorage.setItem(key, JSON.stringify({ ...mine, session: mine.session + 'x' }));";
+        browser.script(script, Vec::new()).await;
+        browser.client.refresh().await.unwrap();
+        browser.text("#signed-out-reason", |text| text.contains("session has ended")).await;
+        browser.picture("creator-expired").await;
+        let left = browser
+            .script("return localStorage.getItem('farthing.creator.session')", Vec::new())
+            .await;
+        assert_eq!(left, json!(null));
+    });
+}
+
+#[test]
+fn totals_grow_live_while_a_visitor_pays_in_another_tab() {
+    browser_test("creator-live", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let lantern = provider.magazine_creator().await;
+        sign_in(&world, &lantern).await;
+        browser.text("#figure-today", |text| text.contains("0.00")).await;
+        let dashboard = browser.here().await;
+
+        browser.open_tab(&format!("{}/essay.html", provider.magazine)).await;
+        browser.pay_first("farthing-gate").await;
+        let reader = browser.here().await;
+        browser.go_to(&dashboard).await;
+        browser.text("#figure-today", |text| text.contains("0.05")).await;
+        browser.text("#payments", |text| text.contains("On small change")).await;
+        browser.text("#announcer", |text| text.contains("1 new payment")).await;
+        browser.picture("creator-live").await;
+
+        browser.go_to(&reader).await;
+        browser.open(&format!("{}/picture.html", provider.magazine)).await;
+        browser.press_in("farthing-gate").await;
+        browser.see("farthing-gate .plate img").await;
+        browser.go_to(&dashboard).await;
+        browser.text("#figure-today", |text| text.contains("0.07")).await;
+        browser.text("#payments .checked", |text| text.contains("2 payments")).await;
+        pictures_of_every_kind(&world).await;
+    });
+}
+
+/// The same page on a phone, in the dark, and with the visitor's own colours.
+async fn pictures_of_every_kind(world: &World) {
+    let browser = &world.browser;
+    let media = |name: &str, value: &str| json!({"features": [{"name": name, "value": value}]});
+    browser.devtools("Emulation.setEmulatedMedia", media("prefers-color-scheme", "dark")).await;
+    browser.picture("creator-dark").await;
+    browser.devtools("Emulation.setEmulatedMedia", media("forced-colors", "active")).await;
+    browser.picture("creator-forced-colours").await;
+    browser.devtools("Emulation.setEmulatedMedia", media("prefers-color-scheme", "light")).await;
+    let phone = json!({"width": 375, "height": 812, "deviceScaleFactor": 2, "mobile": true});
+    browser.devtools("Emulation.setDeviceMetricsOverride", phone).await;
+    browser.picture("creator-phone").await;
+    let wider = "return document.documentElement.scrollWidth - innerWidth";
+    assert_eq!(browser.script(wider, Vec::new()).await, json!(0), "nothing sticks out on a phone");
+    browser.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+}
+
+/// The stream breaks off and the page says so, then finds its way back by itself.
+#[test]
+fn the_page_survives_a_restless_network() {
+    browser_test("creator-network", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let lantern = provider.magazine_creator().await;
+        provider.proxy.lose_answers("GET /v1/creator/claims", 1);
+        browser.open(&lantern.link).await;
+        browser.see("#payments .problem").await;
+        browser.picture("creator-problem").await;
+        browser.text("#payments", |text| text.contains("No payments yet")).await;
+    });
+}
+
+/// From a price to an opened gate, with nothing but the creator's page and a visitor's clicks:
+/// what the page seals, the gate of a stranger's site opens.
+#[test]
+fn what_is_sealed_here_opens_there() {
+    browser_test("creator-seal", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("blog").await;
+        let creator = provider.creator("A blog", &site.origin).await;
+        sign_in(&world, &creator).await;
+        add_item(&world).await;
+        let tag = seal(&world).await;
+        assert!(!tag.contains("wall"), "the tag holds the content in the clear: {tag}");
+
+        let address = site.put("/", Page::with_tag(&provider.origin, &creator.id, &tag));
+        browser.open_tab(&address).await;
+        browser.pay_first("farthing-gate").await;
+        let text = browser.text("farthing-gate", |text| text.contains("cat")).await;
+        assert!(text.contains("The cat sat on the wall."), "{text}");
+        let shape = "const gate = document.querySelector('farthing-gate');
+            return { strong: gate.querySelectorAll('p.note strong').length, scripts: gate.querySelectorAll('script').length,
+              handlers: gate.querySelectorAll('[onclick]').length, drawings: gate.querySelectorAll('img[src^=\"data:image/svg\"]').length };";
+        let shape = browser.script(shape, Vec::new()).await;
+        assert_eq!(shape, json!({"strong": 1, "scripts": 0, "handlers": 0, "drawings": 1}));
+    });
+}
+
+async fn add_item(world: &World) {
+    let browser = &world.browser;
+    browser.open(&format!("{}/creator#items", world.provider.origin)).await;
+    let add = browser.see("#add-item").await;
+    browser.press(&add).await;
+    // Wrong input first: each field says what is wrong with it, and nothing is sent.
+    browser.see("#item-name").await.send_keys(" padded").await.unwrap();
+    browser.see("#item-price").await.send_keys("0,05").await.unwrap();
+    let save = browser.see("#item-save").await;
+    browser.press(&save).await;
+    browser.text("#item-name-error", |text| text.contains("spaces")).await;
+    browser.text("#item-title-error", |text| text.contains("title")).await;
+    browser.text("#item-price-error", |text| text.contains("0.05")).await;
+    browser.picture("creator-item-errors").await;
+    assert_eq!(world.provider.proxy.count("PUT /v1/creator/items"), 0);
+    for (field, text) in [("name", "cat \"&<é"), ("title", "The cat"), ("price", "0.05")] {
+        let input = browser.see(&format!("#item-{field}")).await;
+        input.clear().await.unwrap();
+        input.send_keys(text).await.unwrap();
+    }
+    browser.press(&save).await;
+    browser.text("#items", |text| text.contains("The cat")).await;
+    browser.picture("creator-items").await;
+}
+
+/// Seals content with a little of everything, and answers the tag to paste.
+async fn seal(world: &World) -> String {
+    let browser = &world.browser;
+    let button = browser.see("[aria-label='Seal content of The cat']").await;
+    browser.press(&button).await;
+    let content = "<p class='note' onclick='steal()'>The <strong>cat</strong> sat on the wall.</p>\
+        <script>steal()</script><svg width='20' height='20'><title>A dot</title><circle cx='10' cy='10' r='9'/></svg>";
+    browser.see("#seal-text").await.send_keys(content).await.unwrap();
+    let save = browser.see("#seal-save").await;
+    browser.press(&save).await;
+    browser
+        .text("#seal-result .problem", |text| text.contains("<script>") && text.contains("onclick"))
+        .await;
+    browser.picture("creator-seal").await;
+    until("the tag is there", async || {
+        let output = browser.see("#seal-result textarea").await;
+        output.prop("value").await.ok().flatten()
+    })
+    .await
+}

@@ -1,0 +1,175 @@
+//! What a creator's page, or a script on it, can try.
+
+use std::rc::Rc;
+
+use farthing_tests::site::{Page, Site};
+use farthing_tests::world::{World, browser_test};
+use serde_json::json;
+
+/// Everything that would move money or make a wallet.
+const WRITES: [&str; 3] = ["POST /v1/wallets", "POST /v1/allowances", "POST /v1/claims"];
+
+fn writes(world: &World) -> usize {
+    WRITES.iter().map(|line| world.provider.proxy.count(line)).sum()
+}
+
+#[test]
+fn a_page_cannot_read_the_frame() {
+    browser_test("cannot-read", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        browser.open(&format!("{}/essay.html", provider.magazine)).await;
+        browser.frame_shows("farthing-gate", "ready").await;
+        let attempts = "
+            const frame = window.__rootOf(document.querySelector('farthing-gate')).querySelector('iframe');
+            const inside = frame.contentWindow;
+            const attempts = {
+              document: () => inside.document,
+              storage: () => inside.localStorage,
+              database: () => inside.indexedDB,
+              crypto: () => inside.crypto,
+              address: () => inside.location.href,
+              click: () => inside.document.querySelector('button').click(),
+            };
+            const outcome = { contentDocument: frame.contentDocument === null ? 'null' : 'readable' };
+            for (const [name, attempt] of Object.entries(attempts)) {
+              try { attempt(); outcome[name] = 'readable'; } catch (error) { outcome[name] = error.name; }
+            }
+            return outcome;";
+        let outcome = browser.script(attempts, Vec::new()).await;
+        let refused = json!("SecurityError");
+        assert_eq!(outcome["contentDocument"], json!("null"), "{outcome}");
+        for attempt in ["document", "storage", "database", "crypto", "address", "click"] {
+            assert_eq!(outcome[attempt], refused, "{attempt}: {outcome}");
+        }
+        assert_eq!(writes(&world), 0);
+    });
+}
+
+/// The page plays the wallet to the frame, and the frame to the wallet. Neither believes it.
+#[test]
+fn messages_from_a_wrong_origin_change_nothing() {
+    browser_test("forged-messages", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("thief").await;
+        let thief = provider.creator("A thief", &site.origin).await;
+        let body =
+            "<farthing-donate amount=\"1.00\">Give</farthing-donate><button id=\"go\">Go</button>";
+        let address = site.put("/", Page::with_tag(&provider.origin, &thief.id, body));
+        browser.open(&address).await;
+        let before = browser.frame_shows("farthing-donate", "ready").await;
+
+        let forge = "
+            const frame = window.__rootOf(document.querySelector('farthing-donate')).querySelector('iframe');
+            const forged = [
+              { t: 'allowed', allowance: 'AAAA' }, { t: 'allowed' }, { t: 'ready' }, { t: 'closed' },
+              { t: 'verifier', verifier: 'A'.repeat(43) }, { t: 'declined' }, { t: 'paid' },
+            ];
+            for (const message of forged) frame.contentWindow.postMessage(message, '*');
+            const { port2 } = new MessageChannel();
+            frame.contentWindow.postMessage({ farthing: 1, sealed: '' }, '*', [port2]);";
+        browser.script(forge, Vec::new()).await;
+        let after = browser.frame_shows("farthing-donate", "ready").await;
+        assert_eq!(before, after);
+
+        wallet_ignores_the_page(&world, &thief.id).await;
+        assert_eq!(writes(&world), 0, "no wallet, no allowance, no claim came of it");
+    });
+}
+
+/// The page opens the wallet window by itself and asks for an allowance for a key of its own.
+async fn wallet_ignores_the_page(world: &World, creator: &str) {
+    let (provider, browser) = (&world.provider, &world.browser);
+    let page = browser.here().await;
+    let known = browser.windows().await;
+    let ask = "
+        const [provider, creator] = arguments;
+        document.querySelector('#go').onclick = () => {
+          const wallet = open(provider + '/wallet/allow', '_blank', 'popup,width=440,height=680');
+          window.answers = [];
+          addEventListener('message', (event) => window.answers.push(event.data));
+          const question = {
+            t: 'ask', creator, item: '', amount: '1.00', key: 'A'.repeat(43),
+            origin: location.origin, force: '',
+          };
+          setInterval(() => wallet.postMessage(question, '*'), 50);
+        };";
+    browser.script(ask, vec![json!(provider.origin), json!(creator)]).await;
+    let go = browser.see("#go").await;
+    browser.press(&go).await;
+    let window = browser.go_to_new_window(&known).await;
+    // The window has started when it has asked the verifier who it is.
+    browser.see("main").await;
+    farthing_tests::wait::until("the wallet window has started", async || {
+        (provider.proxy.count("GET /v1/provider") > 0).then_some(())
+    })
+    .await;
+    // Twenty questions later it still shows no consent.
+    browser.go_to(&page).await;
+    let rounds = "const done = arguments[0]; let left = 20;
+        const timer = setInterval(() => { if (--left === 0) { clearInterval(timer); done(window.answers); } }, 50);";
+    let answers = browser.client.execute_async(rounds, Vec::new()).await.unwrap();
+    assert_eq!(answers, json!([]), "the wallet told the page something");
+    browser.go_to(&window).await;
+    let state =
+        browser.script("return document.documentElement.dataset.state ?? ''", Vec::new()).await;
+    assert_ne!(state, json!("consent"));
+    browser.picture("wallet-asked-by-a-stranger").await;
+    browser.client.close_window().await.unwrap();
+    browser.go_to(&page).await;
+}
+
+/// A layer over the button that lets clicks through: the classic theft of a click. The button
+/// asks again instead of paying.
+#[test]
+fn a_covered_button_does_not_pay_at_once() {
+    browser_test("covered", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let session = provider.sign_in(&provider.magazine_creator().await).await;
+        browser.open(&format!("{}/", provider.magazine)).await;
+        browser.pay_first("farthing-pay").await;
+        browser.frame_shows("farthing-pay", "paid").await;
+
+        browser.open(&format!("{}/essay.html", provider.magazine)).await;
+        browser.frame_shows("farthing-gate", "ready").await;
+        let cover = "const layer = document.createElement('div');
+            Object.assign(layer.style, { position: 'fixed', inset: '0', background: '#fff', opacity: '0.9', pointerEvents: 'none' });
+            layer.textContent = 'You have won!';
+            document.body.append(layer);";
+        browser.script(cover, Vec::new()).await;
+        browser.press_in("farthing-gate").await;
+        let state = farthing_tests::wait::until("the frame has answered the click", async || {
+            browser.enter("farthing-gate").await;
+            let state =
+                browser.script("return document.documentElement.dataset.state", Vec::new()).await;
+            browser.leave().await;
+            (state != json!("ready")).then_some(state)
+        })
+        .await;
+        assert!(state == json!("confirm") || state == json!("window"), "{state}");
+        browser.picture("covered-confirm").await;
+        assert_eq!(provider.totals(&session).await, (1, "0.10".into()), "nothing but the lamp");
+    });
+}
+
+/// The wallet and the creator's page cannot be put into a frame.
+#[test]
+fn pages_with_authority_cannot_be_framed() {
+    browser_test("framed", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("thief").await;
+        for path in ["/wallet", "/wallet/allow", "/creator"] {
+            let body = format!("<iframe src=\"{}{path}\"></iframe>", provider.origin);
+            let address = site.put("/", Page::of(&body));
+            browser.open(&address).await;
+            browser.client.enter_frame(0).await.unwrap();
+            let text =
+                browser.script("return document.documentElement.outerHTML", Vec::new()).await;
+            let text = text.as_str().unwrap_or_default();
+            assert!(
+                !text.contains("data-view") && !text.contains("view-overview"),
+                "{path}: {text}"
+            );
+            browser.leave().await;
+        }
+    });
+}

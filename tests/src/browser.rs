@@ -1,0 +1,313 @@
+//! A real Chromium, driven through chromedriver: windows, frames, gestures, screenshots.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use base64ct::{Base64, Encoding};
+use fantoccini::actions::{
+    InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction,
+};
+use fantoccini::elements::Element;
+use fantoccini::wd::WindowHandle;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+
+use crate::http;
+use crate::process::Process;
+use crate::wait::until;
+
+/// How long the pointer rests before a click. People take half a second and longer; the frame
+/// asks for a confirmation when a click comes sooner (docs/embedding.md, "How it looks").
+const DWELL: Duration = Duration::from_millis(900);
+
+/// Runs before the scripts of every page in the tab. A closed shadow root is hidden from tests as
+/// well as from pages; this keeps a way in, as any page could that wanted to look at the frame's
+/// *element*. What is inside the frame stays out of its reach.
+const KEEP_ROOTS: &str = "(() => {
+  const roots = new WeakMap();
+  const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (init) {
+    const root = attach.call(this, init);
+    roots.set(this, root);
+    return root;
+  };
+  Object.defineProperty(window, '__rootOf', { value: (host) => roots.get(host) ?? null });
+  window.__violations = [];
+  addEventListener('securitypolicyviolation', (e) => window.__violations.push(e.violatedDirective + ' ' + e.blockedURI));
+})()";
+
+/// A browser with a fresh profile. It ends when it is dropped.
+pub struct Browser {
+    /// The WebDriver session.
+    pub client: Client,
+    driver: std::net::SocketAddr,
+    session: String,
+    profile: tempfile::TempDir,
+    process: Process,
+}
+
+/// The two programs, or the one line that says what to do.
+///
+/// # Errors
+/// The line.
+pub fn find_programs() -> Result<(PathBuf, PathBuf), String> {
+    let browser = find("FARTHING_CHROMIUM", &["chromium", "chromium-browser", "google-chrome"]);
+    let driver = find("FARTHING_CHROMEDRIVER", &["chromedriver"]);
+    match (browser, driver) {
+        (Some(browser), Some(driver)) => Ok((browser, driver)),
+        _ => Err(String::from(
+            "no Chromium with chromedriver: run `apt-get install chromium chromium-driver`, or name them in FARTHING_CHROMIUM and FARTHING_CHROMEDRIVER, or set FARTHING_SKIP_BROWSER=1 to go without these tests",
+        )),
+    }
+}
+
+fn find(variable: &str, names: &[&str]) -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os(variable) {
+        return Some(PathBuf::from(named)).filter(|path| path.is_file());
+    }
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders)
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        .find(|path| path.is_file())
+}
+
+impl Browser {
+    /// Starts driver and browser.
+    ///
+    /// # Panics
+    /// When either does not start; the message holds what it printed.
+    pub async fn start(browser: &Path, driver: &Path) -> Self {
+        let mut process = Process::start("chromedriver", Command::new(driver).arg("--port=0"));
+        let port: u16 = until("chromedriver names its port", async || {
+            if let Some(end) = process.ended() {
+                panic!("{end}");
+            }
+            let output = process.output();
+            let (_, after) = output.split_once("started successfully on port ")?;
+            let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+            after.contains('\n').then(|| digits.parse().ok()).flatten()
+        })
+        .await;
+        let profile = tempfile::tempdir().expect("a temporary folder");
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(browser, profile.path()))
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap_or_else(|error| panic!("no browser session: {error}\n{}", process.output()));
+        let session = client.session_id().await.ok().flatten().expect("a new session has an id");
+        let driver = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        let browser = Self { client, driver, session, profile, process };
+        browser.prepare_tab().await;
+        browser
+    }
+
+    /// The profile's folder, for tests that count what is stored.
+    #[must_use]
+    pub fn profile(&self) -> &Path {
+        self.profile.path()
+    }
+
+    async fn driver_post(&self, path: &str, body: Value) -> Value {
+        let path = format!("/session/{}/{path}", self.session);
+        let response = http::request(self.driver, "127.0.0.1", "POST", &path, &[], Some(&body))
+            .await
+            .unwrap_or_else(|error| {
+                panic!("chromedriver is gone: {error}\n{}", self.process.output())
+            });
+        let answer = response.json();
+        assert_eq!(response.status, 200, "{path}: {answer}");
+        answer["value"].clone()
+    }
+
+    /// One command of the DevTools protocol, to the present tab.
+    pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        self.driver_post("goog/cdp/execute", json!({"cmd": command, "params": parameters})).await
+    }
+
+    /// What the consoles of all pages have said since the last call, as `LEVEL text`.
+    pub async fn console(&self) -> Vec<String> {
+        let entries = self.driver_post("se/log", json!({"type": "browser"})).await;
+        let line = |entry: &Value| {
+            Some(format!("{} {}", entry["level"].as_str()?, entry["message"].as_str()?))
+        };
+        entries.as_array().map(|all| all.iter().filter_map(line).collect()).unwrap_or_default()
+    }
+
+    async fn prepare_tab(&self) {
+        self.devtools("Page.enable", json!({})).await;
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": KEEP_ROOTS})).await;
+    }
+
+    /// Opens an address in the present tab.
+    pub async fn open(&self, address: &str) {
+        self.client.goto(address).await.unwrap_or_else(|error| panic!("{address}: {error}"));
+    }
+
+    /// Opens an address in a new tab and stays there.
+    pub async fn open_tab(&self, address: &str) -> WindowHandle {
+        let tab = self.client.new_window(true).await.expect("a new tab").handle;
+        self.go_to(&tab).await;
+        self.prepare_tab().await;
+        self.open(address).await;
+        tab
+    }
+
+    /// The present tab or pop-up.
+    pub async fn here(&self) -> WindowHandle {
+        self.client.window().await.expect("a present window")
+    }
+
+    /// Every tab and pop-up.
+    pub async fn windows(&self) -> Vec<WindowHandle> {
+        self.client.windows().await.expect("the list of windows")
+    }
+
+    /// Goes to a tab or pop-up, to its top document.
+    pub async fn go_to(&self, window: &WindowHandle) {
+        self.client.switch_to_window(window.clone()).await.expect("a window that is open");
+    }
+
+    /// Waits for a window that is not among `known` and goes there.
+    pub async fn go_to_new_window(&self, known: &[WindowHandle]) -> WindowHandle {
+        let window = until("a pop-up opens", async || {
+            self.windows().await.into_iter().find(|window| !known.contains(window))
+        })
+        .await;
+        self.go_to(&window).await;
+        window
+    }
+
+    /// Waits until a window has closed.
+    pub async fn gone(&self, window: &WindowHandle) {
+        until("the pop-up closes itself", async || {
+            (!self.windows().await.contains(window)).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for an element in the present document and for it to be visible.
+    pub async fn see(&self, css: &str) -> Element {
+        until(&format!("{css} is visible"), async || {
+            let element = self.client.find(Locator::Css(css)).await.ok()?;
+            element.is_displayed().await.ok()?.then_some(element)
+        })
+        .await
+    }
+
+    /// Waits until the text of an element satisfies `is_right`, and answers it.
+    pub async fn text(&self, css: &str, is_right: impl Fn(&str) -> bool) -> String {
+        let mut last = String::new();
+        let found = tokio::time::timeout(crate::wait::PATIENCE, async {
+            loop {
+                if let Ok(element) = self.client.find(Locator::Css(css)).await
+                    && let Ok(text) = element.text().await
+                {
+                    if is_right(&text) {
+                        return text;
+                    }
+                    last = text;
+                }
+                tokio::time::sleep(Duration::from_millis(40)).await;
+            }
+        })
+        .await;
+        found.unwrap_or_else(|_| panic!("{css} never said what was expected; last it said: {last}"))
+    }
+
+    /// Runs a script in the present document.
+    pub async fn script(&self, source: &str, arguments: Vec<Value>) -> Value {
+        self.client
+            .execute(source, arguments)
+            .await
+            .unwrap_or_else(|error| panic!("script failed: {error}\n{source}"))
+    }
+
+    /// Moves the pointer over an element as a person does, rests, and clicks.
+    pub async fn press(&self, element: &Element) {
+        let rest = MouseActions::new(String::from("mouse"))
+            .then(PointerAction::MoveToElement {
+                element: element.clone(),
+                duration: Some(Duration::from_millis(120)),
+                x: 0.0,
+                y: 0.0,
+            })
+            .then(PointerAction::Pause { duration: DWELL })
+            .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+            .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        self.client.perform_actions(rest).await.expect("a click");
+    }
+
+    /// Moves the pointer over an element.
+    pub async fn hover(&self, element: &Element) {
+        let way = MouseActions::new(String::from("mouse")).then(PointerAction::MoveToElement {
+            element: element.clone(),
+            duration: Some(Duration::from_millis(120)),
+            x: 0.0,
+            y: 0.0,
+        });
+        self.client.perform_actions(way).await.expect("a move of the pointer");
+    }
+
+    /// Presses keys one after another, with a rest before each.
+    pub async fn keys(&self, keys: &[char]) {
+        let mut presses = KeyActions::new(String::from("keyboard"));
+        for key in keys {
+            presses = presses
+                .then(KeyAction::Pause { duration: DWELL })
+                .then(KeyAction::Down { value: *key })
+                .then(KeyAction::Up { value: *key });
+        }
+        self.client.perform_actions(presses).await.expect("key presses");
+    }
+
+    /// Writes a picture of the present window to `artefacts/`.
+    pub async fn picture(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artefacts");
+        let metrics = self.devtools("Page.getLayoutMetrics", json!({})).await;
+        let size = &metrics["cssContentSize"];
+        let clip =
+            json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
+        let whole = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        let shot = self.devtools("Page.captureScreenshot", whole).await;
+        let Some(bytes) = shot["data"].as_str().and_then(|data| Base64::decode_vec(data).ok())
+        else {
+            panic!("the browser made no picture");
+        };
+        tokio::fs::create_dir_all(&folder).await.expect("the artefacts folder");
+        tokio::fs::write(folder.join(format!("{name}.png")), bytes).await.expect("a picture file");
+    }
+
+    /// Ends the session in good order; dropping it kills it.
+    pub async fn close(self) {
+        let _ = self.client.clone().close().await;
+    }
+}
+
+fn capabilities(browser: &Path, profile: &Path) -> Map<String, Value> {
+    let arguments = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-breakpad",
+        "--window-size=1280,1000",
+        "--lang=en-GB",
+        &format!("--user-data-dir={}", profile.display()),
+    ]
+    .map(str::to_owned);
+    let options = json!({
+        "browserName": "chrome",
+        "goog:loggingPrefs": {"browser": "ALL"},
+        "goog:chromeOptions": {"binary": browser, "args": arguments},
+    });
+    match options {
+        Value::Object(options) => options,
+        _ => Map::new(),
+    }
+}

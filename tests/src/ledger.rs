@@ -1,0 +1,174 @@
+//! A ledger for tests below HTTP: a store with one creator, its items, and visitors with money.
+
+use farthing_rules::command::CreatorDraft;
+use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy, VoucherHash};
+use farthing_shared::{
+    Claim, CreatorId, Micros, Outcome, UnixMillis, VerifierId, item_hash, origin_hash,
+};
+use farthing_verifier::store::{StoreError, Writer};
+
+use crate::actors::{ORIGIN, Visitor, eur, micros};
+
+/// The verifier of tests below HTTP.
+pub const VERIFIER: VerifierId = VerifierId([0xfe; 32]);
+/// The creator that owns the items `essay` (0.05) and `film` (0.50).
+pub const CREATOR: CreatorId = CreatorId([0xc1; 16]);
+/// A creator without items, on another site.
+pub const OTHER: CreatorId = CreatorId([0xc2; 16]);
+/// When tests begin: 2026-11-23T00:00:00Z.
+pub const START: UnixMillis = UnixMillis(1_795_392_000_000);
+
+/// A store and the time.
+#[derive(Debug)]
+pub struct Ledger {
+    /// The store.
+    pub writer: Writer,
+    /// The provider's choices.
+    pub policy: Policy,
+    /// The time.
+    pub now: UnixMillis,
+    vouchers: u8,
+}
+
+/// The policy of tests: no fee, a refund window of 15 minutes, no welcome.
+#[must_use]
+pub fn policy() -> Policy {
+    Policy {
+        verifier: VERIFIER,
+        currency: eur(),
+        provider_origin: origin_hash("https://pay.example").expect("a constant origin"),
+        fee_ppm: 0,
+        refund_window_ms: 900_000,
+        welcome: Micros::ZERO,
+        claims_per_key_per_minute: 60,
+    }
+}
+
+impl Ledger {
+    /// A ledger with the two creators.
+    #[must_use]
+    pub fn new(writer: Writer) -> Self {
+        Self::with_policy(writer, policy())
+    }
+
+    /// The same under another policy.
+    #[must_use]
+    pub fn with_policy(writer: Writer, policy: Policy) -> Self {
+        let mut ledger = Self { writer, policy, now: START, vouchers: 0 };
+        for (id, site) in [(CREATOR, ORIGIN), (OTHER, "https://other.example")] {
+            ledger.save(Command::SaveCreator(CreatorDraft {
+                id,
+                name: "A creator".into(),
+                sites: vec![site.into()],
+                threshold: micros("10.00"),
+                offer_key: None,
+                revoke_links: false,
+            }));
+        }
+        ledger.price("essay", "0.05");
+        ledger.price("film", "0.50");
+        ledger
+    }
+
+    /// Applies commands, which must give answers.
+    pub fn apply(&mut self, commands: &[Command]) -> Vec<Answer> {
+        self.try_apply(commands).expect("a store without faults applies")
+    }
+
+    /// Applies commands.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn try_apply(&mut self, commands: &[Command]) -> Result<Vec<Answer>, StoreError> {
+        self.writer.apply(&self.policy, commands, self.now)
+    }
+
+    /// Saves something, which must be possible.
+    pub fn save(&mut self, command: Command) {
+        let answers = self.apply(&[command]);
+        assert_eq!(answers, [Answer::Saved(Ok(()))]);
+    }
+
+    /// Sets a price of [`CREATOR`].
+    pub fn price(&mut self, name: &str, price: &str) {
+        let hash = item_hash(&CREATOR, name).expect("a canonical name in a test");
+        self.save(Command::SetItem {
+            creator: CREATOR,
+            hash,
+            name: name.into(),
+            title: name.into(),
+            price: micros(price),
+            on_sale: true,
+        });
+    }
+
+    /// Opens a visitor's wallet.
+    pub fn open(&mut self, visitor: &Visitor) {
+        let answers = self.apply(&[Command::OpenWallet { opening: visitor.checked_opening() }]);
+        assert!(matches!(answers[..], [Answer::Wallet { opened: true, .. }]), "{answers:?}");
+    }
+
+    /// Puts money into a visitor's wallet by a voucher of its own.
+    pub fn top_up(&mut self, visitor: &Visitor, amount: &str) {
+        self.vouchers += 1;
+        let voucher = VoucherHash([self.vouchers; 32]);
+        let expires_at = self.now.plus_ms(1_000);
+        self.save(Command::IssueVouchers {
+            vouchers: vec![voucher],
+            amount: micros(amount),
+            expires_at,
+        });
+        let answers = self.apply(&[Command::TopUp { root: visitor.root_key(), voucher }]);
+        assert!(matches!(answers[..], [Answer::TopUp(Ok(_))]), "{answers:?}");
+    }
+
+    /// Registers the visitor's usual allowance for [`CREATOR`]; gives the key's number.
+    pub fn allow(&mut self, visitor: &Visitor) -> KeyRef {
+        let terms = visitor.terms(CREATOR, self.now.plus_ms(30 * 86_400_000));
+        let allowance = visitor.checked_allowance(&terms);
+        match &self.apply(&[Command::RegisterAllowance { allowance }])[..] {
+            [Answer::Allowance(Ok(row))] => row.key,
+            other => panic!("the allowance was refused: {other:?}"),
+        }
+    }
+
+    /// A visitor with an open wallet, so much money, and the usual allowance.
+    pub fn visitor(&mut self, number: u64, money: &str) -> (Visitor, KeyRef) {
+        let visitor = Visitor::new(number, VERIFIER);
+        self.open(&visitor);
+        if money != "0" {
+            self.top_up(&visitor, money);
+        }
+        let key = self.allow(&visitor);
+        (visitor, key)
+    }
+
+    /// Charges one claim.
+    pub fn charge(&mut self, visitor: &Visitor, key: KeyRef, claim: &Claim) -> ClaimAnswer {
+        let command = Command::Claim { claim: visitor.checked(claim), key };
+        match self.apply(&[command])[..] {
+            [Answer::Claim(answer)] => answer,
+            ref other => panic!("another answer: {other:?}"),
+        }
+    }
+
+    /// Charges one claim and gives its outcome.
+    pub fn outcome(&mut self, visitor: &Visitor, key: KeyRef, claim: &Claim) -> Outcome {
+        self.charge(visitor, key, claim).outcome
+    }
+
+    /// A visitor's balance.
+    #[must_use]
+    pub fn balance(&self, visitor: &Visitor) -> Micros {
+        let all = self.writer.snapshot().expect("a store without faults can be read");
+        let row = all.wallets.values().find(|row| row.root == visitor.root_key());
+        row.map_or(Micros::ZERO, |row| row.balance)
+    }
+
+    /// Requires that the audit finds nothing.
+    pub fn assert_sound(&self) {
+        let all = self.writer.snapshot().expect("a store without faults can be read");
+        let report = farthing_verifier::audit::audit(&all);
+        assert_eq!(report.differences, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,156 @@
+//! A network that loses answers: it stands between browser and verifier, lets every request
+//! through, and drops the answer to those it was told to drop. That is the case a payment must
+//! survive: the money has moved and nobody heard of it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::http::head_end;
+
+/// Requests whose line begins with this lose their answer.
+struct Loss {
+    line_start: String,
+    left: usize,
+}
+
+#[derive(Default)]
+struct Rules {
+    loss: Mutex<Option<Loss>>,
+    lost: AtomicUsize,
+    lines: Mutex<Vec<String>>,
+}
+
+/// The running proxy. It ends when it is dropped.
+pub struct Proxy {
+    rules: Arc<Rules>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Forwards what `listener` accepts to `upstream`.
+    #[must_use]
+    pub fn start(listener: TcpListener, upstream: SocketAddr) -> Self {
+        let rules = Arc::new(Rules::default());
+        let shared = Arc::clone(&rules);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let rules = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    let _ = carry(stream, upstream, &rules).await;
+                });
+            }
+        });
+        Self { rules, task }
+    }
+
+    /// From now on the answers to the next `count` requests are dropped whose line begins with
+    /// `line_start`, such as `POST /v1/claims`.
+    ///
+    /// # Panics
+    /// When a task of the proxy has panicked.
+    pub fn lose_answers(&self, line_start: &str, count: usize) {
+        *self.rules.loss.lock().expect("no task panics while it holds this") =
+            Some(Loss { line_start: line_start.to_owned(), left: count });
+    }
+
+    /// How many answers were dropped.
+    #[must_use]
+    pub fn lost(&self) -> usize {
+        self.rules.lost.load(Ordering::SeqCst)
+    }
+
+    /// How many requests went through whose line begins with `line_start`.
+    ///
+    /// # Panics
+    /// When a task of the proxy has panicked.
+    #[must_use]
+    pub fn count(&self, line_start: &str) -> usize {
+        let lines = self.rules.lines.lock().expect("no task panics while it holds this");
+        lines.iter().filter(|line| line.starts_with(line_start)).count()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Rules {
+    fn loses(&self, line: &str) -> bool {
+        if let Ok(mut lines) = self.lines.lock() {
+            lines.push(line.to_owned());
+        }
+        let Ok(mut loss) = self.loss.lock() else { return false };
+        match loss.as_mut() {
+            Some(loss) if loss.left > 0 && line.starts_with(&loss.line_start) => {
+                loss.left -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// One request per connection: the proxy asks both sides to close afterwards, so that it need
+/// not understand where an answer ends. Streams stay open as long as the verifier sends.
+async fn carry(mut client: TcpStream, upstream: SocketAddr, rules: &Rules) -> std::io::Result<()> {
+    let Some((line, request)) = read_request(&mut client).await? else { return Ok(()) };
+    let mut server = TcpStream::connect(upstream).await?;
+    server.write_all(&request).await?;
+    if rules.loses(&line) {
+        // The whole answer is awaited first: the verifier has done its work when it is dropped.
+        let mut answer = Vec::new();
+        server.read_to_end(&mut answer).await?;
+        rules.lost.fetch_add(1, Ordering::SeqCst);
+        return Ok(());
+    }
+    copy(&mut server, &mut client).await?;
+    Ok(())
+}
+
+/// Reads one whole request and answers its first line and its bytes, with `connection: close`.
+async fn read_request(client: &mut TcpStream) -> std::io::Result<Option<(String, Vec<u8>)>> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 8192];
+    let end = loop {
+        if let Some(end) = head_end(&bytes) {
+            break end;
+        }
+        let count = client.read(&mut buffer).await?;
+        if count == 0 || bytes.len() > 1_000_000 {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&buffer[..count]);
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut length = 0;
+    let mut fields = String::new();
+    for field in head.trim_end().split("\r\n").skip(1) {
+        let name = field.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        if name == "content-length" {
+            length =
+                field.split(':').nth(1).and_then(|value| value.trim().parse().ok()).unwrap_or(0);
+        }
+        if name != "connection" {
+            fields.push_str(field);
+            fields.push_str("\r\n");
+        }
+    }
+    while bytes.len() < end + length {
+        let count = client.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&buffer[..count]);
+    }
+    let line = head.lines().next().unwrap_or_default().to_owned();
+    let mut request = format!("{line}\r\n{fields}connection: close\r\n\r\n").into_bytes();
+    request.extend_from_slice(&bytes[end..]);
+    Ok(Some((line, request)))
+}

@@ -1,0 +1,170 @@
+//! Somebody with SQL changes rows behind the ledger's back: the audit finds every change.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use farthing_rules::Command;
+use farthing_shared::Outcome;
+use farthing_tests::ledger::{CREATOR, Ledger};
+use farthing_verifier::audit::audit;
+use farthing_verifier::store::Writer;
+use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
+use rusqlite::Connection;
+
+/// Every figure and every signed byte that money depends on: table, column, and what to add.
+/// For blobs the first byte is changed.
+const EDITS: &[(&str, &str)] = &[
+    ("wallets", "balance"),
+    ("wallets", "last_entry"),
+    ("wallets", "root"),
+    ("keys", "wallet"),
+    ("keys", "creator"),
+    ("keys", "origin"),
+    ("keys", "public"),
+    ("keys", "cap"),
+    ("keys", "per_claim_max"),
+    ("keys", "expires_at"),
+    ("keys", "serial"),
+    ("keys", "accepted"),
+    ("keys", "last_entry"),
+    ("allowances", "signed"),
+    ("creators", "payable"),
+    ("creators", "held"),
+    ("creators", "number"),
+    ("creators", "total"),
+    ("creators", "last_entry"),
+    ("entries", "number"),
+    ("entries", "wallet"),
+    ("entries", "creator"),
+    ("entries", "amount"),
+    ("entries", "key"),
+    ("entries", "item"),
+    ("entries", "fee"),
+    ("entries", "release_minute"),
+    ("entries", "creator_number"),
+    ("entries", "creator_total"),
+    ("entries", "mark_of_key"),
+    ("entries", "previous_of_key"),
+    ("keys", "mark"),
+    ("keys", "device"),
+    ("entries", "previous_of_wallet"),
+    ("entries", "previous_of_creator"),
+    ("entries", "body"),
+    ("vouchers", "amount"),
+    ("vouchers", "used_by"),
+    ("vouchers", "used_entry"),
+    ("holds", "amount"),
+    ("holds", "minute"),
+    ("tallies", "count"),
+    ("tallies", "credited"),
+    ("counters", "entry"),
+    ("counters", "fees"),
+    ("counters", "vouchers"),
+    ("counters", "welcome"),
+];
+
+fn played() -> (Ledger, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let writer = SqliteWriter::open(&path, Durability::Full).unwrap();
+    let policy = farthing_rules::Policy { fee_ppm: 100_000, ..farthing_tests::ledger::policy() };
+    let mut ledger = Ledger::with_policy(Writer::Sqlite(Box::new(writer)), policy);
+    for number in 0..3 {
+        let (mut visitor, key) = ledger.visitor(number, "1.00");
+        let claims = [
+            visitor.view(CREATOR, "essay", "0.05", ledger.now),
+            visitor.view(CREATOR, "film", "0.50", ledger.now),
+            visitor.donation(CREATOR, "0.10", ledger.now),
+        ];
+        for claim in claims {
+            assert_eq!(ledger.outcome(&visitor, key, &claim), Outcome::Accepted);
+        }
+        ledger.now = ledger.now.plus_ms(1_000_000);
+        ledger.apply(&[Command::ReleaseHolds]);
+    }
+    ledger.assert_sound();
+    (ledger, folder)
+}
+
+#[test]
+fn every_edit_is_found() {
+    let (ledger, folder) = played();
+    let side = Connection::open(folder.path().join("ledger.db")).unwrap();
+    side.execute_batch("PRAGMA synchronous = OFF").unwrap();
+    let mut edits = 0;
+    for (table, column) in EDITS {
+        for at in 0..rows(&side, table) {
+            if !edit(&side, table, column, at) {
+                continue;
+            }
+            edits += 1;
+            // A row that cannot even be read is found too.
+            let found = ledger.writer.snapshot().map(|all| audit(&all).differences.len());
+            assert!(!matches!(found, Ok(0)), "{table}.{column}, row {at}: not found");
+            restore(&side);
+        }
+    }
+    ledger.assert_sound();
+    assert!(edits > 200, "{edits} edits were tried");
+}
+
+fn rows(side: &Connection, table: &str) -> u32 {
+    side.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+/// Changes one cell of the row at a place; false where the cell is null.
+fn edit(side: &Connection, table: &str, column: &str, at: u32) -> bool {
+    save(side);
+    let keys: Vec<String> = side
+        .prepare(&format!("SELECT name FROM pragma_table_info('{table}') WHERE pk > 0"))
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let key = keys.join(", ");
+    let sql = format!(
+        "UPDATE {table} SET {column} = CASE typeof({column}) \
+           WHEN 'blob' THEN CAST(x'ff' || substr({column}, 2) AS BLOB) ELSE {column} + 1 END \
+         WHERE ({key}) = (SELECT {key} FROM {table} ORDER BY {key} LIMIT 1 OFFSET {at}) \
+           AND {column} IS NOT NULL"
+    );
+    // An edit that SQLite itself refuses (a key that exists) is no edit.
+    matches!(side.execute(&sql, []), Ok(1))
+}
+
+fn save(side: &Connection) {
+    if side.execute_batch("ATTACH ':memory:' AS kept").is_ok() {
+        for table in tables(side) {
+            let sql = format!("CREATE TABLE kept.{table} AS SELECT * FROM main.{table}");
+            side.execute_batch(&sql).unwrap();
+        }
+    }
+}
+
+fn restore(side: &Connection) {
+    for table in tables(side) {
+        let sql = format!(
+            "DELETE FROM main.{table}; INSERT INTO main.{table} SELECT * FROM kept.{table}"
+        );
+        side.execute_batch(&sql).unwrap();
+    }
+}
+
+fn tables(side: &Connection) -> Vec<String> {
+    side.prepare(
+        "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+    )
+    .unwrap()
+    .query_map([], |row| row.get(0))
+    .unwrap()
+    .map(Result::unwrap)
+    .collect()
+}
+
+#[test]
+fn a_missing_entry_is_named() {
+    let (ledger, folder) = played();
+    let side = Connection::open(folder.path().join("ledger.db")).unwrap();
+    side.execute("DELETE FROM entries WHERE number = 4", []).unwrap();
+    let report = audit(&ledger.writer.snapshot().unwrap());
+    assert!(report.differences[0].contains("entry 4 is missing"), "{:?}", report.differences);
+}

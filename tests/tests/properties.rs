@@ -1,0 +1,281 @@
+//! Random histories: SQLite and the model answer alike and end alike, money is conserved, and the audit
+//! finds nothing; then rows are changed behind the ledger's back, and it finds each change.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use farthing_rules::{Answer, Command, KeyRef, VoucherHash};
+use farthing_shared::{Allowance, Claim, ItemHash, Kind, Micros, UnixMillis, item_hash};
+use farthing_tests::actors::{Visitor, micros};
+use farthing_tests::ledger::{CREATOR, Ledger, OTHER, VERIFIER};
+use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
+use farthing_verifier::store::{Failure, StoreError, Writer};
+use proptest::prelude::*;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+
+const VISITORS: u64 = 3;
+const ITEMS: [&str; 4] = ["essay", "film", "song", "unpriced"];
+
+/// One thing that happens. Numbers choose among what exists.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Time passes.
+    Wait { ms: u64 },
+    /// Claims come in one batch.
+    Claims(Vec<Pay>),
+    /// The wallet is topped up by a voucher, fresh or used.
+    TopUp { visitor: u64, voucher: u8 },
+    /// A visitor gives a new allowance.
+    Allow { visitor: u64, serial: u64, grant: u64, cap_cents: u64 },
+    /// A price changes.
+    Price { item: usize, cents: u64 },
+    /// What is due becomes payable.
+    Release,
+}
+
+/// A claim: by whom, under which number, for what.
+#[derive(Debug, Clone)]
+struct Pay {
+    visitor: u64,
+    sequence: u64,
+    item: Option<usize>,
+    cents: u64,
+    expiry_ms: u64,
+}
+
+fn pay() -> impl Strategy<Value = Pay> {
+    let item = prop_oneof![Just(None), (0..ITEMS.len()).prop_map(Some)];
+    (0..VISITORS, 1_u64..12, item, 1_u64..8, prop_oneof![Just(60_000_u64), 1_u64..200_000])
+        .prop_map(|(visitor, sequence, item, cents, expiry_ms)| Pay {
+            visitor,
+            sequence,
+            item,
+            cents,
+            expiry_ms,
+        })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => (1_u64..400_000).prop_map(|ms| Step::Wait { ms }),
+        8 => prop::collection::vec(pay(), 1..6).prop_map(Step::Claims),
+        2 => (0..VISITORS, 0_u8..6).prop_map(|(visitor, voucher)| Step::TopUp { visitor, voucher }),
+        2 => (0..VISITORS, 1_u64..6, 1_u64..3, 0_u64..200).prop_map(
+            |(visitor, serial, grant, cap_cents)| Step::Allow { visitor, serial, grant, cap_cents }
+        ),
+        1 => (0..ITEMS.len() - 1, 1_u64..8).prop_map(|(item, cents)| Step::Price { item, cents }),
+        1 => Just(Step::Release),
+    ]
+}
+
+/// The reference has no state of its own: the model store is the reference, and it runs beside the
+/// store under test.
+struct Any;
+
+impl ReferenceStateMachine for Any {
+    type State = ();
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<()> {
+        Just(()).boxed()
+    }
+
+    fn transitions((): &()) -> BoxedStrategy<Step> {
+        step().boxed()
+    }
+
+    fn apply((): (), _step: &Step) {}
+}
+
+struct Pair {
+    model: Ledger,
+    sqlite: Ledger,
+    keys: Vec<KeyRef>,
+    _folder: tempfile::TempDir,
+}
+
+fn cents(cents: u64) -> Micros {
+    Micros::new(cents * 10_000).expect("a few cents")
+}
+
+fn visitor(number: u64) -> Visitor {
+    Visitor::new(number, VERIFIER)
+}
+
+fn prepared(writer: Writer) -> (Ledger, Vec<KeyRef>) {
+    let mut ledger = Ledger::new(writer);
+    ledger.price("song", "0.02");
+    let keys = (0..VISITORS).map(|number| ledger.visitor(number, "0.30").1).collect();
+    let expires_at = ledger.now.plus_ms(3_600_000);
+    let vouchers = (0..6).map(|n| VoucherHash([200 + n; 32])).collect();
+    ledger.save(Command::IssueVouchers { vouchers, amount: micros("0.10"), expires_at });
+    (ledger, keys)
+}
+
+fn sqlite() -> (Writer, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("ledger.db");
+    let writer = SqliteWriter::open(&path, Durability::Full).expect("an empty ledger opens");
+    (Writer::Sqlite(Box::new(writer)), folder)
+}
+
+fn pair() -> Pair {
+    let (writer, folder) = sqlite();
+    let (sqlite, keys) = prepared(writer);
+    let (model, model_keys) = prepared(Writer::Memory(Box::default()));
+    assert_eq!(keys, model_keys);
+    Pair { model, sqlite, keys, _folder: folder }
+}
+
+fn claim(pay: &Pay, now: UnixMillis) -> (Visitor, Claim) {
+    let mut visitor = visitor(pay.visitor);
+    visitor.next = pay.sequence;
+    let mut claim = visitor.donation(CREATOR, "0.01", now);
+    claim.expires_at = now.plus_ms(pay.expiry_ms);
+    claim.amount = cents(pay.cents);
+    if let Some(item) = pay.item {
+        claim.kind = Kind::View;
+        claim.item = item_hash(&CREATOR, ITEMS[item]).expect("a constant name");
+    }
+    if pay.cents == 7 {
+        // Now and then a claim of one creator's key names another.
+        claim.creator = OTHER;
+        claim.item = ItemHash::NONE;
+        claim.kind = Kind::Donation;
+    }
+    (visitor, claim)
+}
+
+fn commands(step: &Step, keys: &[KeyRef], now: UnixMillis) -> Vec<Command> {
+    match step {
+        Step::Wait { .. } => Vec::new(),
+        Step::Claims(pays) => pays
+            .iter()
+            .map(|pay| {
+                let (visitor, claim) = claim(pay, now);
+                let key = keys[usize::try_from(pay.visitor).expect("a small number")];
+                Command::Claim { claim: visitor.checked(&claim), key }
+            })
+            .collect(),
+        Step::TopUp { visitor: number, voucher } => {
+            let voucher = VoucherHash([200 + voucher; 32]);
+            vec![Command::TopUp { root: visitor(*number).root_key(), voucher }]
+        }
+        Step::Allow { visitor: number, serial, grant, cap_cents } => {
+            let visitor = visitor(*number);
+            let terms = visitor.terms(CREATOR, now.plus_ms(86_400_000));
+            let (serial, grant, cap) = (*serial, *grant, cents(*cap_cents));
+            let terms = Allowance { serial, grant, cap, ..terms };
+            vec![Command::RegisterAllowance { allowance: visitor.checked_allowance(&terms) }]
+        }
+        Step::Price { item, cents: price } => {
+            let name = ITEMS[*item];
+            vec![Command::SetItem {
+                creator: CREATOR,
+                hash: item_hash(&CREATOR, name).expect("a constant name"),
+                name: name.into(),
+                title: name.into(),
+                price: cents(*price),
+                on_sale: true,
+            }]
+        }
+        Step::Release => vec![Command::ReleaseHolds],
+    }
+}
+
+struct Stores;
+
+impl StateMachineTest for Stores {
+    type SystemUnderTest = Pair;
+    type Reference = Any;
+
+    fn init_test((): &()) -> Pair {
+        pair()
+    }
+
+    fn apply(mut pair: Pair, (): &(), step: Step) -> Pair {
+        if let Step::Wait { ms } = step {
+            pair.model.now = pair.model.now.plus_ms(ms);
+            pair.sqlite.now = pair.model.now;
+            return pair;
+        }
+        let commands = commands(&step, &pair.keys, pair.model.now);
+        let expected = pair.model.apply(&commands);
+        let answers = pair.sqlite.apply(&commands);
+        assert_eq!(answers, expected);
+        pair
+    }
+
+    fn check_invariants(pair: &Pair, (): &()) {
+        let all = pair.sqlite.writer.snapshot().expect("SQLite can be read");
+        let model = pair.model.writer.snapshot().expect("the model can be read");
+        assert_eq!(all, model);
+        pair.sqlite.assert_sound();
+        // Said once more without the ledger's own sums: what came in is what is there.
+        let wallets: u64 = all.wallets.values().map(|row| row.balance.get()).sum();
+        let creators: u64 =
+            all.creators.values().map(|row| row.held.get() + row.payable.get()).sum();
+        let came_in = -(all.accounts.vouchers + all.accounts.welcome);
+        let there = i64::try_from(wallets + creators).expect("a few units") + all.accounts.fees;
+        assert_eq!(there, came_in);
+    }
+}
+
+prop_state_machine! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
+    #[test]
+    fn sqlite_is_the_model(sequential 1..30 => Stores);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Failing before the commit, and failing after it: a retry of the same batch gives every claim
+    /// one definite answer, and nothing is charged twice.
+    #[test]
+    fn a_lost_reply_is_settled_by_a_retry(
+        steps in prop::collection::vec(step(), 1..12),
+        failures in prop::collection::vec(0_u8..4, 12),
+    ) {
+        let (mut ledger, keys) = prepared(Writer::Memory(Box::default()));
+        let (mut calm, _) = prepared(Writer::Memory(Box::default()));
+        for (step, failure) in steps.iter().zip(failures) {
+            if let Step::Wait { ms } = step {
+                ledger.now = ledger.now.plus_ms(*ms);
+                calm.now = ledger.now;
+                continue;
+            }
+            let commands = commands(step, &keys, ledger.now);
+            let failure = match failure {
+                0 => Some(Failure::BeforeCommit),
+                1 => Some(Failure::LostCommit),
+                2 => Some(Failure::LostReply),
+                _ => None,
+            };
+            if let (Writer::Memory(store), Some(failure)) = (&mut ledger.writer, failure) {
+                store.fail_next(failure);
+            }
+            let answers = match ledger.try_apply(&commands) {
+                Ok(answers) => answers,
+                Err(StoreError::NotDone(_)) => {
+                    prop_assert_eq!(failure, Some(Failure::BeforeCommit));
+                    ledger.apply(&commands)
+                }
+                Err(StoreError::Unknown(_)) => ledger.apply(&commands),
+            };
+            let expected = calm.apply(&commands);
+            if failure != Some(Failure::LostReply) {
+                prop_assert_eq!(&answers, &expected);
+            }
+            for (answer, expected) in answers.iter().zip(&expected) {
+                if let (Answer::Claim(answer), Answer::Claim(expected)) = (answer, expected) {
+                    prop_assert_eq!(answer.receipt.is_some(), expected.receipt.is_some());
+                }
+            }
+        }
+        let money = |ledger: &Ledger| {
+            let all = ledger.writer.snapshot().expect("the model can be read");
+            (all.wallets, all.creators, all.accounts, all.entries)
+        };
+        prop_assert_eq!(money(&ledger), money(&calm));
+        ledger.assert_sound();
+    }
+}

@@ -1,0 +1,108 @@
+// The overview: figures, payout, items. Sums come from the server; this only shows them.
+
+import { DayChart } from "./creator-chart.js";
+import { amountNode, byId, count, h, micros, money, plural, setFigure, spanText } from "./creator-dom.js";
+
+const PERIODS = [["today", "Today"], ["days_30", "Last 30 days"], ["all", "All time"]];
+
+export class Overview {
+  constructor() {
+    this.figures = new Map();
+    this.chart = null;
+    this.account = null;
+  }
+
+  // `provider` may be null while it is still on its way.
+  show(totals, days, provider) {
+    this.account = { currency: totals.currency, demo: totals.demo };
+    this.showFigures(totals);
+    this.showPayout(totals, provider);
+    this.chart ??= new DayChart(byId("chart"));
+    this.chart.show(days, this.account);
+    this.showItems(totals.items);
+  }
+
+  // The nodes stay and only their texts change, so that a change can be seen and nothing that a
+  // reader has selected or focused is torn away.
+  figure(key, label) {
+    let figure = this.figures.get(key);
+    if (figure === undefined) {
+      const value = h("span", { class: "value", id: `figure-${key}` });
+      const detail = h("p", { class: "detail" });
+      figure = { value, detail };
+      this.figures.set(key, figure);
+      byId("figures").append(h("section", { class: "card figure", "aria-label": label },
+        h("h2", {}, label),
+        h("p", { class: "value-line" }, value, this.account.demo ? h("small", { class: "demo-mark" }, " demo") : null),
+        detail));
+    }
+    return figure;
+  }
+
+  showFigures(totals) {
+    for (const [key, label] of PERIODS) {
+      const { value, detail } = this.figure(key, label);
+      setFigure(value, money(totals[key].total, totals.currency));
+      setFigure(detail, plural(totals[key].count, "payment", "payments"));
+    }
+  }
+
+  showPayout(totals, provider) {
+    if (this.payout === undefined) {
+      this.payout = {
+        payable: h("span", { class: "value" }), held: h("span", { class: "value" }),
+        bar: h("progress", { max: "1000", "aria-label": "Payable, out of your payout threshold" }),
+        threshold: h("p", { class: "detail" }), heldWhy: h("p", { class: "detail" }),
+      };
+      const mark = () => (this.account.demo ? h("small", { class: "demo-mark" }, " demo") : null);
+      byId("payout").replaceChildren(
+        h("dl", { class: "pair" },
+          h("div", {}, h("dt", {}, "Payable"), h("dd", {}, this.payout.payable, mark())),
+          h("div", {}, h("dt", {}, "Held for now"), h("dd", {}, this.payout.held, mark()))),
+        this.payout.bar, this.payout.threshold, this.payout.heldWhy);
+    }
+    const { payable, held, bar, threshold, heldWhy } = this.payout;
+    setFigure(payable, money(totals.payable, totals.currency));
+    setFigure(held, money(totals.held, totals.currency));
+    const goal = micros(totals.threshold);
+    const have = micros(totals.payable);
+    const thousandths = goal === 0n || have >= goal ? 1000n : have * 1000n / goal;
+    bar.value = Number(thousandths);
+    threshold.textContent = thresholdText(totals, thousandths);
+    heldWhy.textContent = provider === null
+      ? "A payment is held for a short time, in which it can still be taken back, and then becomes payable."
+      : `A payment is held for ${spanText(provider.refund_window_ms)}, in which it can still be taken back, and then becomes payable.`;
+  }
+
+  showItems(items) {
+    const place = byId("per-item");
+    if (items.length === 0) {
+      place.replaceChildren(h("p", { class: "empty" }, "Nothing has been paid yet. Each item and your donations will have a line here."));
+      return;
+    }
+    const cell = (period) => [
+      h("td", { class: "number" }, period === undefined ? "–" : count(period.count)),
+      h("td", { class: "number" }, period === undefined ? "–" : amountNode(period.total, this.account)),
+    ];
+    const rows = items.map((item) => h("tr", {},
+      h("th", { scope: "row" },
+        h("span", { class: "item-title" }, item.name === null ? "Donations" : item.title ?? item.name),
+        item.name === null ? null : h("code", { class: "item-name" }, item.name)),
+      cell(item.today), cell(item.days_30), cell(item)));
+    const group = (label) => h("th", { scope: "colgroup", colspan: "2", class: "number" }, label);
+    const pair = () => [h("th", { scope: "col", class: "number" }, "Payments"), h("th", { scope: "col", class: "number" }, "Amount")];
+    place.replaceChildren(h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-labelledby": "per-item-title" },
+      h("table", { class: "per-item" },
+        h("thead", {},
+          h("tr", {}, h("th", { scope: "col", rowspan: "2" }, "Item"), group("Today"), group("30 days"), group("All time")),
+          h("tr", {}, pair(), pair(), pair())),
+        h("tbody", {}, rows))));
+  }
+}
+
+function thresholdText(totals, thousandths) {
+  const goal = money(totals.threshold, totals.currency);
+  if (totals.demo) return `Your threshold is ${goal}. Demo money is never paid out.`;
+  if (thousandths >= 1000n) return `Your threshold of ${goal} is reached: the next payout run pays you.`;
+  return `${money(totals.payable, totals.currency)} of ${goal}, your threshold for a payout. What is below it carries over.`;
+}
