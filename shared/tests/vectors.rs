@@ -1,6 +1,5 @@
 //! The golden vectors of `shared/vectors`: what is decoded, encoded and signed here is, byte for
 //! byte, what is written there. Wasm and JavaScript are held to the same files.
-#![allow(clippy::arithmetic_side_effects, reason = "tests")]
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{

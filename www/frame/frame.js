@@ -97,7 +97,8 @@ const draw = () => {
     paying: [verb + sum, said || SAY.paying, "dw"],
     asking: [verb + sum, SAY.asking, "dw"],
     paid: ["", said, "n"],
-    closed: ["", said, "nl"],
+    // The link is offered where it leads on, which is what the sentence then ends in.
+    closed: ["", said, /:$/.test(said) ? "nl" : "n"],
   };
   show(state, ...views[state]);
 };

@@ -287,7 +287,7 @@ const start = async () => {
   ops.flag("in-window", frame && place == "allow");
   const { creator } = wanted;
   // On the item page the payment is made here: the provider's own origin is the page's.
-  send("boot", { place, creator, item, origin: location.origin, here: location.origin, opener: !!frame, stored, ...facts });
+  send("boot", { place, creator, item, origin: location.origin, opener: !!frame, stored, ...facts });
 };
 start().catch((error) => {
   console.error("farthing:", error);

@@ -4,6 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use farthing_shared::amount::MICROS_PER_UNIT;
 use farthing_shared::limits::CLAIM_MICROS_MAX;
 use farthing_shared::{Micros, OriginHash, origin_hash};
 
@@ -84,8 +85,8 @@ impl Wallet {
             // The frame showed another price: it has to show the new one first.
             return self.decline();
         }
-        let cap = least(suggested(quote, "suggested_cap"), self.amount);
-        let each = self.claim_max();
+        let cap = sensible(suggested(quote, "suggested_cap"), self.amount);
+        let each = self.claim_max().min(cap);
         let until = now_ms.saturating_add(ALLOWANCE_LIFE_MS);
         let money_words = match self.balance() {
             Some(balance) => say(&[words::BALANCE, &money(balance)]),
@@ -288,9 +289,13 @@ fn suggested(quote: &Quote, name: &str) -> Micros {
     Micros::parse(quote.text(name)).unwrap_or_default()
 }
 
-fn least(suggested: Micros, amount: Micros) -> Micros {
-    let floor = if suggested > Micros::ZERO { suggested } else { times(amount, 20) };
-    floor.max(amount)
+/// A cap to begin with: what fits the creator's prices, but no more than a few of the present
+/// payment once that is more than pocket money. The visitor can change it.
+fn sensible(suggested: Micros, amount: Micros) -> Micros {
+    let pocket_money = Micros::new(5 * MICROS_PER_UNIT).unwrap_or_default();
+    let most = pocket_money.max(times(amount, 4));
+    let suggested = if suggested > Micros::ZERO { suggested } else { times(amount, 20) };
+    suggested.min(most).max(amount)
 }
 
 fn times(amount: Micros, factor: u64) -> Micros {

@@ -168,7 +168,7 @@ impl Wallet {
     /// The page read its address and its storage.
     pub fn boot(&mut self, row: &str, now_ms: u64) -> Vec<Effect> {
         let fields = Fields::read(row);
-        self.origin = fields.owned("here");
+        self.origin = fields.owned("origin");
         self.stored = fields.flag("stored");
         self.has_opener = fields.flag("opener");
         self.root = fields.owned("root");
