@@ -64,7 +64,10 @@ impl Wallet {
                 Some(account) => {
                     self.account = Some(Some(account));
                     self.opening = None;
-                    self.restarts = 0;
+                    // Looking at the wallet is part of settling a conflict, and ends none.
+                    if tag == "open" {
+                        self.restarts = 0;
+                    }
                     self.advance(now_ms)
                 }
                 None => self.problem(words::MISTAKE),
@@ -72,6 +75,7 @@ impl Wallet {
             "challenge" => self.challenged(fields, now_ms),
             "top-up" => self.topped_up(fields, now_ms),
             "allow" => {
+                self.restarts = 0;
                 self.signed = None;
                 self.grant = None;
                 self.allowed = Limits::read(fields);

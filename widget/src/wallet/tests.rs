@@ -1,1 +1,400 @@
+//! The wallet page's paths, told as a conversation with the verifier.
 
+use super::*;
+
+const NOW: u64 = 1_795_500_000_000;
+const CREATOR: &str = "cr_BwcHBwcHBwcHBwcHBwcHBw";
+const SITE: &str = "https://blog.example";
+
+/// A row of fields from `name=value` words; `~` stands for a space.
+fn row(words: &str) -> String {
+    let units = words.split_whitespace().flat_map(|word| {
+        let (name, value) = word.split_once('=').expect("name=value");
+        [name.to_string(), value.replace('~', " ")]
+    });
+    units.collect::<Vec<_>>().join("\u{1f}")
+}
+
+fn key(byte: u8) -> String {
+    farthing_shared::SigningKey::from_seed(&[byte; 32]).public().to_text()
+}
+
+fn provider() -> String {
+    let verifier = VerifierId([9; 32]).to_text();
+    row(&format!(
+        "tag=provider status=200 name=Demo verifier={verifier} currency=EUR demo=true \
+         welcome_credit=1.00 voucher_rail=true"
+    ))
+}
+
+fn quote(price: &str) -> String {
+    row(&format!(
+        "tag=quote status=200 creator=+ creator.id={CREATOR} creator.name=The~Lantern item=+ \
+         item.name=essay price={price} currency=EUR demo=true suggested_cap=2.00 \
+         suggested_claim_max=0.50"
+    ))
+}
+
+fn account(tag: &str, balance: &str, more: &str) -> String {
+    row(&format!("tag={tag} status=200 balance={balance} currency=EUR {more}"))
+}
+
+fn allowance(prefix: &str, of: u8, spent: &str) -> String {
+    let origin = farthing_shared::origin_hash(SITE).unwrap().to_text();
+    let rows = [
+        ("key", key(of)),
+        ("creator.id", CREATOR.into()),
+        ("creator.name", "The~Lantern".into()),
+        ("origin_hash", origin),
+        ("cap", "2.00".into()),
+        ("spent", spent.into()),
+        ("per_claim_max", "0.50".into()),
+        ("expires_at_ms", (NOW + 86_400_000).to_string()),
+        ("serial", "3".into()),
+        ("grant", "2".into()),
+        ("device", "7".into()),
+        ("last_sequence", "5".into()),
+    ];
+    rows.map(|(name, value)| format!("{prefix}{name}={value}")).join(" ")
+}
+
+fn question(amount: &str, force: &str) -> String {
+    row(&format!(
+        "t=ask creator={CREATOR} item=essay origin={SITE} key={} amount={amount} force={force}",
+        key(2)
+    ))
+}
+
+/// A pop-up that was opened by a frame and knows its provider.
+fn popup(root: &str) -> Wallet {
+    let mut wallet = Wallet::new();
+    let boot = format!("place=allow opener=true stored=true origin=https://pay.example {root}");
+    assert_eq!(paths(&wallet.boot(&row(&boot), NOW)), ["GET /v1/provider"]);
+    let greeted = wallet.answer(&provider(), NOW);
+    assert!(greeted.iter().any(|e| matches!(e, Effect::Send(f) if f[0].1 == "ready")));
+    wallet
+}
+
+fn paths(effects: &[Effect]) -> Vec<String> {
+    let fetches = effects.iter().filter_map(|effect| match effect {
+        Effect::Fetch(request) => {
+            let path = request.path.split('?').next().unwrap();
+            Some(format!("{} {path}", request.method))
+        }
+        _ => None,
+    });
+    fetches.collect()
+}
+
+fn view(effects: &[Effect]) -> Option<&'static str> {
+    effects.iter().rev().find_map(|effect| match effect {
+        Effect::View(name) => Some(*name),
+        _ => None,
+    })
+}
+
+fn set<'a>(effects: &'a [Effect], name: &str) -> &'a str {
+    let found = effects.iter().rev().find_map(|effect| match effect {
+        Effect::Set(n, text) if *n == name => Some(&**text),
+        _ => None,
+    });
+    found.unwrap_or("")
+}
+
+fn sent<'a>(effects: &'a [Effect], name: &str) -> Option<&'a str> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Send(fields) => fields.iter().find(|(n, _)| *n == name).map(|(_, v)| &**v),
+        _ => None,
+    })
+}
+
+/// Opens a new wallet after the visitor's consent, up to where its balance is known.
+fn open(wallet: &mut Wallet, effects: &[Effect]) -> Vec<Effect> {
+    assert!(effects.contains(&Effect::MakeRoot));
+    let made = row(&format!("root={} device=7", key(1)));
+    assert_eq!(
+        paths(&wallet.root_made(Fields::read(&made), NOW)),
+        [format!("GET /v1/wallets/{}", key(1))]
+    );
+    assert_eq!(paths(&wallet.answer(&row("tag=wallet status=404"), NOW)), ["POST /v1/challenges"]);
+    let challenge = Challenge { issued_at: UnixMillis(NOW), bits: 4, mac: [1; 32] };
+    let text = crate::signer::base64(&challenge.encode());
+    let answer = row(&format!("tag=challenge status=200 challenge={text} bits=4"));
+    assert!(wallet.answer(&answer, NOW).contains(&Effect::Work));
+    let solution = wallet.work(0, 10_000).expect("four bits are soon found");
+    let worked = wallet.worked(Fields::read(&row(&format!("solution={solution}"))), NOW);
+    assert!(worked.contains(&Effect::SignOpening));
+    let root = farthing_shared::SigningKey::from_seed(&[1; 32]);
+    let opening = wallet.sign_opening(&root).expect("solved");
+    let signed = wallet.opening_signed(Fields::read(&row(&format!("opening={opening}"))), NOW);
+    assert_eq!(paths(&signed), ["POST /v1/wallets"]);
+    wallet.answer(&account("open", "1.00", ""), NOW)
+}
+
+/// Signs the allowance that is due with this serial and registers it.
+fn register(wallet: &mut Wallet, effects: &[Effect], serial: u64) -> (Allowance, Vec<Effect>) {
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Allow { .. })), "{effects:?}");
+    let allowance = wallet.allowance(serial).expect("an allowance is due");
+    let posted = wallet.allowance_signed(Fields::read(&row("allowance=bytes")), NOW);
+    assert_eq!(paths(&posted), ["POST /v1/allowances"]);
+    let answer = row(&format!("tag=allow status=200 {}", self::allowance("", 2, "0")));
+    (allowance, wallet.answer(&answer, NOW))
+}
+
+#[test]
+fn the_first_payment_takes_one_click_here() {
+    let mut wallet = popup("");
+    assert_eq!(paths(&wallet.asked(&question("0.05", ""), NOW)), ["GET /v1/quote"]);
+    let shown = wallet.answer(&quote("0.05"), NOW);
+    assert_eq!(view(&shown), Some("consent"));
+    assert_eq!((set(&shown, "site"), set(&shown, "creator")), (SITE, "The Lantern"));
+    assert_eq!((set(&shown, "cap"), set(&shown, "price")), ("2.00", "\u{1}0.05\u{1}"));
+    assert!(set(&shown, "money").contains("\u{1}1.00\u{1}"));
+
+    // Too soon, and unseen: nothing happens until both have passed.
+    let cap = row("cap=2.00");
+    assert_eq!(wallet.allow(Fields::read(&cap), NOW), []);
+    wallet.timer(Fields::read(&row("name=arm")), NOW);
+    assert_eq!(wallet.allow(Fields::read(&cap), NOW), []);
+    wallet.arm(true);
+    for (typed, why) in
+        [("0.01", words::CAP_TOO_LOW), ("x", words::CAP_BAD), ("9999", words::CAP_TOO_HIGH)]
+    {
+        let refused = wallet.allow(Fields::read(&row(&format!("cap={typed}"))), NOW);
+        assert!(set(&refused, "cap-problem").starts_with(why), "{typed}");
+    }
+    let agreed = wallet.allow(Fields::read(&cap), NOW);
+    let opened = open(&mut wallet, &agreed);
+    let (signed, over) = register(&mut wallet, &opened, 1);
+    assert_eq!((signed.cap.get(), signed.per_claim_max.get()), (2_000_000, 500_000));
+    assert_eq!((signed.serial, signed.grant, signed.device), (1, 1, 7));
+    assert_eq!(signed.key.to_text(), key(2));
+    assert_eq!((sent(&over, "t"), sent(&over, "balance")), (Some("allowed"), Some("1.00")));
+    assert!(over.contains(&Effect::Close));
+}
+
+#[test]
+fn a_frame_that_lost_its_key_is_served_without_a_click() {
+    let root = format!("root={} device=7", key(1));
+    let mut wallet = popup(&root);
+    wallet.asked(&question("0.05", ""), NOW);
+    assert_eq!(paths(&wallet.answer(&quote("0.05"), NOW)), [format!("GET /v1/wallets/{}", key(1))]);
+    let known = allowance("allowances.0.", 5, "0.40");
+    let effects = wallet.answer(&account("wallet", "0.60", &known), NOW);
+    let (signed, over) = register(&mut wallet, &effects, 4);
+    // The same consent, cap and end: what was spent before is carried over by the verifier.
+    assert_eq!((signed.grant, signed.serial, signed.cap.get()), (2, 4, 2_000_000));
+    assert_eq!(signed.expires_at.0, NOW + 86_400_000);
+    assert_eq!(sent(&over, "t"), Some("allowed"));
+}
+
+#[test]
+fn what_is_left_of_the_cap_or_another_browser_does_not_do() {
+    let root = format!("root={} device=7", key(1));
+    let rows = [
+        allowance("allowances.0.", 5, "1.98"),
+        allowance("allowances.0.", 5, "0").replace("device=7", "device=8"),
+        allowance("allowances.0.", 5, "0").replace("cap=2.00", "cap=0"),
+        format!("{} allowances.0.revoked=true", allowance("allowances.0.", 5, "0")),
+    ];
+    for known in rows {
+        let mut wallet = popup(&root);
+        wallet.asked(&question("0.05", ""), NOW);
+        wallet.answer(&quote("0.05"), NOW);
+        let effects = wallet.answer(&account("wallet", "0.60", &known), NOW);
+        assert_eq!(view(&effects), Some("consent"), "{known}");
+    }
+}
+
+#[test]
+fn a_click_that_may_not_have_been_seen_is_confirmed_here() {
+    let root = format!("root={} device=7", key(1));
+    let mut wallet = popup(&root);
+    wallet.asked(&question("0.05", "true"), NOW);
+    wallet.answer(&quote("0.05"), NOW);
+    let known = allowance("allowances.0.", 2, "0.40");
+    let effects = wallet.answer(&account("wallet", "0.60", &known), NOW);
+    assert_eq!(view(&effects), Some("consent"));
+    assert!(set(&effects, "allow").starts_with(words::CONFIRM));
+    wallet.arm(true);
+    wallet.arm(false);
+    // The key has its allowance already: nothing is signed anew.
+    let over = wallet.allow(Fields::read(&row("cap=2.00")), NOW);
+    assert_eq!((sent(&over, "t"), paths(&over).len()), (Some("allowed"), 0));
+}
+
+#[test]
+fn too_little_money_asks_for_a_voucher_and_goes_on() {
+    let root = format!("root={} device=7", key(1));
+    let mut wallet = popup(&root);
+    wallet.asked(&question("0.05", ""), NOW);
+    wallet.answer(&quote("0.05"), NOW);
+    let known = allowance("allowances.0.", 2, "0");
+    let effects = wallet.answer(&account("wallet", "0.01", &known), NOW);
+    assert_eq!(view(&effects), Some("money"));
+    for (typed, why) in [("", words::VOUCHER_EMPTY), ("\"},{", words::VOUCHER_BAD)] {
+        let noted = wallet.top_up(Fields::read(&format!("voucher\u{1f}{typed}")), NOW);
+        assert_eq!((set(&noted, "voucher-note"), paths(&noted).len()), (why, 0));
+    }
+    let asked = wallet.top_up(Fields::read(&row("voucher=farth-aaaa")), NOW);
+    assert_eq!(paths(&asked), [format!("POST /v1/wallets/{}/top-ups", key(1))]);
+    let unknown = wallet.answer(&row("tag=top-up status=404"), NOW);
+    assert_eq!(set(&unknown, "voucher-note"), words::VOUCHER_UNKNOWN);
+    wallet.top_up(Fields::read(&row("voucher=FARTH-BBBB")), NOW);
+    // The answer is lost: the same voucher is sent again, which the verifier knows.
+    assert!(matches!(wallet.answer(&row("tag=top-up status=0"), NOW)[..], [Effect::Timer { .. }]));
+    let again = wallet.timer(Fields::read(&row("name=retry")), NOW);
+    assert!(matches!(&again[1], Effect::Fetch(r) if r.body.contains("FARTH-BBBB")));
+    let added = wallet.answer(&row("tag=top-up status=200 amount=5.00 repeat=true"), NOW);
+    assert_eq!(paths(&added), [format!("GET /v1/wallets/{}", key(1))]);
+    let over = wallet.answer(&account("wallet", "5.01", &known), NOW);
+    assert_eq!(sent(&over, "t"), Some("allowed"));
+}
+
+#[test]
+fn what_goes_wrong_is_said() {
+    let rows = [
+        ("status=404", words::UNKNOWN),
+        ("status=403", words::NOT_A_SITE),
+        ("status=400", words::MISTAKE),
+    ];
+    for (answer, why) in rows {
+        let mut wallet = popup("");
+        wallet.asked(&question("0.05", ""), NOW);
+        let effects = wallet.answer(&row(&format!("tag=quote {answer}")), NOW);
+        assert_eq!((view(&effects), set(&effects, "problem")), (Some("problem"), why));
+    }
+    // A price that the frame did not show is never allowed.
+    let mut wallet = popup("");
+    wallet.asked(&question("0.05", ""), NOW);
+    assert_eq!(sent(&wallet.answer(&quote("0.06"), NOW), "t"), Some("declined"));
+    // Nobody asks; the storage is blocked; the opener is gone.
+    let mut wallet = popup("");
+    let alone = wallet.timer(Fields::read(&row("name=alone")), NOW);
+    assert_eq!(set(&alone, "problem"), words::NO_OPENER);
+    let blocked = Wallet::new().boot(&row("place=home origin=https://pay.example"), NOW);
+    assert_eq!(set(&blocked, "problem"), words::NO_STORAGE);
+    let cut = Wallet::new().boot(&row("place=allow stored=true origin=https://pay.example"), NOW);
+    assert_eq!(set(&cut, "problem"), words::NO_OPENER);
+    // A second question changes nothing.
+    let mut wallet = popup("");
+    wallet.asked(&question("0.05", ""), NOW);
+    assert_eq!(wallet.asked(&question("9.00", ""), NOW), []);
+    // No network: a few tries, then the visitor's word.
+    let mut wallet = Wallet::new();
+    wallet.boot(&row("place=home stored=true origin=https://pay.example"), NOW);
+    for _ in 1..TRIES_MAX {
+        let waits = wallet.answer(&row("tag=provider status=0"), NOW);
+        assert!(matches!(waits[..], [Effect::Timer { name: "retry", .. }]));
+        assert_eq!(
+            paths(&wallet.timer(Fields::read(&row("name=retry")), NOW)),
+            ["GET /v1/provider"]
+        );
+    }
+    let said = wallet.answer(&row("tag=provider status=0"), NOW);
+    assert_eq!(set(&said, "problem"), words::OFFLINE);
+    assert_eq!(paths(&wallet.retry(NOW)), ["GET /v1/provider"]);
+}
+
+#[test]
+fn a_conflict_of_serials_is_looked_into_but_not_for_ever() {
+    let root = format!("root={} device=7", key(1));
+    let mut wallet = popup(&root);
+    wallet.asked(&question("0.05", ""), NOW);
+    wallet.answer(&quote("0.05"), NOW);
+    let known = allowance("allowances.0.", 5, "0");
+    let mut effects = wallet.answer(&account("wallet", "0.60", &known), NOW);
+    for _ in 0..3 {
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Allow { floor: 3, .. })));
+        wallet.allowance_signed(Fields::read(&row("allowance=bytes")), NOW);
+        assert_eq!(
+            paths(&wallet.answer(&row("tag=allow status=409"), NOW)),
+            [format!("GET /v1/wallets/{}", key(1))]
+        );
+        effects = wallet.answer(&account("wallet", "0.60", &known), NOW);
+    }
+    wallet.allowance_signed(Fields::read(&row("allowance=bytes")), NOW);
+    let said = wallet.answer(&row("tag=allow status=409"), NOW);
+    assert_eq!(set(&said, "problem"), words::CONFLICT);
+}
+
+#[test]
+fn an_opening_is_repaired_and_a_greedy_challenge_refused() {
+    let mut wallet = Wallet::new();
+    wallet.boot(&row("place=home stored=true origin=https://pay.example"), NOW);
+    let empty = wallet.answer(&provider(), NOW);
+    assert_eq!(view(&empty), Some("empty"));
+    let effects = wallet.create(NOW);
+    assert!(effects.contains(&Effect::MakeRoot));
+    wallet.root_made(Fields::read(&row(&format!("root={} device=7", key(1)))), NOW);
+    wallet.answer(&row("tag=wallet status=404"), NOW);
+    let greedy = Challenge { issued_at: UnixMillis(NOW), bits: 60, mac: [1; 32] };
+    let text = crate::signer::base64(&greedy.encode());
+    let said = wallet.answer(&row(&format!("tag=challenge status=200 challenge={text}")), NOW);
+    assert_eq!(set(&said, "problem"), words::STALE);
+}
+
+#[test]
+fn home_shows_what_there_is_and_withdraws() {
+    let mut wallet = Wallet::new();
+    let root = format!("root={} device=7", key(1));
+    wallet.boot(&row(&format!("place=home stored=true origin=https://pay.example {root}")), NOW);
+    wallet.answer(&provider(), NOW);
+    let known = allowance("allowances.0.", 2, "0.40");
+    let home = wallet.answer(&account("wallet", "0.60", &known), NOW);
+    assert_eq!((view(&home), set(&home, "balance")), (Some("home"), "\u{1}0.60\u{1}"));
+    assert_eq!(paths(&home), [format!("GET /v1/wallets/{}/entries", key(1))]);
+    let entries =
+        row("tag=entries status=200 data.0.entry=12 data.0.kind=claim data.0.amount=0.05 \
+         data.0.at_ms=1 data.0.item.title=Essay data.0.creator.name=The~Lantern \
+         data.1.entry=1 data.1.kind=welcome data.1.amount=1.00 data.1.at_ms=1 next=more");
+    let listed = wallet.answer(&entries, NOW);
+    let Some(Effect::Rows { rows, .. }) = listed.first() else { panic!("rows") };
+    assert_eq!((&*rows[0][1], &*rows[0][3]), ("Essay", "\u{2212}\u{1}0.05\u{1}"));
+    assert_eq!(&*rows[1][1], words::WELCOME_CREDIT);
+    assert_eq!(paths(&wallet.more()).len(), 1);
+    assert_eq!(wallet.more(), []);
+
+    let none = wallet.withdraw(Fields::read(&row(&format!("key={}", key(9)))));
+    assert_eq!(none, []);
+    let effects = wallet.withdraw(Fields::read(&row(&format!("key={}", key(2)))));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Allow { floor: 3, .. })));
+    let signed = wallet.allowance(4).expect("due");
+    assert_eq!((signed.cap, signed.serial, signed.grant), (Micros::ZERO, 4, 2));
+    let posted = wallet.allowance_signed(Fields::read(&row("allowance=bytes")), NOW);
+    assert_eq!(paths(&posted), ["POST /v1/allowances"]);
+    let done = wallet.answer(&row("tag=withdraw status=200"), NOW);
+    assert_eq!(set(&done, "home-note"), words::WITHDRAWN);
+}
+
+#[test]
+fn a_link_pays_with_exactly_one_payment_allowed() {
+    let mut wallet = Wallet::new();
+    let boot = format!(
+        "place=item stored=true origin=https://pay.example creator={CREATOR} item=essay root={} device=7",
+        key(1)
+    );
+    wallet.boot(&row(&boot), NOW);
+    assert_eq!(paths(&wallet.answer(&provider(), NOW)), ["GET /v1/quote"]);
+    wallet.answer(&quote("0.05"), NOW);
+    let shown = wallet.answer(&account("wallet", "0.60", ""), NOW);
+    assert_eq!((view(&shown), set(&shown, "pay")), (Some("item"), "Pay \u{1}0.05\u{1}"));
+    assert_eq!(wallet.pay_clicked(NOW), [Effect::MakeKey { instead_of: String::new() }]);
+    assert_eq!(wallet.pay_clicked(NOW), [], "one click");
+    let made = wallet.key_made(Fields::read(&row(&format!("pk={}", key(2)))), NOW);
+    let (signed, claims) = register(&mut wallet, &made, 1);
+    assert_eq!((signed.cap.get(), signed.per_claim_max.get()), (50_000, 50_000));
+    assert!(claims.contains(&Effect::Claim { floor: 5 }));
+    let draft = wallet.draft().expect("a claim is due");
+    assert_eq!(
+        (draft.item, draft.origin, draft.amount.get()),
+        ("essay", "https://pay.example", 50_000)
+    );
+    let claim = row(&format!("id=i claim=c key={} sequence=6 expires={}", key(2), NOW + 100_000));
+    assert_eq!(paths(&wallet.signed(Fields::read(&claim), NOW)), ["POST /v1/claims"]);
+    let waits = wallet.answer(&row("tag=claim status=0"), NOW);
+    assert!(waits.iter().any(|effect| matches!(effect, Effect::Timer { name: "claim", .. })));
+    assert_eq!(paths(&wallet.timer(Fields::read(&row("name=claim")), NOW)), ["POST /v1/claims"]);
+    let paid = wallet.answer(&row("tag=claim status=200 code=1 charged=true amount=0.05"), NOW);
+    assert_eq!((view(&paid), set(&paid, "paid")), (Some("paid"), "Paid \u{1}0.05\u{1}"));
+}
