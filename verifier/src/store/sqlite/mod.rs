@@ -129,6 +129,11 @@ impl SqliteWriter {
             // on the disk all the same, so nothing is read back and nothing is tried again.
             Ok(commit) => match self.execute("COMMIT") {
                 Ok(()) => Ok(commit.answers),
+                // Unless the disk was full: then the log lacks the end of the transaction, without
+                // which no recovery takes it up, and SQLite has rolled it back.
+                Err(error) if is_full(&error) && self.connection.is_autocommit() => {
+                    Err(StoreError::NotDone(error.to_string()))
+                }
                 Err(error) => Err(StoreError::Unknown(error.to_string())),
             },
             Err(error) => {
@@ -175,6 +180,11 @@ impl SqliteWriter {
             .map_err(|error| error.to_string())?;
         if found == "ok" { Ok(()) } else { Err(found) }
     }
+}
+
+/// A write found no room. A sync that fails for lack of room is an I/O error instead.
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
 }
 
 fn set_up(connection: &Connection, durability: Durability) -> Result<(), rusqlite::Error> {
