@@ -114,11 +114,12 @@ pub fn read(folder: &Path) -> Result<Snapshot, String> {
     }
 }
 
-/// The next claim of a visitor: views and donations in turns.
+/// The next claim of a visitor: views and donations in turns, until everything is bought.
 pub fn next_claim(visitor: &mut Visitor) -> SignedClaim {
     let now = Clock::System.now();
-    let claim = if visitor.next.is_multiple_of(2) {
-        let name = item((visitor.next / 2) % ITEMS);
+    let number = visitor.next / 2;
+    let claim = if visitor.next.is_multiple_of(2) && number < ITEMS {
+        let name = item(number);
         visitor.view(CREATOR, &name, PRICE, now)
     } else {
         visitor.donation(CREATOR, PRICE, now)
