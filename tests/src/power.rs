@@ -333,7 +333,7 @@ mod tests {
         disk.take(&Event::FolderSynced);
         disk.take(&written(256, 2, 1_024));
         let mut seen = std::collections::BTreeSet::new();
-        for seed in 0..200 {
+        for seed in 0..1_000 {
             let content = left(&disk, Survives::Anything, seed).unwrap();
             let parts = [&content[256..512], &content[512..1_024], &content[1_024..1_280]];
             for part in parts {
