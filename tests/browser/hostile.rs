@@ -173,3 +173,68 @@ fn pages_with_authority_cannot_be_framed() {
         }
     });
 }
+
+/// The page writes separators into the names of the fragment's parameters, so that a key of its own
+/// would stand before the frame's in the question that the visitor allows.
+#[test]
+fn a_page_cannot_put_its_own_key_into_an_allowance() {
+    browser_test("smuggled-key", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("smuggler").await;
+        let thief = provider.creator("A smuggler", &site.origin).await;
+        let key = farthing_shared::SigningKey::from_seed(&[7; 32]);
+        let fragment = format!(
+            "z%1Fz%1Fkey%1F{}%1Fforce%1F%1Fq=q&mode=donate&creator={}&amount=0.05",
+            key.public(),
+            thief.id
+        );
+        let body = format!(
+            "<iframe width=400 height=120 src=\"{}/w/frame#{fragment}\"></iframe>",
+            provider.origin
+        );
+        let address = site.put("/", Page::of(&body));
+        browser.open(&address).await;
+        let page = browser.here().await;
+        let known = browser.windows().await;
+        let frame = browser.see("iframe").await;
+        frame.enter_frame().await.expect("the provider's frame");
+        browser.see_state("ready").await;
+        let button = browser.see("button").await;
+        browser.press(&button).await;
+        browser.leave().await;
+        let window = browser.go_to_new_window(&known).await;
+        browser.allow().await;
+        browser.gone(&window).await;
+        browser.go_to(&page).await;
+        let session = provider.sign_in(&thief).await;
+        farthing_tests::wait::until("the visitor's own key has paid", async || {
+            (provider.totals(&session).await.0 == 1).then_some(())
+        })
+        .await;
+        assert_eq!(allowance_status(&world, &key).await, 404, "the page's key was allowed");
+    });
+}
+
+/// How the verifier answers a key that asks for its own allowance.
+async fn allowance_status(world: &World, key: &farthing_shared::SigningKey) -> u16 {
+    use base64ct::{Base64UrlUnpadded, Encoding};
+    use farthing_shared::{Access, UnixMillis, VerifierId};
+    let provider = &world.provider;
+    let told = provider.ask("GET", "/v1/provider", None, None).await.json();
+    let verifier = VerifierId::parse(told["verifier"].as_str().expect("an id")).expect("an id");
+    let path = format!("/v1/allowances/{}", key.public());
+    let at = UnixMillis(farthing_verifier::clock::Clock::System.now().0);
+    let access = Access { verifier, key: key.public(), at, target: Access::target("GET", &path) };
+    let bytes = access.sign(key).encode();
+    let header = format!("Farthing {}", Base64UrlUnpadded::encode_string(&bytes));
+    let headers = [("authorization", header.as_str())];
+    let answer = farthing_tests::http::request(
+        provider.address,
+        &provider.host,
+        "GET",
+        &path,
+        &headers,
+        None,
+    );
+    answer.await.expect("the verifier answers").status
+}

@@ -7,13 +7,19 @@
 
 pub mod actors;
 pub mod browser;
+pub mod chance;
+pub mod crowd;
+pub mod daemon;
 pub mod element;
 pub mod http;
 pub mod inprocess;
 pub mod ledger;
+pub mod power;
 pub mod process;
 pub mod provider;
 pub mod proxy;
 pub mod site;
+pub mod stock;
 pub mod wait;
+pub mod wire;
 pub mod world;

@@ -20,8 +20,10 @@ pub struct Provider {
     pub magazine: String,
     /// What stands between browsers and the verifier.
     pub proxy: Proxy,
-    host: String,
-    address: SocketAddr,
+    /// Its host and port, as a `Host` header.
+    pub host: String,
+    /// Where it listens.
+    pub address: SocketAddr,
     settings: PathBuf,
     folder: tempfile::TempDir,
     process: Process,

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run_all(),
         Command::Tidy => tidy::run(),
         Command::Wasm(arguments) => wasm::run(&arguments),
-        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Bench(arguments) => bench::measure(&arguments),
         Command::Vectors(arguments) => vectors::run(&arguments),
     };
     match outcome {

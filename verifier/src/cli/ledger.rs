@@ -323,8 +323,29 @@ pub(super) fn seal(config: &Config, arguments: &SealArguments) -> Result<(), Fai
     getrandom::fill(&mut nonce).map_err(|error| error.to_string())?;
     let sealed = sealing::seal(&ledger.secrets.content_key(&creator.id, &hash), &nonce, &tree)
         .map_err(|why| format!("{}: {why}", arguments.file.display()))?;
-    println!("<farthing-gate item=\"{}\" sealed=\"{sealed}\"></farthing-gate>", arguments.item);
+    let name = html(&arguments.item);
+    let link = format!("{}/i/{}/{}", config.origin, creator.id, in_address(&arguments.item));
+    println!(
+        "<farthing-gate item=\"{name}\" sealed=\"{sealed}\"><a href=\"{link}\">Pay to read on</a></farthing-gate>"
+    );
     Ok(())
+}
+
+/// A name between the quotes of an attribute.
+fn html(name: &str) -> String {
+    name.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+}
+
+/// A name as part of an address (RFC 3986: everything but unreserved characters is escaped).
+fn in_address(name: &str) -> String {
+    name.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
 }
 
 /// Plain text as a node tree: blank lines part paragraphs.

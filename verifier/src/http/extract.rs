@@ -2,9 +2,10 @@
 //! creators' sessions.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_rules::rows::{CreatorProfile, CreatorRow};
 use farthing_shared::{Access, PublicKey, SignedAccess, limits};
@@ -21,18 +22,28 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        use axum::extract::rejection::JsonRejection as Wrong;
-        match Json::<T>::from_request(request, app).await {
-            Ok(Json(body)) => Ok(Self(body)),
-            Err(Wrong::MissingJsonContentType(_)) => {
-                Err(Problem::new(Kind::UnsupportedMediaType, "send the body as application/json"))
-            }
-            Err(Wrong::BytesRejection(error)) => {
-                Err(Problem::new(Kind::BadRequest, error.body_text()))
-            }
-            Err(other) => Err(Problem::new(Kind::BadJson, other.body_text())),
+        if !is_json(request.headers()) {
+            let detail = "send the body as application/json";
+            return Err(Problem::new(Kind::UnsupportedMediaType, detail));
         }
+        let bytes = Bytes::from_request(request, app).await;
+        let bytes = bytes.map_err(|error| Problem::new(Kind::BadRequest, error.body_text()))?;
+        // serde would also fill a struct from an array, field by field; the API knows no such form.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::new(Kind::BadJson, "the body must be a JSON object"));
+        }
+        let body = Json::<T>::from_bytes(&bytes);
+        body.map(|Json(body)| Self(body))
+            .map_err(|error| Problem::new(Kind::BadJson, error.body_text()))
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.is_some_and(|value| {
+        let kind = value.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/json")
+    })
 }
 
 /// A query string.
