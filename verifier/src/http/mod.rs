@@ -151,6 +151,7 @@ pub fn router(app: App) -> Router {
         ("/w/frame", get(pages::frame), READ),
         ("/wallet", get(pages::wallet), READ),
         ("/wallet/{*rest}", get(pages::wallet), READ),
+        ("/i/{creator}", get(pages::wallet), READ),
         ("/i/{creator}/{*item}", get(pages::wallet), READ),
         ("/creator", get(pages::creator), READ),
         ("/a/{name}", get(pages::asset), READ),
