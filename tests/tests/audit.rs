@@ -81,6 +81,9 @@ fn played() -> (Ledger, tempfile::TempDir) {
         ledger.apply(&[Command::ReleaseHolds]);
     }
     ledger.assert_sound();
+    // Opening brings the tables up to date, so that an edit of a table is what counts.
+    let writer = SqliteWriter::open(&path, Durability::Full).unwrap();
+    ledger.writer = Writer::Sqlite(Box::new(writer));
     (ledger, folder)
 }
 

@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::secrets::Secrets;
 use crate::sessions::{LINK_LIFE_MS, Purpose, Sessions, Token};
 use crate::store::Writer;
-use crate::store::sqlite::{Durability, Reader, SqliteWriter};
+use crate::store::sqlite::{Durability, SqliteWriter};
 use crate::work::Challenges;
 
 /// How a server ended.
@@ -113,7 +113,7 @@ pub fn build(
     writer: SqliteWriter,
     clock: Clock,
 ) -> Result<(App, std::thread::JoinHandle<Writer>), String> {
-    let reader = Reader::open(&ledger_path(&config)).map_err(|error| error.to_string())?;
+    let reader = writer.reader().map_err(|error| error.to_string())?;
     let policy = config.policy(secrets.verifier()).map_err(|error| error.to_string())?;
     let metrics = Arc::new(Metrics::default());
     let (intake, thread) = Intake::start(

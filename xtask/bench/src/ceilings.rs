@@ -206,7 +206,7 @@ impl SqliteAlone {
         self.connection
             .prepare_cached(
                 "INSERT INTO entries VALUES \
-                 (?1, ?2, 1, ?3, ?4, 1000, ?3, 7, 0, 7, ?1, ?1, ?1, ?1, ?1, ?5, ?6)",
+                 (?1, ?2, 1, ?3, ?4, 1000, ?3, 7, 0, 7, ?1, ?1, ?1, ?1, ?1, ?5, ?6, 0)",
             )?
             .execute(params![
                 entry,

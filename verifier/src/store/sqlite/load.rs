@@ -2,66 +2,70 @@
 
 use farthing_rules::command::{ClaimName, Names, Slot};
 use farthing_rules::context::PastClaim;
-use farthing_rules::rows::{Accounts, Counters, HoldRow, KeyRow, ReceiptRow};
+use farthing_rules::rows::{
+    Accounts, Counters, CreatorRow, HoldRow, ItemRow, KeyRow, ReceiptRow, WalletRow,
+};
 use farthing_rules::{Context, CreatorRef, EntryNumber, KeyRef, VoucherHash, WalletRef};
 use farthing_shared::{Claim, ItemHash, Micros, Outcome, SignedClaim, UnixMillis};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::cache::{Cache, OwnedWindow};
 use super::columns::{self, Sql, bytes, int, micros, nat};
+use super::hot::Hot;
+use super::redo::OwnedPair;
 
 /// Releases of at most this many buckets a batch: each is one entry of some 60 bytes.
 const HOLDS_PER_BATCH_MAX: i64 = 1_000;
 
-/// The context, and the store's own column of the wallets it read.
-pub(super) struct Loaded {
-    pub(super) context: Context,
-    pub(super) windows: HashMap<WalletRef, OwnedWindow>,
+/// What a batch is loaded from: the tables of one transaction, the rows that are newer, and rows
+/// read before.
+pub(super) struct Source<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) hot: &'a Hot,
+    pub(super) cache: &'a mut Cache,
 }
 
-/// The newest items that a wallet owns, as they stand in its row.
-#[derive(Debug, Default, Clone)]
-pub(super) struct OwnedWindow {
-    pub(super) bytes: Vec<u8>,
-    pub(super) moved: bool,
-}
-
-pub(super) fn context(connection: &Connection, names: &Names, now: UnixMillis) -> Sql<Loaded> {
-    let (counters, accounts) = counters(connection)?;
-    let mut loaded = Loaded { context: Context::new(counters, accounts), windows: HashMap::new() };
-    claims(connection, names, &mut loaded)?;
+pub(super) fn context(source: &mut Source<'_>, names: &Names, now: UnixMillis) -> Sql<Context> {
+    let Source { connection, hot, .. } = *source;
+    let (counters, accounts) = match hot.ones {
+        Some(ones) => ones,
+        None => counters(connection)?,
+    };
+    let mut context = Context::new(counters, accounts);
+    claims(source, names, &mut context)?;
+    let context_ref = &mut context;
     for root in &names.roots {
         let sql = concat_wallet("root");
         let mut query = connection.prepare_cached(&sql)?;
         let found = query.query_row([&root.0], columns::wallet).optional()?;
-        found.into_iter().for_each(|row| loaded.context.put_wallet(row));
+        found.into_iter().for_each(|row| context_ref.put_wallet(hot.wallet(row)));
     }
-    let context = &mut loaded.context;
     for public in &names.keys {
         let row = key_by_public(connection, &public.0)?;
-        row.into_iter().for_each(|row| context.put_key(row));
+        row.into_iter().for_each(|row| context_ref.put_key(hot.key(row)));
     }
     for id in &names.creators {
-        creator_by_id(connection, context, &id.0)?;
+        creator_by_id(connection, hot, context_ref, &id.0)?;
     }
     for slot in &names.slots {
-        load_slot(connection, context, slot)?;
+        load_slot(connection, hot, context_ref, slot)?;
     }
     for hash in &names.items {
         let sql = format!("SELECT {}, name, title FROM items WHERE hash = ?1", columns::ITEM);
         let mut query = connection.prepare_cached(&sql)?;
         if let Some((row, text)) = query.query_row([&hash.0], columns::item_with_text).optional()? {
-            context.items.insert(*hash, row);
-            context.texts.insert(*hash, text);
+            context_ref.items.insert(*hash, row);
+            context_ref.texts.insert(*hash, text);
         }
     }
     for hash in &names.vouchers {
-        load_voucher(connection, context, *hash)?;
+        load_voucher(connection, context_ref, *hash)?;
     }
     if names.holds {
-        load_holds(connection, context, now)?;
+        load_holds(connection, context_ref, now)?;
     }
-    Ok(loaded)
+    Ok(context)
 }
 
 fn counters(connection: &Connection) -> Sql<(Counters, Accounts)> {
@@ -84,65 +88,111 @@ fn concat_wallet(by: &str) -> String {
 }
 
 /// The hot path: keys, then their wallets and creators, then items, ownership, past numbers.
-fn claims(connection: &Connection, names: &Names, loaded: &mut Loaded) -> Sql<()> {
-    if names.claims.is_empty() {
-        return Ok(());
-    }
-    let key_sql = format!("SELECT {} FROM keys WHERE key = ?1", columns::KEY);
-    let wallet_sql =
-        format!("SELECT {}, owned, owned_moved FROM wallets WHERE wallet = ?1", columns::WALLET);
-    let creator_sql = format!("SELECT {} FROM creators WHERE creator = ?1", columns::CREATOR);
-    let item_sql = format!("SELECT {} FROM items WHERE hash = ?1", columns::ITEM);
-    let mut key_query = connection.prepare_cached(&key_sql)?;
-    let mut wallet_query = connection.prepare_cached(&wallet_sql)?;
-    let mut creator_query = connection.prepare_cached(&creator_sql)?;
-    let mut item_query = connection.prepare_cached(&item_sql)?;
+fn claims(source: &mut Source<'_>, names: &Names, context: &mut Context) -> Sql<()> {
     for name in &names.claims {
-        let context = &mut loaded.context;
         if !context.keys.contains_key(&name.key) {
-            let found = key_query.query_row([int(name.key.0)], columns::key).optional()?;
-            let Some(row) = found else { continue };
+            let Some(row) = source.key(name.key)? else { continue };
             context.put_key(row);
         }
         let Some(key) = context.keys.get(&name.key) else { continue };
         let (wallet, creator) = (key.wallet, key.creator);
         if key.equivocations > 0 && name.sequence <= key.last_sequence() {
-            load_proved(connection, &mut context.proved, name.key)?;
+            load_proved(source.connection, &mut context.proved, name.key)?;
         }
         let known = context.past.contains_key(&(name.key, name.sequence));
         if needs_past(key, name) && !known {
             let last = key.last_entry;
-            if let Some(past) = past_claim(connection, last, name.sequence)? {
+            if let Some(past) = past_claim(source.connection, last, name.sequence)? {
                 context.past.insert((name.key, name.sequence), past);
             }
         }
         if !context.wallets.contains_key(&wallet) {
-            wallet_query.query_row([int(wallet.0)], |row| {
-                context.put_wallet(columns::wallet(row)?);
-                let window = OwnedWindow { bytes: row.get(5)?, moved: row.get(6)? };
-                loaded.windows.insert(wallet, window);
-                Ok(())
-            })?;
+            let row = source.wallet(wallet)?;
+            context.put_wallet(row);
         }
         if !context.creators.contains_key(&creator) {
-            let row = creator_query.query_row([int(creator.0)], columns::creator)?;
+            let row = source.creator(creator)?;
             context.put_creator(row);
         }
         if name.item == ItemHash::NONE {
             continue;
         }
-        if !context.items.contains_key(&name.item) {
-            let found = item_query.query_row([&name.item.0], columns::item).optional()?;
-            found.into_iter().for_each(|row| {
-                context.items.insert(name.item, row);
-            });
+        if !context.items.contains_key(&name.item)
+            && let Some(row) = source.item(name.item)?
+        {
+            context.items.insert(name.item, row);
         }
-        let window = loaded.windows.get(&wallet);
-        if let Some(receipt) = owned_receipt(connection, wallet, window, name.item)? {
+        if let Some(receipt) = source.owned(wallet, name.item)? {
             context.owned.insert((wallet, name.item), receipt);
         }
     }
     Ok(())
+}
+
+impl Source<'_> {
+    fn key(&mut self, key: KeyRef) -> Sql<Option<KeyRow>> {
+        if let Some(row) = self.hot.keys.get(&key).or_else(|| self.cache.keys.get(&key)) {
+            return Ok(Some(row.clone()));
+        }
+        let found = key_by_ref(self.connection, key)?;
+        if let Some(row) = &found {
+            self.cache.keys.insert(key, row.clone());
+        }
+        Ok(found)
+    }
+
+    /// The wallet of a key; reads its newest purchases along with it.
+    fn wallet(&mut self, wallet: WalletRef) -> Sql<WalletRow> {
+        if let Some((row, _)) = self.cache.wallets.get(&wallet) {
+            return Ok(self.hot.wallet(*row));
+        }
+        let read = wallet_with_window(self.connection, wallet)?;
+        let row = self.hot.wallet(read.0);
+        self.cache.wallets.insert(wallet, read);
+        Ok(row)
+    }
+
+    fn creator(&mut self, creator: CreatorRef) -> Sql<CreatorRow> {
+        let cached = self.cache.creators.get(&creator);
+        if let Some(row) = self.hot.creators.get(&creator).or(cached) {
+            return Ok(*row);
+        }
+        let sql = format!("SELECT {} FROM creators WHERE creator = ?1", columns::CREATOR);
+        let mut query = self.connection.prepare_cached(&sql)?;
+        let row = query.query_row([int(creator.0)], columns::creator)?;
+        self.cache.creators.insert(creator, row);
+        Ok(row)
+    }
+
+    fn item(&mut self, item: ItemHash) -> Sql<Option<ItemRow>> {
+        if let Some(row) = self.cache.items.get(&item) {
+            return Ok(Some(*row));
+        }
+        let sql = format!("SELECT {} FROM items WHERE hash = ?1", columns::ITEM);
+        let mut query = self.connection.prepare_cached(&sql)?;
+        let found = query.query_row([&item.0], columns::item).optional()?;
+        if let Some(row) = found {
+            self.cache.items.insert(item, row);
+        }
+        Ok(found)
+    }
+
+    fn owned(&self, wallet: WalletRef, item: ItemHash) -> Sql<Option<ReceiptRow>> {
+        let Some((_, window)) = self.cache.wallets.peek(&wallet) else { return Ok(None) };
+        owned_receipt(self.connection, wallet, (window, self.hot.owned(wallet)), item)
+    }
+}
+
+/// A wallet's row and its newest purchases.
+pub(super) fn wallet_with_window(
+    connection: &Connection,
+    wallet: WalletRef,
+) -> Sql<(WalletRow, OwnedWindow)> {
+    let sql = format!("SELECT {}, owned, owned_moved FROM wallets WHERE wallet = ?1", columns::WALLET);
+    connection.prepare_cached(&sql)?.query_row([int(wallet.0)], |row| {
+        let pairs = row.get_ref(5)?.as_blob().unwrap_or_default().as_chunks().0.to_vec();
+        Ok((columns::wallet(row)?, OwnedWindow { pairs, moved: row.get(6)? }))
+    })
 }
 
 fn load_proved(
@@ -228,12 +278,11 @@ fn read_link(connection: &Connection, entry: EntryNumber) -> Sql<Option<Link>> {
 pub(super) fn owned_receipt(
     connection: &Connection,
     wallet: WalletRef,
-    window: Option<&OwnedWindow>,
+    (window, newer): (&OwnedWindow, &[OwnedPair]),
     item: ItemHash,
 ) -> Sql<Option<ReceiptRow>> {
-    let Some(window) = window else { return Ok(None) };
     let prefix = item.prefix();
-    for pair in window.bytes.chunks_exact(16) {
+    for pair in newer.iter().chain(&window.pairs) {
         let (owned_prefix, entry) = pair.split_at(8);
         if owned_prefix == prefix
             && let Ok(entry) = entry.try_into()
@@ -277,12 +326,17 @@ pub(super) fn key_by_public(connection: &Connection, public: &[u8; 32]) -> Sql<O
     connection.prepare_cached(&sql)?.query_row([public], columns::key).optional()
 }
 
-fn creator_by_id(connection: &Connection, context: &mut Context, id: &[u8; 16]) -> Sql<()> {
+fn creator_by_id(
+    connection: &Connection,
+    hot: &Hot,
+    context: &mut Context,
+    id: &[u8; 16],
+) -> Sql<()> {
     let sql = format!("SELECT {} FROM creators WHERE id = ?1", columns::CREATOR);
     let mut query = connection.prepare_cached(&sql)?;
     let Some(row) = query.query_row([id], columns::creator).optional()? else { return Ok(()) };
     // A claim of this batch may have read the same row; it is the same transaction's.
-    context.put_creator(row);
+    context.put_creator(hot.creator(row));
     let sql = format!("SELECT {} WHERE p.creator = ?1", columns::PROFILE);
     let mut query = connection.prepare_cached(&sql)?;
     let profile = query.query_row([int(row.creator.0)], columns::profile).optional()?;
@@ -292,7 +346,12 @@ fn creator_by_id(connection: &Connection, context: &mut Context, id: &[u8; 16]) 
     Ok(())
 }
 
-fn load_slot(connection: &Connection, context: &mut Context, slot: &Slot) -> Sql<()> {
+fn load_slot(
+    connection: &Connection,
+    hot: &Hot,
+    context: &mut Context,
+    slot: &Slot,
+) -> Sql<()> {
     let (Some(wallet), Some(creator)) =
         (context.wallet_refs.get(&slot.root), context.creator_refs.get(&slot.creator))
     else {
@@ -307,7 +366,7 @@ fn load_slot(connection: &Connection, context: &mut Context, slot: &Slot) -> Sql
     let ids = (int(wallet.0), int(creator.0), slot.device, &slot.origin.0);
     if let Some(row) = query.query_row(ids, columns::key).optional()? {
         context.slots.insert(*slot, row.key);
-        context.put_key(row);
+        context.put_key(hot.key(row));
     }
     Ok(())
 }
@@ -329,6 +388,7 @@ fn load_voucher(connection: &Connection, context: &mut Context, hash: VoucherHas
     Ok(())
 }
 
+/// Holds that are due, from the tables alone: the writer folds before it asks.
 fn load_holds(connection: &Connection, context: &mut Context, now: UnixMillis) -> Sql<()> {
     let sql = "SELECT minute, creator, amount FROM holds WHERE minute <= ?1 \
                ORDER BY minute, creator LIMIT ?2";

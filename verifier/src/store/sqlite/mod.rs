@@ -1,15 +1,20 @@
 //! The embedded default: one SQLite file, WAL, `synchronous=FULL`, one writer.
 //!
 //! `apply` is one `BEGIN IMMEDIATE` transaction: other processes (the command line beside a
-//! running server) wait their turn. The schema is in `0001-ledger.sql` with its reasons.
+//! running server) wait their turn. The schema is in `0001-ledger.sql` with its reasons; most of
+//! what a batch changes is held back from the tables for a while (`hot.rs`).
 
+mod cache;
 mod columns;
+mod hot;
 mod load;
 mod read;
+mod redo;
 mod snapshot;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use farthing_rules::command::Names;
@@ -19,10 +24,15 @@ use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
 use super::{Snapshot, StoreError};
+use cache::Cache;
+use columns::Sql;
+use hot::Hot;
+use redo::Change;
 
 pub use read::{EntryView, ReadError, Reader, Sum};
 
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("0001-ledger.sql"))];
+const MIGRATIONS: &[M<'static>] =
+    &[M::up(include_str!("0001-ledger.sql")), M::up(include_str!("0002-redo.sql"))];
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -45,7 +55,15 @@ pub enum Durability {
 /// The connection that writes.
 #[derive(Debug)]
 pub struct SqliteWriter {
+    path: PathBuf,
     connection: Connection,
+    /// Shared with the readers of this process; only this writer changes it.
+    hot: Arc<RwLock<Hot>>,
+    cache: Cache,
+    /// SQLite's mark of what others have committed, when `hot` and `cache` were true.
+    seen: Option<i64>,
+    /// A commit's outcome is unknown: nothing may be written any more.
+    ended: bool,
 }
 
 /// Why a ledger could not be opened.
@@ -82,7 +100,35 @@ impl SqliteWriter {
                 other => other.to_string(),
             })
         })?;
-        Ok(Self { connection })
+        let mut writer = Self {
+            path: path.to_owned(),
+            connection,
+            hot: Arc::default(),
+            cache: Cache::default(),
+            seen: None,
+            ended: false,
+        };
+        writer.fold().map_err(|error| failed(error.to_string()))?;
+        Ok(writer)
+    }
+
+    /// Connections that read beside this writer.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the file cannot be opened.
+    pub fn reader(&self) -> Result<Reader, ReadError> {
+        Reader::beside(&self.path, self.hot.clone())
+    }
+
+    /// Brings the tables up to date with what was held back.
+    fn fold(&mut self) -> Result<(), StoreError> {
+        self.transaction(|source, _| {
+            let fold = !source.hot.is_empty();
+            if fold {
+                write::fold(source.connection, source.hot, source.cache)?;
+            }
+            Ok(Written { value: (), change: None, fold })
+        })
     }
 
     /// Reads a value that is written once, or writes it where there is none: whom the ledger
@@ -107,44 +153,110 @@ impl SqliteWriter {
         now: UnixMillis,
     ) -> Result<Vec<Answer>, StoreError> {
         let names = Names::of(commands);
+        let releases = names.holds;
+        self.transaction(|source, fold| {
+            // What is due is read from the table of holds, so that has to be complete.
+            let fold = fold || releases;
+            if fold {
+                write::fold(source.connection, source.hot, source.cache)?;
+            }
+            let context = load::context(source, &names, now)?;
+            let before = context.counters;
+            let mut commit = decide(policy, context, commands, now);
+            if commit.is_empty() {
+                return Ok(Written { value: commit.answers, change: None, fold });
+            }
+            write::at_once(source.connection, &commit, before)?;
+            for (item, _) in &commit.items {
+                source.cache.items.remove(&item.hash);
+            }
+            let change = Change::take(&mut commit, before);
+            let bytes = change.encode();
+            write::redo(source.connection, &bytes)?;
+            Ok(Written { value: commit.answers, change: Some((change, bytes.len())), fold })
+        })
+    }
+
+    /// Runs one transaction. `write` says what it wrote; it is told whether enough was held back
+    /// that it should be folded.
+    fn transaction<T>(
+        &mut self,
+        write: impl FnOnce(&mut load::Source<'_>, bool) -> Sql<Written<T>>,
+    ) -> Result<T, StoreError> {
+        if self.ended {
+            return Err(StoreError::NotDone("an earlier commit's outcome is unknown".into()));
+        }
         let not_done = |error: rusqlite::Error| StoreError::NotDone(error.to_string());
         self.execute("BEGIN IMMEDIATE").map_err(not_done)?;
-        let decided = load::context(&self.connection, &names, now)
-            .map(|loaded| {
-                let commit = decide(policy, loaded.context, commands, now);
-                (commit, loaded.windows)
-            })
-            .and_then(|(commit, windows)| {
-                if !commit.is_empty() {
-                    write::commit(&self.connection, &commit, windows)?;
-                }
-                Ok(commit)
-            });
-        match decided {
-            Ok(commit) if commit.is_empty() => {
+        let written = self.catch_up().and_then(|()| {
+            let hot = self.hot.read().unwrap_or_else(PoisonError::into_inner);
+            let full = hot.is_full();
+            let mut source =
+                load::Source { connection: &self.connection, hot: &hot, cache: &mut self.cache };
+            write(&mut source, full)
+        });
+        match written {
+            Ok(Written { value, change: None, fold: false }) => {
                 self.execute("ROLLBACK").map_err(not_done)?;
-                Ok(commit.answers)
+                Ok(value)
             }
-            // Only here can money have moved without anybody knowing: a commit that fails may be
-            // on the disk all the same, so nothing is read back and nothing is tried again.
-            Ok(commit) => match self.execute("COMMIT") {
-                Ok(()) => Ok(commit.answers),
-                Err(error) if is_disk_full(&error) && self.rolled_back() => {
-                    Err(StoreError::NotDone(error.to_string()))
-                }
-                Err(error) => Err(StoreError::Unknown(error.to_string())),
-            },
+            Ok(written) => self.commit(written),
             Err(error) => {
+                self.cache.clear();
                 // Some errors (a full disk) roll back by themselves; then there is no
                 // transaction to end and this fails without harm.
                 let _ended_already = self.execute("ROLLBACK");
                 if self.connection.is_autocommit() {
                     Err(StoreError::NotDone(error.to_string()))
                 } else {
+                    self.ended = true;
                     Err(StoreError::Unknown(error.to_string()))
                 }
             }
         }
+    }
+
+    fn commit<T>(&mut self, written: Written<T>) -> Result<T, StoreError> {
+        // While rows move into the tables nobody may see them there and here.
+        let moving =
+            written.fold.then(|| self.hot.write().unwrap_or_else(PoisonError::into_inner));
+        // Only here can money have moved without anybody knowing: a commit that fails may be on
+        // the disk all the same, so nothing is read back and nothing is tried again.
+        let committed = self.execute("COMMIT");
+        if let Err(error) = committed {
+            drop(moving);
+            self.cache.clear();
+            if is_disk_full(&error) && self.rolled_back() {
+                return Err(StoreError::NotDone(error.to_string()));
+            }
+            self.ended = true;
+            return Err(StoreError::Unknown(error.to_string()));
+        }
+        let mut hot = match moving {
+            Some(mut hot) => {
+                hot.folded();
+                hot
+            }
+            None => self.hot.write().unwrap_or_else(PoisonError::into_inner),
+        };
+        if let Some((change, bytes)) = written.change {
+            hot.take(change, bytes);
+        }
+        Ok(written.value)
+    }
+
+    /// Reads again what is held back when somebody else has written since.
+    fn catch_up(&mut self) -> Sql<()> {
+        let mark: i64 =
+            self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.seen == Some(mark) {
+            return Ok(());
+        }
+        let hot = Hot::read(&self.connection)?;
+        *self.hot.write().unwrap_or_else(PoisonError::into_inner) = hot;
+        self.cache.clear();
+        self.seen = Some(mark);
+        Ok(())
     }
 
     /// Whether the transaction is gone after a failed commit.
@@ -183,6 +295,25 @@ impl SqliteWriter {
             .query_row("PRAGMA integrity_check(5)", [], |row| row.get(0))
             .map_err(|error| error.to_string())?;
         if found == "ok" { Ok(()) } else { Err(found) }
+    }
+}
+
+/// What a transaction wrote.
+struct Written<T> {
+    value: T,
+    /// What is held back, and its length in `redo`.
+    change: Option<(Change, usize)>,
+    /// Whether what was held back before is in the tables now.
+    fold: bool,
+}
+
+impl Drop for SqliteWriter {
+    /// Leaves complete tables behind. When that fails nothing is lost: the next one folds.
+    fn drop(&mut self) {
+        let empty = self.hot.read().unwrap_or_else(PoisonError::into_inner).is_empty();
+        if !empty && !self.ended && !std::thread::panicking() {
+            let _next_time = self.fold();
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Reads beside the writer: a few connections that see whole commits only.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{
@@ -13,7 +15,8 @@ use farthing_shared::{CreatorId, ItemHash, Micros, PublicKey};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::{self, Sql, int, micros, nat, small};
-use super::load::{self, OwnedWindow};
+use super::hot::{Hot, More, add};
+use super::load;
 
 /// Connections that read at once; further reads wait for one. Opening a connection parses the
 /// schema, which takes as long as dozens of reads, so none is closed again.
@@ -43,6 +46,27 @@ type Read<T> = Result<T, ReadError>;
 #[derive(Debug, Clone)]
 pub struct Reader {
     pool: Arc<Pool>,
+    /// Rows that are newer than the tables, of the writer in this process.
+    hot: Option<Arc<RwLock<Hot>>>,
+}
+
+/// Rows that are newer than the tables of one moment.
+enum Newer<'a> {
+    /// Those of this process's writer.
+    Shared(RwLockReadGuard<'a, Hot>),
+    /// Read from the file, since another process writes.
+    Own(Box<Hot>),
+}
+
+impl std::ops::Deref for Newer<'_> {
+    type Target = Hot;
+
+    fn deref(&self) -> &Hot {
+        match self {
+            Self::Shared(hot) => hot,
+            Self::Own(hot) => hot,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -133,20 +157,46 @@ impl Sum {
 }
 
 impl Reader {
-    /// Reads a ledger that a writer has opened before.
+    /// Reads a ledger that a writer has opened before, in another process or this one.
     ///
     /// # Errors
     /// [`ReadError`] when the file cannot be opened.
     pub fn open(path: &Path) -> Read<Self> {
+        Self::new(path, None)
+    }
+
+    /// Reads beside a writer of this process.
+    pub(super) fn beside(path: &Path, hot: Arc<RwLock<Hot>>) -> Read<Self> {
+        Self::new(path, Some(hot))
+    }
+
+    fn new(path: &Path, hot: Option<Arc<RwLock<Hot>>>) -> Read<Self> {
         let idle = vec![super::open_for_reading(path)?];
         let connections = Mutex::new(Connections { idle, open: 1 });
         let pool = Pool { path: path.to_owned(), connections, one_is_idle: Condvar::new() };
-        Ok(Self { pool: Arc::new(pool) })
+        Ok(Self { pool: Arc::new(pool), hot })
     }
 
+    /// Reads what is never held back.
     fn with<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Read<T> {
         let lent = self.pool.lend()?;
         Ok(read(lent.connection())?)
+    }
+
+    /// Reads tables of one moment with the rows that are newer. The writer cannot publish its
+    /// next batch before `read` has let go of them.
+    fn with_newer<T>(&self, read: impl FnOnce(&Connection, Newer<'_>) -> Sql<T>) -> Read<T> {
+        let lent = self.pool.lend()?;
+        let connection = lent.connection();
+        // First the rows, then the moment: so the tables are of the same time or newer, and rows
+        // that were folded in between are noticed.
+        let shared = self.hot.as_ref().map(|hot| hot.read().unwrap_or_else(PoisonError::into_inner));
+        let moment = connection.unchecked_transaction()?;
+        let newer = match shared {
+            Some(hot) if hot.goes_with(&moment)? => Newer::Shared(hot),
+            _ => Newer::Own(Box::new(Hot::read(&moment)?)),
+        };
+        Ok(read(&moment, newer)?)
     }
 
     /// Whether the ledger answers.
@@ -164,48 +214,60 @@ impl Reader {
     /// # Errors
     /// As all methods here: [`ReadError`].
     pub fn key(&self, public: &PublicKey) -> Read<Option<KeyRow>> {
-        self.with(|connection| load::key_by_public(connection, &public.0))
+        self.with_newer(|connection, newer| {
+            let found = load::key_by_public(connection, &public.0)?;
+            Ok(found.map(|row| newer.key(row)))
+        })
     }
 
     /// A spending key by its number.
     pub fn key_by_ref(&self, key: KeyRef) -> Read<Option<KeyRow>> {
-        self.with(|connection| load::key_by_ref(connection, key))
+        self.with_newer(|connection, newer| match newer.keys.get(&key) {
+            Some(row) => Ok(Some(row.clone())),
+            None => load::key_by_ref(connection, key),
+        })
     }
 
     /// Spending keys in force of a wallet, newest first.
     pub fn keys_of_wallet(&self, wallet: WalletRef) -> Read<Vec<KeyRow>> {
-        self.with(|connection| {
+        self.with_newer(|connection, newer| {
             let sql = format!(
                 "SELECT {} FROM keys WHERE wallet = ?1 AND revoked = 0 ORDER BY key DESC LIMIT 500",
                 columns::KEY
             );
-            connection.prepare_cached(&sql)?.query_map([int(wallet.0)], columns::key)?.collect()
+            let mut query = connection.prepare_cached(&sql)?;
+            let rows = query.query_map([int(wallet.0)], columns::key)?;
+            rows.map(|row| row.map(|row| newer.key(row))).collect()
         })
     }
 
     /// A wallet by its root key.
     pub fn wallet(&self, root: &PublicKey) -> Read<Option<WalletRow>> {
         let sql = format!("SELECT {} FROM wallets WHERE root = ?1", columns::WALLET);
-        self.with(|connection| {
-            connection.prepare_cached(&sql)?.query_row([&root.0], columns::wallet).optional()
+        self.with_newer(|connection, newer| {
+            let mut query = connection.prepare_cached(&sql)?;
+            let found = query.query_row([&root.0], columns::wallet).optional()?;
+            Ok(found.map(|row| newer.wallet(row)))
         })
     }
 
     /// A wallet by its number.
     pub fn wallet_by_ref(&self, wallet: WalletRef) -> Read<Option<WalletRow>> {
         let sql = format!("SELECT {} FROM wallets WHERE wallet = ?1", columns::WALLET);
-        self.with(|connection| {
-            connection.prepare_cached(&sql)?.query_row([int(wallet.0)], columns::wallet).optional()
+        self.with_newer(|connection, newer| {
+            let mut query = connection.prepare_cached(&sql)?;
+            let found = query.query_row([int(wallet.0)], columns::wallet).optional()?;
+            Ok(found.map(|row| newer.wallet(row)))
         })
     }
 
     /// A creator by its public id.
     pub fn creator(&self, id: &CreatorId) -> Read<Option<(CreatorRow, CreatorProfile)>> {
-        self.with(|connection| {
+        self.with_newer(|connection, newer| {
             let sql = format!("SELECT {} FROM creators WHERE id = ?1", columns::CREATOR);
             let row =
                 connection.prepare_cached(&sql)?.query_row([&id.0], columns::creator).optional()?;
-            let Some(row) = row else { return Ok(None) };
+            let Some(row) = row.map(|row| newer.creator(row)) else { return Ok(None) };
             Ok(profile(connection, row.creator)?.map(|profile| (row, profile)))
         })
     }
@@ -217,14 +279,14 @@ impl Reader {
 
     /// All creators in order of registration.
     pub fn creators(&self) -> Read<Vec<(CreatorRow, CreatorProfile)>> {
-        self.with(|connection| {
+        self.with_newer(|connection, newer| {
             let sql = format!("SELECT {} FROM creators ORDER BY creator", columns::CREATOR);
             let rows: Vec<CreatorRow> =
                 connection.prepare(&sql)?.query_map([], columns::creator)?.collect::<Sql<_>>()?;
             let mut all = Vec::with_capacity(rows.len());
             for row in rows {
                 if let Some(profile) = profile(connection, row.creator)? {
-                    all.push((row, profile));
+                    all.push((newer.creator(row), profile));
                 }
             }
             Ok(all)
@@ -258,15 +320,10 @@ impl Reader {
 
     /// The receipt of an item that a wallet owns.
     pub fn owned(&self, wallet: WalletRef, item: ItemHash) -> Read<Option<ReceiptRow>> {
-        self.with(|connection| {
-            let sql = "SELECT owned, owned_moved FROM wallets WHERE wallet = ?1";
-            let window = connection
-                .prepare_cached(sql)?
-                .query_row([int(wallet.0)], |row| {
-                    Ok(OwnedWindow { bytes: row.get(0)?, moved: row.get(1)? })
-                })
-                .optional()?;
-            load::owned_receipt(connection, wallet, window.as_ref(), item)
+        self.with_newer(|connection, newer| {
+            let found = load::wallet_with_window(connection, wallet).optional()?;
+            let Some((_, window)) = found else { return Ok(None) };
+            load::owned_receipt(connection, wallet, (&window, newer.owned(wallet)), item)
         })
     }
 
@@ -341,36 +398,51 @@ impl Reader {
         from: u32,
         to: u32,
     ) -> Read<Vec<(u32, ItemRef, Sum)>> {
-        self.with(|connection| {
+        self.with_newer(|connection, newer| {
+            let wanted = from..=to;
+            let of_creator = newer.tallies.iter().filter(|((of, ..), _)| *of == creator);
+            let mut sums: BTreeMap<(u32, ItemRef), More> = of_creator
+                .filter(|((_, day, _), _)| wanted.contains(day))
+                .map(|((_, day, item), more)| ((*day, *item), *more))
+                .collect();
+            drop(newer);
             let sql =
-                "SELECT day, item, count, credited FROM tallies WHERE day = ?1 AND creator = ?2";
+                "SELECT item, count, credited FROM tallies WHERE day = ?1 AND creator = ?2";
             let mut query = connection.prepare_cached(sql)?;
-            let mut all = Vec::new();
-            for day in from..=to {
-                let rows = query.query_map((day, int(creator.0)), |row| {
-                    let sum = Sum { count: nat(row, 2)?, amount: micros(row, 3)? };
-                    Ok((small(row, 0)?, ItemRef(nat(row, 1)?), sum))
-                })?;
-                for row in rows {
-                    all.push(row?);
+            for day in wanted {
+                let mut rows = query.query((day, int(creator.0)))?;
+                while let Some(row) = rows.next()? {
+                    let sum = sums.entry((day, ItemRef(nat(row, 0)?))).or_default();
+                    *sum = add(*sum, (nat(row, 1)?, micros(row, 2)?));
                 }
             }
-            Ok(all)
+            let all = sums.into_iter();
+            Ok(all.map(|((day, item), (count, amount))| (day, item, Sum { count, amount })).collect())
         })
     }
 
     /// Claims of a creator that were not charged, from a day on: day, outcome number, sum.
     pub fn refusals(&self, creator: CreatorRef, from: u32) -> Read<Vec<(u32, u16, Sum)>> {
-        self.with(|connection| {
+        self.with_newer(|connection, newer| {
+            let of_creator = newer.refusals.iter().filter(|((of, ..), _)| *of == creator);
+            let mut sums: BTreeMap<(Reverse<u32>, u16), More> = of_creator
+                .filter(|((_, day, _), _)| *day >= from)
+                .map(|((_, day, code), more)| ((Reverse(*day), *code), *more))
+                .collect();
+            drop(newer);
             let sql = "SELECT day, code, count, amount FROM refusals \
-                       WHERE day >= ?1 AND creator = ?2 ORDER BY day DESC, code";
-            connection
-                .prepare_cached(sql)?
-                .query_map((from, int(creator.0)), |row| {
-                    let code = u16::try_from(small(row, 1)?).unwrap_or(u16::MAX);
-                    Ok((small(row, 0)?, code, Sum { count: nat(row, 2)?, amount: micros(row, 3)? }))
-                })?
-                .collect()
+                       WHERE day >= ?1 AND creator = ?2";
+            let mut query = connection.prepare_cached(sql)?;
+            let mut rows = query.query((from, int(creator.0)))?;
+            while let Some(row) = rows.next()? {
+                let code = u16::try_from(small(row, 1)?).unwrap_or(u16::MAX);
+                let sum = sums.entry((Reverse(small(row, 0)?), code)).or_default();
+                *sum = add(*sum, (nat(row, 2)?, micros(row, 3)?));
+            }
+            let all = sums.into_iter();
+            Ok(all
+                .map(|((day, code), (count, amount))| (day.0, code, Sum { count, amount }))
+                .collect())
         })
     }
 
@@ -410,7 +482,11 @@ impl Reader {
 
     /// Whether held money is due at this minute.
     pub fn holds_due(&self, minute: u64) -> Read<bool> {
-        self.with(|connection| {
+        self.with_newer(|connection, newer| {
+            let first = newer.holds.keys().next();
+            if first.is_some_and(|(due, _)| *due <= minute) {
+                return Ok(true);
+            }
             let sql = "SELECT 1 FROM holds WHERE minute <= ?1 LIMIT 1";
             connection.prepare_cached(sql)?.exists([int(minute)])
         })

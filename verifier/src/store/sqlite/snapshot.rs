@@ -2,10 +2,12 @@
 
 use farthing_rules::rows::{Accounts, Counters};
 use farthing_rules::{CreatorRef, ItemRef, KeyRef, WalletRef};
-use farthing_shared::{Claim, ItemHash, SignedClaim};
+use farthing_shared::{Claim, ItemHash, Micros, SignedClaim};
 use rusqlite::{Connection, Row};
 
 use super::columns::{self, Sql, bytes, micros, nat, small};
+use super::hot::{Hot, add};
+use super::redo::OwnedPair;
 use crate::store::Snapshot;
 
 pub(super) fn read(connection: &Connection) -> Sql<Snapshot> {
@@ -46,9 +48,34 @@ pub(super) fn read(connection: &Connection) -> Sql<Snapshot> {
         all.entries.push(columns::entry(row)?);
         Ok(())
     })?;
-    owned(&moment, &mut all)?;
+    let hot = Hot::read(&moment)?;
+    owned(&moment, &hot, &mut all)?;
     sums(&moment, &mut all)?;
+    lay_over(&mut all, hot);
     Ok(all)
+}
+
+/// What was held back from the tables.
+fn lay_over(all: &mut Snapshot, hot: Hot) {
+    if let Some((counters, accounts)) = hot.ones {
+        all.counters = counters;
+        all.accounts = accounts;
+    }
+    all.keys.extend(hot.keys);
+    all.wallets.extend(hot.wallets);
+    all.creators.extend(hot.creators);
+    for ((minute, creator), amount) in hot.holds {
+        let held = all.holds.entry((creator, minute)).or_default();
+        *held = held.plus(amount).unwrap_or(Micros::MAX);
+    }
+    for ((creator, day, item), more) in hot.tallies {
+        let sum = all.tallies.entry((day, creator, item)).or_default();
+        *sum = add(*sum, more);
+    }
+    for ((creator, day, code), more) in hot.refusals {
+        let sum = all.refusals.entry((day, creator, code)).or_default();
+        *sum = add(*sum, more);
+    }
 }
 
 fn each(connection: &Connection, sql: &str, mut take: impl FnMut(&Row<'_>) -> Sql<()>) -> Sql<()> {
@@ -83,7 +110,7 @@ fn creators(connection: &Connection, all: &mut Snapshot) -> Sql<()> {
     })
 }
 
-fn owned(connection: &Connection, all: &mut Snapshot) -> Sql<()> {
+fn owned(connection: &Connection, hot: &Hot, all: &mut Snapshot) -> Sql<()> {
     let mut pairs: Vec<(u64, u64)> = Vec::new();
     each(connection, "SELECT wallet, owned FROM wallets", |row| {
         let wallet = nat(row, 0)?;
@@ -94,6 +121,10 @@ fn owned(connection: &Connection, all: &mut Snapshot) -> Sql<()> {
         }));
         Ok(())
     })?;
+    for (wallet, newer) in &hot.owned {
+        let entry = |pair: &OwnedPair| pair.last_chunk().map(|entry| u64::from_be_bytes(*entry));
+        pairs.extend(newer.iter().filter_map(|pair| Some((wallet.0, entry(pair)?))));
+    }
     each(connection, "SELECT wallet, entry FROM owned", |row| {
         pairs.push((nat(row, 0)?, nat(row, 1)?));
         Ok(())

@@ -1,29 +1,39 @@
-//! Writes a commit, inside its transaction.
+//! Writes a commit, inside its transaction: some of it at once, the rest as one row of `redo` that
+//! is folded into the tables later (hot.rs says why).
 
-use farthing_rules::rows::{Entry, EntryBody, KeyRow, Tally};
-use farthing_rules::{Commit, WalletRef};
+use farthing_rules::rows::{Accounts, Counters, CreatorRow, Entry, EntryBody, KeyRow, WalletRow};
+use farthing_rules::{Commit, KeyRef, WalletRef};
 use farthing_shared::Micros;
-use hashbrown::HashMap;
+use hashbrown::HashSet;
 use rusqlite::{Connection, params};
 
+use super::cache::{Cache, OwnedWindow};
 use super::columns::{Sql, int};
-use super::load::OwnedWindow;
+use super::hot::Hot;
+use super::load;
 
 /// Items in a wallet's row before they move together to the table `owned`: 16 × 16 B = 256 B, so
 /// that a page holds some 12 wallets and a purchase costs a sixteenth of a page in `owned`.
 const OWNED_WINDOW: usize = 16;
 
-pub(super) fn commit(
-    connection: &Connection,
-    commit: &Commit,
-    windows: HashMap<WalletRef, OwnedWindow>,
-) -> Sql<()> {
+/// Writes what a batch made that is not held back: entries, rows that are new or are looked up by
+/// more than their number, prices, vouchers, proofs. `before` tells which numbers are new.
+pub(super) fn at_once(connection: &Connection, commit: &Commit, before: Counters) -> Sql<()> {
     entries(connection, &commit.entries)?;
-    wallets(connection, commit, windows)?;
-    keys(connection, &commit.keys)?;
-    creators(connection, commit)?;
+    let new_wallets = commit.wallets.iter().filter(|row| row.wallet.0 >= before.wallet);
+    new_wallets.into_iter().try_for_each(|row| insert_wallet(connection, row))?;
+    let registered: HashSet<KeyRef> = commit.allowances.iter().map(|(key, _)| *key).collect();
+    // Terms and whether a key is in force are looked up in the table.
+    let terms = commit.keys.iter().filter(|row| row.revoked || registered.contains(&row.key));
+    keys(connection, terms)?;
+    let new_creators = commit.creators.iter().filter(|row| row.creator.0 >= before.creator);
+    creators(connection, new_creators)?;
+    profiles(connection, commit)?;
     prices_and_vouchers(connection, commit)?;
-    sums(connection, commit)?;
+    for row in &commit.holds_released {
+        let sql = "DELETE FROM holds WHERE minute = ?1 AND creator = ?2";
+        connection.prepare_cached(sql)?.execute((int(row.minute), int(row.creator.0)))?;
+    }
     for proof in &commit.equivocations {
         let sql = "INSERT INTO equivocations (at, key, creator, sequence, first, second) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -36,11 +46,37 @@ pub(super) fn commit(
             &proof.second[..],
         ])?;
     }
-    counters(connection, commit)
+    Ok(())
 }
 
-fn counters(connection: &Connection, commit: &Commit) -> Sql<()> {
-    let Some(counters) = commit.counters else { return Ok(()) };
+/// Appends what was changed, to be folded into the tables later.
+pub(super) fn redo(connection: &Connection, change: &[u8]) -> Sql<()> {
+    let sql = "INSERT INTO redo (change) VALUES (?1)";
+    connection.prepare_cached(sql)?.execute([change]).map(|_| ())
+}
+
+/// Brings the tables up to date, in the order of their keys, and empties `redo`.
+pub(super) fn fold(connection: &Connection, hot: &Hot, cache: &mut Cache) -> Sql<()> {
+    wallets(connection, hot, cache)?;
+    let mut rows: Vec<&KeyRow> = hot.keys.values().collect();
+    rows.sort_unstable_by_key(|row| row.key);
+    keys(connection, rows.iter().copied())?;
+    for row in rows {
+        cache.keys.insert(row.key, row.clone());
+    }
+    creators(connection, hot.creators.values())?;
+    for row in hot.creators.values() {
+        cache.creators.insert(row.creator, *row);
+    }
+    sums(connection, hot)?;
+    if let Some((counters, accounts)) = hot.ones {
+        write_counters(connection, counters, accounts)?;
+    }
+    connection.prepare_cached("UPDATE counters SET fold = fold + 1")?.execute([])?;
+    connection.prepare_cached("DELETE FROM redo")?.execute([]).map(|_| ())
+}
+
+fn write_counters(connection: &Connection, counters: Counters, accounts: Accounts) -> Sql<()> {
     let sql = "UPDATE counters SET entry = ?1, wallet = ?2, key = ?3, creator = ?4, item = ?5, \
                fees = ?6, vouchers = ?7, welcome = ?8";
     connection.prepare_cached(sql)?.execute(params![
@@ -49,9 +85,9 @@ fn counters(connection: &Connection, commit: &Commit) -> Sql<()> {
         int(counters.key),
         int(counters.creator),
         int(counters.item),
-        commit.accounts.fees,
-        commit.accounts.vouchers,
-        commit.accounts.welcome,
+        accounts.fees,
+        accounts.vouchers,
+        accounts.welcome,
     ])?;
     Ok(())
 }
@@ -155,57 +191,62 @@ fn extras(body: &EntryBody) -> (Micros, Extras<'_>) {
     }
 }
 
-fn wallets(
-    connection: &Connection,
-    commit: &Commit,
-    mut windows: HashMap<WalletRef, OwnedWindow>,
-) -> Sql<()> {
-    let mut bought: HashMap<WalletRef, Vec<u8>> = HashMap::new();
-    for own in &commit.owned {
-        let bytes = bought.entry(own.wallet).or_default();
-        bytes.extend(own.item.prefix());
-        bytes.extend(own.entry.0.to_be_bytes());
-    }
-    let mut plain = connection.prepare_cached(
-        "INSERT INTO wallets (wallet, root, balance, opened_at, last_entry) \
-         VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT (wallet) DO UPDATE SET balance = ?3, last_entry = ?5",
-    )?;
+fn insert_wallet(connection: &Connection, row: &WalletRow) -> Sql<()> {
+    let sql = "INSERT INTO wallets (wallet, root, balance, opened_at, last_entry) \
+               VALUES (?1, ?2, ?3, ?4, ?5)";
+    connection.prepare_cached(sql)?.execute(params![
+        int(row.wallet.0),
+        &row.root.0[..],
+        row.balance.signed(),
+        int(row.opened_at.0),
+        int(row.last_entry.0),
+    ])?;
+    Ok(())
+}
+
+fn wallets(connection: &Connection, hot: &Hot, cache: &mut Cache) -> Sql<()> {
+    let mut rows: Vec<&WalletRow> = hot.wallets.values().collect();
+    rows.sort_unstable_by_key(|row| row.wallet);
+    let mut plain = connection
+        .prepare_cached("UPDATE wallets SET balance = ?2, last_entry = ?3 WHERE wallet = ?1")?;
     let mut with_window = connection.prepare_cached(
         "UPDATE wallets SET balance = ?2, last_entry = ?3, owned = ?4, owned_moved = ?5 \
          WHERE wallet = ?1",
     )?;
-    for row in &commit.wallets {
-        let Some(new) = bought.remove(&row.wallet) else {
-            plain.execute(params![
-                int(row.wallet.0),
-                &row.root.0[..],
-                row.balance.signed(),
-                int(row.opened_at.0),
-                int(row.last_entry.0),
-            ])?;
+    for row in rows {
+        let (wallet, balance) = (int(row.wallet.0), row.balance.signed());
+        let newer = hot.owned(row.wallet);
+        if newer.is_empty() {
+            plain.execute((wallet, balance, int(row.last_entry.0)))?;
+            if let Some(mut known) = cache.wallets.get_mut(&row.wallet) {
+                known.0 = *row;
+            }
             continue;
+        }
+        let mut window = match cache.wallets.remove(&row.wallet) {
+            Some((_, (_, window))) => window,
+            None => load::wallet_with_window(connection, row.wallet)?.1,
         };
-        let mut window = windows.remove(&row.wallet).unwrap_or_default();
-        window.bytes.extend(new);
-        if window.bytes.len() > OWNED_WINDOW * 16 {
+        window.pairs.extend(newer);
+        if window.pairs.len() > OWNED_WINDOW {
             move_window(connection, row.wallet, &window)?;
-            window = OwnedWindow { bytes: Vec::new(), moved: true };
+            window = OwnedWindow { pairs: Vec::new(), moved: true };
         }
         with_window.execute(params![
-            int(row.wallet.0),
-            row.balance.signed(),
+            wallet,
+            balance,
             int(row.last_entry.0),
-            window.bytes,
+            window.pairs.as_flattened(),
             window.moved,
         ])?;
+        cache.wallets.insert(row.wallet, (*row, window));
     }
     Ok(())
 }
 
 fn move_window(connection: &Connection, wallet: WalletRef, window: &OwnedWindow) -> Sql<()> {
     let mut insert = connection.prepare_cached("INSERT INTO owned VALUES (?1, ?2, ?3)")?;
-    for pair in window.bytes.chunks_exact(16) {
+    for pair in &window.pairs {
         let (prefix, entry) = pair.split_at(8);
         let entry = u64::from_be_bytes(entry.try_into().unwrap_or([0; 8]));
         insert.execute(params![int(wallet.0), prefix, int(entry)])?;
@@ -213,10 +254,7 @@ fn move_window(connection: &Connection, wallet: WalletRef, window: &OwnedWindow)
     Ok(())
 }
 
-fn keys(connection: &Connection, keys: &[KeyRow]) -> Sql<()> {
-    if keys.is_empty() {
-        return Ok(());
-    }
+fn keys<'a>(connection: &Connection, rows: impl Iterator<Item = &'a KeyRow>) -> Sql<()> {
     let mut state = connection.prepare_cached(
         "UPDATE keys SET spent = ?2, last_sequence = ?3, last_claim = ?4, last_outcome = ?5, \
          last_receipt = ?6, last_at = ?7, last_amount = ?8, last_signed = ?9, last_entry = ?10, \
@@ -224,7 +262,7 @@ fn keys(connection: &Connection, keys: &[KeyRow]) -> Sql<()> {
          cap = ?16, per_claim_max = ?17, expires_at = ?18, serial = ?19, consent = ?20, mark = ?21 \
          WHERE key = ?1",
     )?;
-    for row in keys {
+    for row in rows {
         let last = row.last.as_ref();
         let receipt = last.and_then(|last| last.receipt);
         let changed = state.execute(params![
@@ -281,12 +319,12 @@ fn insert_key(connection: &Connection, row: &KeyRow) -> Sql<()> {
     Ok(())
 }
 
-fn creators(connection: &Connection, commit: &Commit) -> Sql<()> {
+fn creators<'a>(connection: &Connection, rows: impl Iterator<Item = &'a CreatorRow>) -> Sql<()> {
     let mut upsert = connection.prepare_cached(
         "INSERT INTO creators VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (creator) DO \
          UPDATE SET payable = ?3, held = ?4, number = ?5, total = ?6, last_entry = ?7",
     )?;
-    for row in &commit.creators {
+    for row in rows {
         upsert.execute(params![
             int(row.creator.0),
             &row.id.0[..],
@@ -297,6 +335,10 @@ fn creators(connection: &Connection, commit: &Commit) -> Sql<()> {
             int(row.last_entry.0),
         ])?;
     }
+    Ok(())
+}
+
+fn profiles(connection: &Connection, commit: &Commit) -> Sql<()> {
     for profile in &commit.profiles {
         let sql = "INSERT OR REPLACE INTO profiles VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         connection.prepare_cached(sql)?.execute(params![
@@ -348,47 +390,33 @@ fn prices_and_vouchers(connection: &Connection, commit: &Commit) -> Sql<()> {
     Ok(())
 }
 
-fn sums(connection: &Connection, commit: &Commit) -> Sql<()> {
+/// Sums in the order of the tables' keys.
+fn sums(connection: &Connection, hot: &Hot) -> Sql<()> {
     let mut hold = connection.prepare_cached(
         "INSERT INTO holds VALUES (?1, ?2, ?3) \
          ON CONFLICT (minute, creator) DO UPDATE SET amount = amount + ?3",
     )?;
-    for row in &commit.holds_added {
-        hold.execute(params![int(row.minute), int(row.creator.0), row.amount.signed()])?;
+    for ((minute, creator), amount) in &hot.holds {
+        hold.execute(params![int(*minute), int(creator.0), amount.signed()])?;
     }
-    for row in &commit.holds_released {
-        let sql = "DELETE FROM holds WHERE minute = ?1 AND creator = ?2";
-        connection.prepare_cached(sql)?.execute((int(row.minute), int(row.creator.0)))?;
+    let mut tallies: Vec<_> = hot.tallies.iter().collect();
+    tallies.sort_unstable_by_key(|((creator, day, item), _)| (*day, *creator, *item));
+    let mut tally = connection.prepare_cached(
+        "INSERT INTO tallies VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (day, creator, item) DO UPDATE SET \
+         count = count + ?4, credited = credited + ?5",
+    )?;
+    for ((creator, day, item), (count, credited)) in tallies {
+        let (creator, item) = (int(creator.0), int(item.0));
+        tally.execute(params![day, creator, item, int(*count), credited.signed()])?;
     }
-    for tally in &commit.tallies {
-        add_tally(connection, tally, tally.day)?;
-        add_tally(connection, tally, 0)?;
+    let mut refusal = connection.prepare_cached(
+        "INSERT INTO refusals VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (day, creator, code) DO UPDATE SET \
+         count = count + ?4, amount = min(amount + ?5, 2000000000000000000)",
+    )?;
+    for ((creator, day, code), (count, amount)) in &hot.refusals {
+        refusal.execute(params![day, int(creator.0), code, int(*count), amount.signed()])?;
     }
-    for tally in &commit.refusals {
-        let sql = "INSERT INTO refusals VALUES (?1, ?2, ?3, ?4, ?5) \
-                   ON CONFLICT (day, creator, code) DO UPDATE SET \
-                   count = count + ?4, amount = min(amount + ?5, 2000000000000000000)";
-        connection.prepare_cached(sql)?.execute(params![
-            tally.day,
-            int(tally.creator.0),
-            tally.code,
-            int(tally.count),
-            tally.amount.signed(),
-        ])?;
-    }
-    Ok(())
-}
-
-fn add_tally(connection: &Connection, tally: &Tally, day: u32) -> Sql<()> {
-    let sql = "INSERT INTO tallies VALUES (?1, ?2, ?3, ?4, ?5) \
-               ON CONFLICT (day, creator, item) DO UPDATE SET \
-               count = count + ?4, credited = credited + ?5";
-    connection.prepare_cached(sql)?.execute(params![
-        day,
-        int(tally.creator.0),
-        int(tally.item.0),
-        int(tally.count),
-        tally.credited.signed(),
-    ])?;
     Ok(())
 }

@@ -1,0 +1,267 @@
+//! A row of `redo`: what one batch changed, as bytes.
+//!
+//! Rows stand as they are after the batch, sums as what to add. Numbers are eight bytes,
+//! big-endian; lists begin with their length. Read only by the program that wrote it or a newer
+//! one, and only to bring the tables up to date, so the form may change with a new version byte
+//! as long as the older ones are still read.
+
+use farthing_rules::rows::{
+    Accounts, Counters, CreatorRow, HoldRow, KeyRow, LastAnswer, Ownership, ReceiptRow,
+    RefusalTally, Tally, WalletRow,
+};
+use farthing_rules::{Commit, CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
+use farthing_shared::{
+    Claim, ClaimId, CreatorId, Micros, OriginHash, Outcome, PublicKey, UnixMillis,
+};
+
+const VERSION: u8 = 1;
+
+/// A purchase, as a wallet's row keeps it: eight bytes of the item hash, the entry's number.
+pub(super) type OwnedPair = [u8; 16];
+
+/// What a batch changed in rows that exist, or will exist, in the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) counters: Counters,
+    pub(super) accounts: Accounts,
+    pub(super) keys: Vec<KeyRow>,
+    pub(super) wallets: Vec<WalletRow>,
+    pub(super) creators: Vec<CreatorRow>,
+    pub(super) owned: Vec<(WalletRef, OwnedPair)>,
+    pub(super) holds: Vec<HoldRow>,
+    pub(super) tallies: Vec<Tally>,
+    pub(super) refusals: Vec<RefusalTally>,
+}
+
+impl Change {
+    /// Takes its part out of a commit whose other rows are written.
+    pub(super) fn take(commit: &mut Commit, before: Counters) -> Self {
+        Self {
+            counters: commit.counters.unwrap_or(before),
+            accounts: commit.accounts,
+            keys: std::mem::take(&mut commit.keys),
+            wallets: std::mem::take(&mut commit.wallets),
+            creators: std::mem::take(&mut commit.creators),
+            owned: commit.owned.drain(..).map(|own| (own.wallet, owned_pair(&own))).collect(),
+            holds: std::mem::take(&mut commit.holds_added),
+            tallies: std::mem::take(&mut commit.tallies),
+            refusals: std::mem::take(&mut commit.refusals),
+        }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Out(Vec::with_capacity(256 + self.keys.len() * 512));
+        out.0.push(VERSION);
+        let Counters { entry, wallet, key, creator, item } = self.counters;
+        out.nats([entry, wallet, key, creator, item]);
+        let Accounts { fees, vouchers, welcome } = self.accounts;
+        for balance in [fees, vouchers, welcome] {
+            out.0.extend(balance.to_be_bytes());
+        }
+        out.list(&self.keys, Out::key);
+        out.list(&self.wallets, |out, row| {
+            out.0.extend(row.root.0);
+            out.nats([row.wallet.0, row.balance.get(), row.opened_at.0, row.last_entry.0]);
+        });
+        out.list(&self.creators, |out, row| {
+            out.0.extend(row.id.0);
+            out.nats([row.creator.0, row.payable.get(), row.held.get()]);
+            out.nats([row.number, row.total.get(), row.last_entry.0]);
+        });
+        out.list(&self.owned, |out, (wallet, pair)| {
+            out.nats([wallet.0]);
+            out.0.extend(pair);
+        });
+        out.list(&self.holds, |out, row| {
+            out.nats([row.creator.0, row.minute, row.amount.get()]);
+        });
+        out.list(&self.tallies, |out, row| {
+            out.nats([row.day.into(), row.creator.0, row.item.0, row.count, row.credited.get()]);
+        });
+        out.list(&self.refusals, |out, row| {
+            let code = row.code.into();
+            out.nats([row.day.into(), row.creator.0, code, row.count, row.amount.get()]);
+        });
+        out.0
+    }
+
+    /// `None` when the bytes are not such a row.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut from = From(bytes);
+        if from.bytes::<1>()? != [VERSION] {
+            return None;
+        }
+        let counters = Counters {
+            entry: from.nat()?,
+            wallet: from.nat()?,
+            key: from.nat()?,
+            creator: from.nat()?,
+            item: from.nat()?,
+        };
+        let mut balance = || from.bytes().map(i64::from_be_bytes);
+        let accounts = Accounts { fees: balance()?, vouchers: balance()?, welcome: balance()? };
+        let change = Self {
+            counters,
+            accounts,
+            keys: from.list(From::key)?,
+            wallets: from.list(|from| {
+                Some(WalletRow {
+                    root: PublicKey(from.bytes()?),
+                    wallet: WalletRef(from.nat()?),
+                    balance: from.micros()?,
+                    opened_at: UnixMillis(from.nat()?),
+                    last_entry: EntryNumber(from.nat()?),
+                })
+            })?,
+            creators: from.list(|from| {
+                Some(CreatorRow {
+                    id: CreatorId(from.bytes()?),
+                    creator: CreatorRef(from.nat()?),
+                    payable: from.micros()?,
+                    held: from.micros()?,
+                    number: from.nat()?,
+                    total: from.micros()?,
+                    last_entry: EntryNumber(from.nat()?),
+                })
+            })?,
+            owned: from.list(|from| Some((WalletRef(from.nat()?), from.bytes()?)))?,
+            holds: from.list(|from| {
+                let creator = CreatorRef(from.nat()?);
+                Some(HoldRow { creator, minute: from.nat()?, amount: from.micros()? })
+            })?,
+            tallies: from.list(|from| {
+                Some(Tally {
+                    day: from.small()?,
+                    creator: CreatorRef(from.nat()?),
+                    item: ItemRef(from.nat()?),
+                    count: from.nat()?,
+                    credited: from.micros()?,
+                })
+            })?,
+            refusals: from.list(|from| {
+                Some(RefusalTally {
+                    day: from.small()?,
+                    creator: CreatorRef(from.nat()?),
+                    code: u16::try_from(from.nat()?).ok()?,
+                    count: from.nat()?,
+                    amount: from.micros()?,
+                })
+            })?,
+        };
+        from.0.is_empty().then_some(change)
+    }
+}
+
+fn owned_pair(own: &Ownership) -> OwnedPair {
+    let mut pair = [0; 16];
+    let (prefix, entry) = pair.split_at_mut(8);
+    prefix.copy_from_slice(&own.item.prefix());
+    entry.copy_from_slice(&own.entry.0.to_be_bytes());
+    pair
+}
+
+struct Out(Vec<u8>);
+
+impl Out {
+    fn nats<const N: usize>(&mut self, values: [u64; N]) {
+        for value in values {
+            self.0.extend(value.to_be_bytes());
+        }
+    }
+
+    fn list<T>(&mut self, rows: &[T], one: impl Fn(&mut Self, &T)) {
+        self.nats([rows.len() as u64]);
+        for row in rows {
+            one(self, row);
+        }
+    }
+
+    fn key(&mut self, row: &KeyRow) {
+        self.0.extend(row.public.0);
+        self.0.extend(row.origin.0);
+        self.nats([row.key.0, row.wallet.0, row.creator.0, row.device.into()]);
+        self.nats([row.cap.get(), row.per_claim_max.get(), row.expires_at.0, row.serial]);
+        self.nats([row.grant, row.revoked.into(), row.spent.get(), row.last_entry.0]);
+        self.nats([row.accepted, row.mark.0, row.equivocations.into()]);
+        self.nats([row.minute, row.in_minute.into()]);
+        let last: Vec<&LastAnswer> = row.last.iter().collect();
+        self.list(&last, |out, last| {
+            out.nats([last.sequence, last.outcome.code().into()]);
+            out.0.extend(last.claim.0);
+            let receipt: Vec<&ReceiptRow> = last.receipt.iter().collect();
+            out.list(&receipt, |out, row| out.nats([row.entry.0, row.at.0, row.amount.get()]));
+            let signed: Vec<&[u8]> = last.signed.iter().map(|signed| &signed[..]).collect();
+            out.list(&signed, |out, signed| out.0.extend(*signed));
+        });
+    }
+}
+
+struct From<'a>(&'a [u8]);
+
+impl From<'_> {
+    fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn nat(&mut self) -> Option<u64> {
+        self.bytes().map(u64::from_be_bytes)
+    }
+
+    fn small(&mut self) -> Option<u32> {
+        u32::try_from(self.nat()?).ok()
+    }
+
+    fn micros(&mut self) -> Option<Micros> {
+        Micros::new(self.nat()?)
+    }
+
+    fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let count = self.nat()?;
+        // Each row has bytes of its own, so a false count ends where the bytes end.
+        let mut rows = Vec::new();
+        for _ in 0..count {
+            rows.push(one(self)?);
+        }
+        Some(rows)
+    }
+
+    fn key(&mut self) -> Option<KeyRow> {
+        Some(KeyRow {
+            public: PublicKey(self.bytes()?),
+            origin: OriginHash(self.bytes()?),
+            key: KeyRef(self.nat()?),
+            wallet: WalletRef(self.nat()?),
+            creator: CreatorRef(self.nat()?),
+            device: self.small()?,
+            cap: self.micros()?,
+            per_claim_max: self.micros()?,
+            expires_at: UnixMillis(self.nat()?),
+            serial: self.nat()?,
+            grant: self.nat()?,
+            revoked: self.nat()? != 0,
+            spent: self.micros()?,
+            last_entry: EntryNumber(self.nat()?),
+            accepted: self.nat()?,
+            mark: EntryNumber(self.nat()?),
+            equivocations: self.small()?,
+            minute: self.nat()?,
+            in_minute: self.small()?,
+            last: self.list(Self::last_answer)?.pop(),
+        })
+    }
+
+    fn last_answer(&mut self) -> Option<LastAnswer> {
+        let sequence = self.nat()?;
+        let outcome = Outcome::from_code(u16::try_from(self.nat()?).ok()?)?;
+        let claim = ClaimId(self.bytes()?);
+        let receipt = self.list(|from| {
+            let entry = EntryNumber(from.nat()?);
+            Some(ReceiptRow { entry, at: UnixMillis(from.nat()?), amount: from.micros()? })
+        })?;
+        let signed = self.list(|from| from.bytes::<{ Claim::SIGNED_LEN }>().map(Box::new))?;
+        let (receipt, signed) = (receipt.into_iter().next(), signed.into_iter().next());
+        Some(LastAnswer { sequence, claim, outcome, receipt, signed })
+    }
+}
