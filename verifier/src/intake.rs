@@ -6,7 +6,9 @@
 //!
 //! - **Bounded.** A permit for each claim from arrival to answer; none left means 503.
 //! - **Batches form by themselves.** Whatever waits while a commit is under way is the next batch:
-//!   one transaction, one fsync. A lone claim goes straight through; there is no timer.
+//!   one transaction, one fsync. Claims whose signatures are being checked at that moment are
+//!   waited for, a millisecond at most, since they would each cost a commit of their own. A lone
+//!   claim has nobody to wait for and goes straight through.
 //! - **Signatures are checked before the queue**, on all cores, while the previous batch syncs
 //!   (docs/decisions/0003-verify-before-the-queue.md).
 //! - **Answers only after the commit.** When the commit's outcome is unknown, everybody in the
@@ -16,6 +18,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use farthing_rules::command::EarlyRefusal;
 use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy, screen};
@@ -38,6 +41,10 @@ const BATCH_MAX: usize = 4_096;
 const KEYS_CACHED: usize = 32_768;
 /// Creators and reasons counted between two commits at most; the rest is counted under "none".
 const EARLY_REFUSALS_MAX: usize = 4_096;
+/// How long a batch waits for claims that are being checked already: some three syncs of a disk.
+const GATHER_MAX: Duration = Duration::from_millis(1);
+/// One look whether they have come; shorter sleeps cost more than they bring.
+const GATHER_STEP: Duration = Duration::from_micros(100);
 /// Claims that one rayon task verifies: 16 × some 25 µs, long against the cost of a task.
 const VERIFY_TOGETHER: usize = 16;
 
@@ -61,7 +68,7 @@ impl From<ReadError> for IntakeError {
 struct Job {
     commands: Vec<Command>,
     reply: oneshot::Sender<Result<Vec<Answer>, IntakeError>>,
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// What is known of a spending key without asking the ledger: it never changes.
@@ -108,8 +115,11 @@ impl Intake {
         let (queue, jobs) = mpsc::channel(claims_in_flight);
         let (changed, _) = watch::channel(0);
         let (fatal, _) = watch::channel(false);
+        let permits = Arc::new(Semaphore::new(claims_in_flight));
         let mut committer = Committer {
             writer: Some(writer),
+            permits: permits.clone(),
+            claims_in_flight,
             policy: policy.clone(),
             clock: clock.clone(),
             changed: changed.clone(),
@@ -128,7 +138,7 @@ impl Intake {
             clock,
             reader,
             queue,
-            permits: Arc::new(Semaphore::new(claims_in_flight)),
+            permits,
             keys: Cache::new(KEYS_CACHED),
             early: Mutex::new(HashMap::new()),
             changed,
@@ -215,7 +225,7 @@ impl Intake {
         permit: Option<OwnedSemaphorePermit>,
     ) -> Result<Vec<Answer>, IntakeError> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { commands, reply, _permit: permit };
+        let job = Job { commands, reply, permit };
         self.shared.queue.try_send(job).map_err(|_| IntakeError::Overloaded)?;
         // The committer answers every job that it took, or ends the process.
         answer.await.unwrap_or(Err(IntakeError::Unknown))
@@ -229,6 +239,12 @@ impl Intake {
             claims.iter().map(|claim| self.shared.keys.get(&claim.claim().key)).collect();
         if cached.iter().all(Option::is_some) {
             return Ok(cached);
+        }
+        // One key is a few microseconds of reading, less than the way to another thread and back.
+        if let [claim] = claims
+            && let Some(known) = self.shared.look_up_now(&claim.claim().key)
+        {
+            return Ok(vec![known?]);
         }
         let keys: Vec<PublicKey> = claims.iter().map(|claim| claim.claim().key).collect();
         let shared = self.shared.clone();
@@ -344,12 +360,21 @@ impl Intake {
 
 impl Shared {
     fn look_up(&self, public: &PublicKey) -> Result<Option<KnownKey>, ReadError> {
-        let Some(row) = self.reader.key(public)? else { return Ok(None) };
+        Ok(self.reader.key_number(public)?.and_then(|key| self.know(public, key)))
+    }
+
+    /// As [`Shared::look_up`], without waiting for a connection; `None` when that cannot be done.
+    fn look_up_now(&self, public: &PublicKey) -> Option<Result<Option<KnownKey>, ReadError>> {
+        let found = self.reader.key_number_now(public)?;
+        Some(found.map(|key| key.and_then(|key| self.know(public, key))))
+    }
+
+    fn know(&self, public: &PublicKey, key: KeyRef) -> Option<KnownKey> {
         // A key that could never sign is not registered, so this only fails on a broken file.
-        let Ok(verifying) = VerifyingKey::new(public) else { return Ok(None) };
-        let known = KnownKey { key: row.key, verifying: Arc::new(verifying) };
+        let verifying = VerifyingKey::new(public).ok()?;
+        let known = KnownKey { key, verifying: Arc::new(verifying) };
         self.keys.insert(*public, known.clone());
-        Ok(Some(known))
+        Some(known)
     }
 }
 
@@ -399,8 +424,41 @@ fn seen(
     }))
 }
 
+/// Jobs that are committed together.
+struct Batch {
+    jobs: Vec<Job>,
+    commands: usize,
+    permits: usize,
+}
+
+impl Batch {
+    fn of(first: Job) -> Self {
+        let mut batch = Self { jobs: Vec::new(), commands: 0, permits: 0 };
+        batch.push(first);
+        batch
+    }
+
+    fn push(&mut self, job: Job) {
+        self.commands = self.commands.saturating_add(job.commands.len());
+        let permits = job.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        self.permits = self.permits.saturating_add(permits);
+        self.jobs.push(job);
+    }
+
+    /// Takes what waits, as far as there is room.
+    fn gather(&mut self, jobs: &mut mpsc::Receiver<Job>) {
+        while self.commands < BATCH_MAX
+            && let Ok(job) = jobs.try_recv()
+        {
+            self.push(job);
+        }
+    }
+}
+
 struct Committer {
     writer: Option<Writer>,
+    permits: Arc<Semaphore>,
+    claims_in_flight: usize,
     policy: Policy,
     clock: Clock,
     changed: watch::Sender<u64>,
@@ -420,19 +478,24 @@ impl Drop for Committer {
 impl Committer {
     fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(first) = jobs.blocking_recv() {
-            let mut waiting = first.commands.len();
-            let mut batch = vec![first];
-            while waiting < BATCH_MAX
-                && let Ok(job) = jobs.try_recv()
-            {
-                waiting = waiting.saturating_add(job.commands.len());
-                batch.push(job);
+            let mut batch = Batch::of(first);
+            batch.gather(&mut jobs);
+            let started = monotonic();
+            while self.under_way() > batch.permits && started.elapsed() < GATHER_MAX {
+                thread::sleep(GATHER_STEP);
+                batch.gather(&mut jobs);
             }
+            let batch = batch.jobs;
             if !self.commit(batch) {
                 // Jobs that wait were not begun; their callers see the queue close.
                 return;
             }
         }
+    }
+
+    /// Claims that came in and have no answer yet.
+    fn under_way(&self) -> usize {
+        self.claims_in_flight.saturating_sub(self.permits.available_permits())
     }
 
     /// Commits a batch and answers it; false when the process must end.
@@ -441,7 +504,7 @@ impl Committer {
         let mut commands = Vec::new();
         let mut replies = Vec::with_capacity(batch.len());
         for job in batch {
-            replies.push((job.commands.len(), job.reply, job._permit));
+            replies.push((job.commands.len(), job.reply, job.permit));
             commands.extend(job.commands);
         }
         let Some(writer) = &mut self.writer else { return false };

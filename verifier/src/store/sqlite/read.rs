@@ -83,6 +83,13 @@ struct Connections {
 }
 
 impl Pool {
+    /// A connection, if one is idle.
+    fn lend_idle(&self) -> Option<Lent<'_>> {
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = connections.idle.pop();
+        connection.map(|connection| Lent { pool: self, connection: Some(connection) })
+    }
+
     fn lend(&self) -> Read<Lent<'_>> {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -102,6 +109,11 @@ impl Pool {
         lent.connection = Some(super::open_for_reading(&self.path)?);
         Ok(lent)
     }
+}
+
+fn key_number(connection: &Connection, public: &PublicKey) -> Sql<Option<KeyRef>> {
+    let mut query = connection.prepare_cached("SELECT key FROM keys WHERE public = ?1")?;
+    query.query_row([&public.0], |row| Ok(KeyRef(nat(row, 0)?))).optional()
 }
 
 /// A connection that goes back to the pool, whatever happens to the read.
@@ -207,6 +219,18 @@ impl Reader {
         self.with(|connection| {
             connection.prepare_cached("SELECT entry FROM counters")?.query_row([], |_| Ok(()))
         })
+    }
+
+    /// The number of a spending key, which never changes; `None` when no connection is idle, so
+    /// that a caller that must not wait can ask elsewhere.
+    pub fn key_number_now(&self, public: &PublicKey) -> Option<Read<Option<KeyRef>>> {
+        let lent = self.pool.lend_idle()?;
+        Some(key_number(lent.connection(), public).map_err(ReadError::from))
+    }
+
+    /// As [`Reader::key_number_now`], and waits for a connection.
+    pub fn key_number(&self, public: &PublicKey) -> Read<Option<KeyRef>> {
+        self.with(|connection| key_number(connection, public))
     }
 
     /// A spending key by its public key.
