@@ -267,7 +267,9 @@ proptest! {
             }
             for (answer, expected) in answers.iter().zip(&expected) {
                 if let (Answer::Claim(answer), Answer::Claim(expected)) = (answer, expected) {
-                    prop_assert_eq!(answer.receipt.is_some(), expected.receipt.is_some());
+                    // Not the receipt: a number that bought nothing and is no longer the newest is
+                    // answered "used, not charged", also where the item was owned.
+                    prop_assert_eq!(answer.outcome.is_charged(), expected.outcome.is_charged());
                 }
             }
         }
