@@ -188,7 +188,8 @@ pub(super) fn wallet_with_window(
     connection: &Connection,
     wallet: WalletRef,
 ) -> Sql<(WalletRow, OwnedWindow)> {
-    let sql = format!("SELECT {}, owned, owned_moved FROM wallets WHERE wallet = ?1", columns::WALLET);
+    let sql =
+        format!("SELECT {}, owned, owned_moved FROM wallets WHERE wallet = ?1", columns::WALLET);
     connection.prepare_cached(&sql)?.query_row([int(wallet.0)], |row| {
         let pairs = row.get_ref(5)?.as_blob().unwrap_or_default().as_chunks().0.to_vec();
         Ok((columns::wallet(row)?, OwnedWindow { pairs, moved: row.get(6)? }))
@@ -346,12 +347,7 @@ fn creator_by_id(
     Ok(())
 }
 
-fn load_slot(
-    connection: &Connection,
-    hot: &Hot,
-    context: &mut Context,
-    slot: &Slot,
-) -> Sql<()> {
+fn load_slot(connection: &Connection, hot: &Hot, context: &mut Context, slot: &Slot) -> Sql<()> {
     let (Some(wallet), Some(creator)) =
         (context.wallet_refs.get(&slot.root), context.creator_refs.get(&slot.creator))
     else {

@@ -218,8 +218,7 @@ impl SqliteWriter {
 
     fn commit<T>(&mut self, written: Written<T>) -> Result<T, StoreError> {
         // While rows move into the tables nobody may see them there and here.
-        let moving =
-            written.fold.then(|| self.hot.write().unwrap_or_else(PoisonError::into_inner));
+        let moving = written.fold.then(|| self.hot.write().unwrap_or_else(PoisonError::into_inner));
         // Only here can money have moved without anybody knowing: a commit that fails may be on
         // the disk all the same, so nothing is read back and nothing is tried again.
         let committed = self.execute("COMMIT");
@@ -247,8 +246,10 @@ impl SqliteWriter {
 
     /// Reads again what is held back when somebody else has written since.
     fn catch_up(&mut self) -> Sql<()> {
-        let mark: i64 =
-            self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        let mark: i64 = self
+            .connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
         if self.seen == Some(mark) {
             return Ok(());
         }

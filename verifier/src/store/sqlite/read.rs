@@ -202,7 +202,8 @@ impl Reader {
         let connection = lent.connection();
         // First the rows, then the moment: so the tables are of the same time or newer, and rows
         // that were folded in between are noticed.
-        let shared = self.hot.as_ref().map(|hot| hot.read().unwrap_or_else(PoisonError::into_inner));
+        let shared =
+            self.hot.as_ref().map(|hot| hot.read().unwrap_or_else(PoisonError::into_inner));
         let moment = connection.unchecked_transaction()?;
         let newer = match shared {
             Some(hot) if hot.goes_with(&moment)? => Newer::Shared(hot),
@@ -430,8 +431,7 @@ impl Reader {
                 .map(|((_, day, item), more)| ((*day, *item), *more))
                 .collect();
             drop(newer);
-            let sql =
-                "SELECT item, count, credited FROM tallies WHERE day = ?1 AND creator = ?2";
+            let sql = "SELECT item, count, credited FROM tallies WHERE day = ?1 AND creator = ?2";
             let mut query = connection.prepare_cached(sql)?;
             for day in wanted {
                 let mut rows = query.query((day, int(creator.0)))?;
@@ -441,7 +441,9 @@ impl Reader {
                 }
             }
             let all = sums.into_iter();
-            Ok(all.map(|((day, item), (count, amount))| (day, item, Sum { count, amount })).collect())
+            Ok(all
+                .map(|((day, item), (count, amount))| (day, item, Sum { count, amount }))
+                .collect())
         })
     }
 
