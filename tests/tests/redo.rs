@@ -1,0 +1,148 @@
+//! Rows that are held back from SQLite's tables: nobody sees them missing or twice, whoever reads or
+//! writes, and a crash loses none.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+
+use farthing_rules::{Command, ItemRef, KeyRef};
+use farthing_shared::{Micros, Outcome};
+use farthing_tests::actors::{Visitor, micros};
+use farthing_tests::ledger::{CREATOR, Ledger};
+use farthing_verifier::store::Writer;
+use farthing_verifier::store::sqlite::{Durability, Reader, SqliteWriter};
+use rusqlite::Connection;
+
+struct World {
+    folder: tempfile::TempDir,
+    /// A reader beside the writer of `ledger`.
+    beside: Reader,
+    ledger: Ledger,
+    visitor: Visitor,
+    key: KeyRef,
+}
+
+fn open(path: &Path) -> SqliteWriter {
+    SqliteWriter::open(path, Durability::Full).unwrap()
+}
+
+fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = open(&folder.path().join("ledger.db"));
+    let beside = writer.reader().unwrap();
+    let mut ledger = Ledger::new(Writer::Sqlite(Box::new(writer)));
+    let (visitor, key) = ledger.visitor(1, "5.00");
+    World { folder, beside, ledger, visitor, key }
+}
+
+impl World {
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("ledger.db")
+    }
+
+    fn donate(&mut self, amount: &str) {
+        let claim = self.visitor.donation(CREATOR, amount, self.ledger.now);
+        let outcome = self.ledger.outcome(&self.visitor, self.key, &claim);
+        assert_eq!(outcome, Outcome::Accepted);
+    }
+
+    fn held_back(&self) -> u32 {
+        let side = Connection::open(self.path()).unwrap();
+        side.query_row("SELECT count(*) FROM redo", [], |row| row.get(0)).unwrap()
+    }
+
+    /// What a reader sees: balance, spent, held, donations in all.
+    fn seen_by(&self, reader: &Reader) -> (Micros, Micros, Micros, (u64, Micros)) {
+        let wallet = reader.wallet(&self.visitor.root_key()).unwrap().unwrap();
+        let key = reader.key_by_ref(self.key).unwrap().unwrap();
+        assert_eq!(reader.key(&key.public).unwrap().unwrap(), key);
+        let (creator, _) = reader.creator(&CREATOR).unwrap().unwrap();
+        let tallies = reader.tallies(creator.creator, 0, 0).unwrap();
+        let donations = tallies.iter().find(|(_, item, _)| *item == ItemRef(0));
+        let donations = donations.map_or((0, Micros::ZERO), |(_, _, sum)| (sum.count, sum.amount));
+        (wallet.balance, key.spent, creator.held, donations)
+    }
+
+    fn assert_all_see(&self, left: &str, given: &str, times: u64) {
+        let given = micros(given);
+        let expected = (micros(left), given, given, (times, given));
+        assert_eq!(self.seen_by(&self.beside), expected, "beside the writer");
+        let elsewhere = Reader::open(&self.path()).unwrap();
+        assert_eq!(self.seen_by(&elsewhere), expected, "in another process");
+    }
+}
+
+#[test]
+fn readers_see_what_is_held_back_once() {
+    let mut world = world();
+    world.donate("0.10");
+    world.donate("0.20");
+    assert!(world.held_back() > 0, "nothing was held back, so nothing is tested");
+    world.assert_all_see("4.70", "0.30", 2);
+    // Another process writes: it folds what is there, and adds a claim of its own.
+    let ours = std::mem::replace(
+        &mut world.ledger.writer,
+        Writer::Sqlite(Box::new(open(&world.folder.path().join("ledger.db")))),
+    );
+    assert_eq!(world.held_back(), 0);
+    world.assert_all_see("4.70", "0.30", 2);
+    world.donate("0.40");
+    world.assert_all_see("4.30", "0.70", 3);
+    // The first one goes on, and neither undoes nor repeats the other's.
+    world.ledger.writer = ours;
+    world.donate("0.50");
+    world.assert_all_see("3.80", "1.20", 4);
+    world.ledger.assert_sound();
+}
+
+#[test]
+fn a_release_folds_and_counts_once() {
+    let mut world = world();
+    world.donate("0.10");
+    world.ledger.now = world.ledger.now.plus_ms(1_000_000);
+    let minute = world.ledger.now.minute();
+    assert!(world.beside.holds_due(minute).unwrap(), "a hold that is held back is due too");
+    world.ledger.apply(&[Command::ReleaseHolds]);
+    assert!(!world.beside.holds_due(minute).unwrap());
+    let (creator, _) = world.beside.creator(&CREATOR).unwrap().unwrap();
+    assert_eq!((creator.held, creator.payable), (Micros::ZERO, micros("0.10")));
+    world.ledger.assert_sound();
+}
+
+#[test]
+fn a_copy_of_the_files_taken_at_any_moment_opens_with_everything() {
+    let mut world = world();
+    for number in 1..=20_u64 {
+        world.donate("0.01");
+        if number == 10 {
+            world.ledger.now = world.ledger.now.plus_ms(1_000_000);
+            world.ledger.apply(&[Command::ReleaseHolds]);
+        }
+        let expected = world.ledger.writer.snapshot().unwrap();
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["ledger.db", "ledger.db-wal"] {
+            std::fs::copy(world.folder.path().join(name), copy.path().join(name)).unwrap();
+        }
+        let path = copy.path().join("ledger.db");
+        let restored = Writer::Sqlite(Box::new(open(&path)));
+        assert_eq!(restored.snapshot().unwrap(), expected, "after {number} donations");
+        let side = Connection::open(&path).unwrap();
+        let left: u32 = side.query_row("SELECT count(*) FROM redo", [], |r| r.get(0)).unwrap();
+        assert_eq!(left, 0, "opening brings the tables up to date");
+    }
+}
+
+#[test]
+fn a_change_that_cannot_be_read_stops_and_loses_nothing() {
+    let mut world = world();
+    world.donate("0.10");
+    let side = Connection::open(world.path()).unwrap();
+    side.execute("UPDATE redo SET change = substr(change, 1, length(change) - 1)", []).unwrap();
+    let claim = world.visitor.donation(CREATOR, "0.10", world.ledger.now);
+    let command = Command::Claim { claim: world.visitor.checked(&claim), key: world.key };
+    assert!(world.ledger.try_apply(&[command]).is_err(), "the writer goes on over a broken row");
+    assert!(world.ledger.writer.snapshot().is_err(), "the audit does not see it");
+    let again = SqliteWriter::open(&world.path(), Durability::Full);
+    assert!(again.is_err_and(|error| error.to_string().contains("redo")));
+    let left: u32 = side.query_row("SELECT count(*) FROM redo", [], |r| r.get(0)).unwrap();
+    assert!(left > 0);
+}
