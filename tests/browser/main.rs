@@ -11,3 +11,4 @@ mod hostile;
 mod payment;
 mod policy;
 mod refused;
+mod vectors;

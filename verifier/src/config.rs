@@ -42,6 +42,7 @@ pub struct Config {
 pub struct Limits {
     pub requests_per_prefix_per_second: u32,
     pub connections: usize,
+    pub connections_per_prefix: usize,
     pub claims_in_flight: usize,
     pub claims_per_key_per_minute: u32,
     pub work_bits: u8,
@@ -100,6 +101,7 @@ impl Default for Limits {
         Self {
             requests_per_prefix_per_second: 200,
             connections: 4_096,
+            connections_per_prefix: 1_024,
             claims_in_flight: 16_384,
             claims_per_key_per_minute: 60,
             work_bits: 14,
@@ -233,6 +235,9 @@ impl Config {
         }
         if self.limits.connections == 0 {
             return Err(wrong("limits.connections", "expected at least 1"));
+        }
+        if self.limits.connections_per_prefix == 0 {
+            return Err(wrong("limits.connections_per_prefix", "expected at least 1"));
         }
         if !["full", "unsafe-normal"].contains(&self.store.durability.as_str()) {
             return Err(wrong("store.durability", "expected \"full\""));

@@ -37,6 +37,8 @@ pub struct Metrics {
     pub rate_limited: Counter,
     /// Open connections.
     pub connections: Gauge,
+    /// Connections closed at once: their network had as many as it may.
+    pub connections_refused: Counter,
 }
 
 impl Default for Metrics {
@@ -69,6 +71,12 @@ impl Default for Metrics {
         registry.register("rate_limited", "Requests answered 429", rate_limited.clone());
         let connections = Gauge::default();
         registry.register("connections", "Open connections", connections.clone());
+        let connections_refused = Counter::default();
+        registry.register(
+            "connections_refused",
+            "Connections closed at once, too many from one network",
+            connections_refused.clone(),
+        );
         Self {
             registry,
             claims,
@@ -78,6 +86,7 @@ impl Default for Metrics {
             overloaded,
             rate_limited,
             connections,
+            connections_refused,
         }
     }
 }

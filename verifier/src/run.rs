@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::{self, App, AppParts, Buckets, Server, Site};
+use crate::http::{self, App, AppParts, Buckets, Places, Server, Site};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
@@ -187,6 +187,7 @@ pub async fn serve(
     let server = Server {
         listener: main,
         connections_max: app.config.limits.connections,
+        places: Places::new(app.config.limits.connections_per_prefix, &app.trusted),
         metrics: app.metrics.clone(),
     };
     tasks.spawn(server.run(http::router(app.clone()), told.clone()));

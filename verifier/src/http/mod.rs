@@ -8,6 +8,7 @@ mod network;
 mod openapi;
 mod pages;
 mod payments;
+mod places;
 mod problem;
 mod provider;
 mod serve;
@@ -34,6 +35,7 @@ use crate::work::Challenges;
 
 pub use network::{Buckets, Network, Prefix};
 pub use pages::{Site, content_type};
+pub use places::Places;
 pub use problem::{Kind, Problem};
 pub use serve::{Server, serve_demo, serve_metrics};
 pub use text::{Clause, time as show_time};

@@ -17,13 +17,17 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
+use super::Places;
 use super::gate::Peer;
 use crate::metrics::Metrics;
 
 /// Headers must be whole within this time; an idle connection is closed after it too.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client that takes nothing of its answer for so long is cut off.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Answers under way at shutdown may take so long.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of request line and headers; also the size in which bodies are read.
@@ -36,6 +40,8 @@ pub struct Server {
     pub listener: TcpListener,
     /// Connections open at once; more wait to be accepted.
     pub connections_max: usize,
+    /// How many of them from one network; further ones are closed at once.
+    pub places: Places,
     /// Where open connections are counted.
     pub metrics: Arc<Metrics>,
 }
@@ -65,7 +71,13 @@ impl Server {
                     continue;
                 }
             };
+            let Some(place) = self.places.take(peer.ip()) else {
+                self.metrics.connections_refused.inc();
+                continue;
+            };
             let _only_slower = stream.set_nodelay(true);
+            let mut stream = TimeoutStream::new(stream);
+            stream.set_write_timeout(Some(WRITE_TIMEOUT));
             let service = hyper::service::service_fn({
                 let router = router.clone();
                 move |request| answer(router.clone(), request, peer)
@@ -74,7 +86,7 @@ impl Server {
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)
                 .max_buf_size(BUFFER_BYTES_MAX)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(Box::pin(stream)), service);
             let connection = graceful.watch(connection);
             let metrics = self.metrics.clone();
             metrics.connections.inc();
@@ -83,7 +95,7 @@ impl Server {
                     tracing::debug!(%error, "a connection ended early");
                 }
                 metrics.connections.dec();
-                drop(permit);
+                drop((permit, place));
             });
         }
         drop(self.listener);
@@ -116,7 +128,8 @@ pub async fn serve_metrics(
         async move { ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text) }
     };
     let router = Router::new().route("/metrics", get(show));
-    Server { listener, connections_max: 32, metrics }.run(router, stop).await;
+    let places = Places::new(32, &[]);
+    Server { listener, connections_max: 32, places, metrics }.run(router, stop).await;
 }
 
 /// The demo magazine: ready-made pages by path, under the strict policy a careful creator would set.
@@ -154,5 +167,6 @@ pub async fn serve_demo(
             }
         }
     });
-    Server { listener, connections_max: 256, metrics }.run(router, stop).await;
+    let places = Places::new(256, &[]);
+    Server { listener, connections_max: 256, places, metrics }.run(router, stop).await;
 }
