@@ -265,6 +265,12 @@ fn check_origin(origin: &str) -> Result<(), BadName> {
     if host_ok && port_ok { Ok(()) } else { Err(bad) }
 }
 
+/// Plain SHA-256, for forms of other standards.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
 /// SHA-256 over a 16-byte domain tag and then the parts. Only the last part may vary in length.
 pub(crate) fn tagged_hash(tag: &[u8; 16], parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();

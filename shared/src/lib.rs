@@ -33,7 +33,7 @@ pub use claim::{Claim, Kind, SignedClaim, VerifiedClaim};
 pub use encoding::DecodeError;
 pub use ids::{
     ClaimId, CreatorId, ItemHash, OriginHash, PublicKey, TitleHash, VerifierId, item_hash,
-    origin_hash, title_hash,
+    origin_hash, sha256, title_hash,
 };
 pub use offer::{Offer, SignedOffer};
 pub use opening::{Challenge, Opening, SignedOpening};

@@ -10,5 +10,6 @@ mod harness;
 mod hostile;
 mod payment;
 mod policy;
+mod recovery;
 mod refused;
 mod vectors;

@@ -19,6 +19,8 @@ pub mod frame;
 pub mod gesture;
 pub mod payment;
 pub mod quote;
+#[cfg(feature = "wallet")]
+pub mod recovery;
 pub mod signer;
 pub mod text64;
 #[cfg(feature = "wallet")]

@@ -67,13 +67,12 @@ const change = (store, key, next) =>
 // for the moment of one signature.
 const aes = (iv) => ({ name: "AES-GCM", iv });
 
-const makeKey = async (id, extra) => {
+const makeKey = async (id, extra, seed = crypto.getRandomValues(new Uint8Array(32))) => {
   const wrap = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, [
     "encrypt",
     "decrypt",
   ]);
   const iv = crypto.getRandomValues(new Uint8Array(12));
-  const seed = crypto.getRandomValues(new Uint8Array(32));
   const sealed = await crypto.subtle.encrypt(aes(iv), wrap, seed);
   const pk = sign(seed);
   // Another tab may have been faster: its key is taken, so that both sign with the same one.

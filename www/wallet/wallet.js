@@ -83,6 +83,7 @@ ops.view = (name) => {
     }
   }
   document.documentElement.dataset.state = name;
+  if (name == "home") remind();
 };
 ops.set = (name, text) => {
   const said = words(text);
@@ -236,6 +237,7 @@ addEventListener("click", (event) => {
   const { do: act, preset } = button.dataset;
   if (preset) document.getElementById("cap").value = button.value;
   if (act == "retry" && broken) return location.reload();
+  if (recovery[act]) return recovery[act]();
   if (act) send(act, { ...fieldsOf(button.closest("section")), key: button.value });
 });
 addEventListener("input", ({ target }) => {
@@ -243,7 +245,9 @@ addEventListener("input", ({ target }) => {
 });
 addEventListener("submit", (event) => {
   event.preventDefault();
-  send(event.target.dataset.form, fieldsOf(event.target));
+  const { form } = event.target.dataset;
+  if (recovery[form]) return recovery[form](fieldsOf(event.target));
+  send(form, fieldsOf(event.target));
 });
 
 // Start.

@@ -117,6 +117,7 @@ pub fn content_type(path: &str) -> &'static str {
         Some("png") => "image/png",
         Some("webp") => "image/webp",
         Some("json") => "application/json",
+        Some("txt") => "text/plain; charset=utf-8",
         Some("ico") => "image/x-icon",
         Some("woff2") => "font/woff2",
         _ => "application/octet-stream",

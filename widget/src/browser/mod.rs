@@ -78,13 +78,18 @@ fn taken() -> String {
 
 /// The key of the seed that was put, which is wiped.
 fn key() -> SigningKey {
+    with_seed(SigningKey::from_seed)
+}
+
+/// What becomes of the seed that was put, which is wiped.
+fn with_seed<T>(take: impl FnOnce(&[u8; 32]) -> T) -> T {
     let mut border = BORDER.lock();
-    let key = SigningKey::from_seed(&border.seed);
+    let made = take(&border.seed);
     border.seed = [0; 32];
     border.seeded = 0;
     // Without a look at it the wiping would be optimised away.
     core::hint::black_box(&border.seed);
-    key
+    made
 }
 
 /// Leaves a text for the page and gives its length.

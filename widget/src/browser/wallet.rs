@@ -7,8 +7,9 @@ use farthing_shared::SigningKey;
 use spin::Mutex;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::{give, key, taken};
-use crate::fields::{Fields, UNIT, whole};
+use super::{give, key, taken, with_seed};
+use crate::fields::{Fields, UNIT, decimal, whole};
+use crate::recovery;
 use crate::signer::{access, base64, public_text};
 use crate::wallet::Wallet;
 use crate::wallet::effect::{Effect, encode};
@@ -80,6 +81,29 @@ fn due(wallet: &Wallet, key: &SigningKey, name: &str, rest: &str, now_ms: u64) -
         }
         _ => Some(wallet.draft()?.sign(key, whole(rest)?, now_ms)),
     }
+}
+
+/// The places of the recovery words of the seed that was put, with blanks between.
+#[wasm_bindgen]
+pub fn phrase() -> u32 {
+    let mut text = String::new();
+    for place in with_seed(recovery::places) {
+        text.push_str(&decimal(u64::from(place)));
+        text.push(' ');
+    }
+    give(text)
+}
+
+/// The seed, as base64url, of the words whose places were put, each followed by a blank; nothing
+/// when a word is wrong.
+#[wasm_bindgen]
+pub fn unphrase() -> u32 {
+    let text = taken();
+    let mut places = [u16::MAX; recovery::WORDS];
+    for (place, word) in places.iter_mut().zip(text.split(' ')) {
+        *place = whole(word).and_then(|n| u16::try_from(n).ok()).unwrap_or(u16::MAX);
+    }
+    give(recovery::seed(&places).map_or_else(String::new, |seed| base64(&seed)))
 }
 
 /// Tries `count` solutions of the challenge from `from` on; -1 when none is among them.

@@ -1,0 +1,147 @@
+// Recovery words: writes the root key's seed on paper, and brings a wallet back with it. Words are
+// counted from 1 for people, their places in the list from 0 for the module.
+const recovery = {};
+let phrase = [];
+let asked = [];
+
+let list;
+const wordList = async () => {
+  if (!list) {
+    const response = await fetch("$WORDS");
+    if (!response.ok) throw new Error("the list of words: " + response.status);
+    list = (await response.text()).trim().split("\n");
+  }
+  return list;
+};
+
+// Who has money in a wallet that only this browser knows is told so, until the words were checked.
+const remind = async () => {
+  const root = await keyOf().catch(() => {});
+  ops.flag("unsafe", !!root && !root.checked);
+  ops.flag("safe", !!root?.checked);
+};
+
+const offline = () => "The list of words could not be fetched. Please try again.";
+
+recovery.recover = async () => {
+  try {
+    const words = await wordList();
+    const { iv, wrap, sealed } = await keyOf();
+    const seed = new Uint8Array(await crypto.subtle.decrypt(aes(iv), wrap, sealed));
+    seed.forEach((byte) => wasm.seed(byte));
+    seed.fill(0);
+    phrase = get(wasm.phrase()).trim().split(" ").map((place) => words[place]);
+  } catch {
+    return ops.set("home-note", offline());
+  }
+  const [place] = $("[data-words]");
+  place.replaceChildren(
+    ...phrase.map((word) => {
+      const item = document.createElement("li");
+      item.textContent = word;
+      return item;
+    }),
+  );
+  ops.view("recovery");
+};
+
+const hide = () => {
+  phrase = [];
+  $("[data-words]")[0].replaceChildren();
+};
+
+recovery.later = () => {
+  hide();
+  ops.view("home");
+};
+
+// Two words, so that a slip of paper with the wrong order or a missing line is noticed today.
+recovery.written = () => {
+  const [a, b] = crypto.getRandomValues(new Uint8Array(2));
+  const first = a % 12;
+  const second = 12 + (b % 12);
+  asked = [first, second].map((at) => phrase[at]);
+  hide();
+  ops.set("word-a", `Word ${first + 1}`);
+  ops.set("word-b", `Word ${second + 1}`);
+  ops.set("first", "");
+  ops.set("second", "");
+  ops.set("recheck-problem", "");
+  ops.view("recheck");
+};
+
+const plain = (text) => text.normalize("NFKD").trim().toLowerCase();
+
+recovery.rechecked = async ({ first, second }) => {
+  if (plain(first) != asked[0] || plain(second) != asked[1]) {
+    return ops.set("recheck-problem", "That is not what stood there. Please look again.");
+  }
+  asked = [];
+  await change("keys", "root", (old) => ({ ...old, checked: Date.now() })).catch(() => {});
+  ops.view("home");
+};
+
+recovery.restore = () => {
+  ops.set("restore-problem", "");
+  ops.set("phrase", "");
+  ops.view("restore");
+};
+recovery.unrestore = () => {
+  ops.set("phrase", "");
+  ops.view("empty");
+};
+
+const RESTORED = {
+  404: "These words are right, but no wallet was opened with them here. Was it another provider?",
+  0: "No connection to the payment service. Nothing was changed; please try again.",
+};
+
+// The seed of what was typed, or a sentence that says what is wrong with it.
+const seedOfWords = async (text) => {
+  const typed = plain(text).split(/[\s,.;\d]+/u).filter(Boolean);
+  if (typed.length != 24) return `There are 24 words; these are ${typed.length}.`;
+  const words = await wordList();
+  // Four letters tell the words apart, so more need not be written.
+  const places = typed.map((word) =>
+    words.findIndex((known) => known == word || (word.length >= 4 && known.startsWith(word))),
+  );
+  const wrong = places.indexOf(-1);
+  if (wrong >= 0) return `Word ${wrong + 1}, “${typed[wrong]}”, is not one of the recovery words.`;
+  put(places.join(" ") + " ");
+  const seed = get(wasm.unphrase());
+  if (!seed) return "These words do not belong together: one is wrong or in the wrong place.";
+  const bytes = atob(seed.replace(/-/g, "+").replace(/_/g, "/"));
+  return Uint8Array.from(bytes, (byte) => byte.charCodeAt());
+};
+
+let restoring = false;
+recovery.restored = async (fields) => {
+  if (restoring) return;
+  restoring = true;
+  ops.set("restore-problem", "");
+  try {
+    const seed = await seedOfWords(fields.phrase);
+    if (typeof seed == "string") return ops.set("restore-problem", seed);
+    // Nothing is stored before the verifier has said that there is such a wallet.
+    const pk = sign(seed.slice());
+    const path = "/v1/wallets/" + pk;
+    const access = sign(seed.slice(), "read", "GET", path);
+    const { status } = await ask("GET", path, "", access);
+    if (status != 200) {
+      seed.fill(0);
+      return ops.set("restore-problem", RESTORED[status] || RESTORED[0]);
+    }
+    const [device] = crypto.getRandomValues(new Uint32Array(1));
+    const stored = await makeKey("root", { device, checked: Date.now() }, seed);
+    if (stored.pk != pk) {
+      return ops.set("restore-problem", "Another tab has just opened a wallet in this browser. Reload this page to see it.");
+    }
+    ops.set("phrase", "");
+    send("root", { root: pk, device: stored.device });
+    navigator.storage?.persist?.();
+  } catch {
+    ops.set("restore-problem", offline());
+  } finally {
+    restoring = false;
+  }
+};
