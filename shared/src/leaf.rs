@@ -16,6 +16,7 @@
 //! Only hashes of leaves are public. A claim's leaf cannot be guessed from its hash, since it holds a
 //! signature; the others hold a salt that only the verifier can make.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::amount::Micros;
@@ -39,7 +40,7 @@ pub struct Leaf {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LeafBody {
     /// A visitor paid a creator.
-    Claim(ClaimLeaf),
+    Claim(Box<ClaimLeaf>),
     /// Money moved without a signature of its own.
     Other(OtherLeaf),
 }
@@ -174,12 +175,12 @@ impl Leaf {
             if kind != CLAIM {
                 return Err(DecodeError::Field("kind"));
             }
-            LeafBody::Claim(ClaimLeaf {
+            LeafBody::Claim(Box::new(ClaimLeaf {
                 number: reader.take_u64(),
                 total: reader.take_micros("running total")?,
                 credited: reader.take_micros("credited")?,
                 signed: SignedClaim::decode(&reader.take::<{ Claim::SIGNED_LEN }>())?,
-            })
+            }))
         } else {
             LeafBody::Other(OtherLeaf {
                 kind: OtherKind::from_code(kind).ok_or(DecodeError::Field("kind"))?,

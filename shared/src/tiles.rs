@@ -12,7 +12,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::merkle::{Hash, Nodes, node_hash};
+use crate::merkle::{Hash, Nodes, empty_root, node_hash};
 
 /// Hashes in a full tile.
 pub const TILE_WIDTH: u64 = 256;
@@ -112,13 +112,21 @@ pub enum TileError<E> {
     Short(TileName),
 }
 
+/// A tile with its inner nodes.
+#[derive(Debug)]
+struct Kept {
+    used: u64,
+    /// From the tile's own hashes up.
+    rows: Vec<Vec<Hash>>,
+}
+
 /// A tree of a fixed size, read from tiles; keeps the newest few with all their inner nodes.
 #[derive(Debug)]
 pub struct TileTree<T> {
     tiles: T,
     size: u64,
-    /// Rows of each tile from its own hashes up; and when it was used last.
-    kept: BTreeMap<(u8, u64), (u64, Vec<Vec<Hash>>)>,
+    /// By level and index.
+    kept: BTreeMap<(u8, u64), Kept>,
     uses: u64,
 }
 
@@ -151,10 +159,10 @@ impl<T: Tiles> TileTree<T> {
             rows.push(pairs.iter().map(|[left, right]| node_hash(left, right)).collect());
         }
         if self.kept.len() >= TILES_KEPT {
-            let oldest = self.kept.iter().min_by_key(|(_, (used, _))| *used).map(|(name, _)| *name);
+            let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(name, _)| *name);
             oldest.and_then(|name| self.kept.remove(&name));
         }
-        self.kept.insert((level, index), (self.uses, rows));
+        self.kept.insert((level, index), Kept { used: self.uses, rows });
         Ok(())
     }
 }
@@ -173,12 +181,86 @@ impl<T: Tiles> Nodes for TileTree<T> {
         self.uses = self.uses.saturating_add(1);
         let uses = self.uses;
         let kept = self.kept.get_mut(&(tile_level, tile_index));
-        let node = kept.and_then(|(used, rows)| {
-            *used = uses;
-            rows.get(usize::from(above))?.get(usize::try_from(in_row).ok()?).copied()
+        let node = kept.and_then(|kept| {
+            kept.used = uses;
+            kept.rows.get(usize::from(above))?.get(usize::try_from(in_row).ok()?).copied()
         });
         node.ok_or(TileError::Short(TileName { level: tile_level, index: tile_index, width: 0 }))
     }
+}
+
+/// The right edge of a growing tree: of each tile level the tile that is not full yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Frontier {
+    size: u64,
+    rows: Vec<Vec<Hash>>,
+}
+
+impl Frontier {
+    /// The edge of a tree of `size` leaves, from the hashes of its last tile on each level, from the
+    /// leaves up; `None` when their number is not the one that the size asks for.
+    #[must_use]
+    pub fn new(size: u64, rows: Vec<Vec<Hash>>) -> Option<Self> {
+        let fits = (0_u8..).zip(&rows).all(|(level, row)| {
+            let width = nodes_at(level, size).checked_rem(TILE_WIDTH);
+            width == u64::try_from(row.len()).ok()
+        });
+        let above = u8::try_from(rows.len()).ok()?;
+        (fits && nodes_at(above, size) == 0).then_some(Self { size, rows })
+    }
+
+    /// Leaves so far.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Adds a leaf's hash. `added` is told each node that tiles hold: its tile level and its hash.
+    pub fn push(&mut self, leaf: Hash, mut added: impl FnMut(usize, Hash)) {
+        self.size = self.size.saturating_add(1);
+        let (mut hash, mut level) = (leaf, 0_usize);
+        loop {
+            added(level, hash);
+            if self.rows.len() <= level {
+                self.rows.push(Vec::new());
+            }
+            let Some(row) = self.rows.get_mut(level) else { return };
+            row.push(hash);
+            if row.len() < usize::try_from(TILE_WIDTH).unwrap_or(256) {
+                return;
+            }
+            hash = full_root(row);
+            row.clear();
+            level = level.saturating_add(1);
+        }
+    }
+
+    /// Root over all leaves so far.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        let mut right: Option<Hash> = None;
+        for row in &self.rows {
+            let mut rest = row.as_slice();
+            while !rest.is_empty() {
+                let width = 1_usize.checked_shl(rest.len().trailing_zeros()).unwrap_or(1);
+                let (before, full) = rest.split_at(rest.len().saturating_sub(width));
+                let left = full_root(full);
+                right = Some(right.map_or(left, |right| node_hash(&left, &right)));
+                rest = before;
+            }
+        }
+        right.unwrap_or_else(empty_root)
+    }
+}
+
+/// Root over a row whose length is a power of two.
+fn full_root(row: &[Hash]) -> Hash {
+    let mut row = row.to_vec();
+    while row.len() > 1 {
+        let (pairs, _) = row.as_chunks::<2>();
+        row = pairs.iter().map(|[left, right]| node_hash(left, right)).collect();
+    }
+    row.first().copied().unwrap_or_else(empty_root)
 }
 
 /// The hashes of a tile's bytes; `None` when they are not a whole number of hashes.
@@ -250,8 +332,22 @@ mod tests {
                 let above = rows.last().unwrap().chunks_exact(256).map(fold).collect();
                 rows.push(above);
             }
-            let mut tree = TileTree::new(Rows(rows), size as u64);
+            let mut tree = TileTree::new(Rows(rows.clone()), size as u64);
             assert_eq!(root(&mut tree, size as u64).unwrap(), plain_root(&leaves[..size]));
+            let mut edge = Frontier::default();
+            let mut told: Vec<Vec<Hash>> = alloc::vec![Vec::new()];
+            for leaf in &leaves[..size] {
+                edge.push(*leaf, |level, hash| {
+                    told.resize(told.len().max(level + 1), Vec::new());
+                    told[level].push(hash);
+                });
+            }
+            assert_eq!(edge.root(), plain_root(&leaves[..size]));
+            assert_eq!(told, rows);
+            if size > 0 {
+                let ends = rows.iter().map(|row| row[row.len() / 256 * 256..].to_vec()).collect();
+                assert_eq!(Frontier::new(size as u64, ends), Some(edge));
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod columns;
 mod load;
+mod log;
 mod read;
 mod snapshot;
 mod write;

@@ -144,7 +144,7 @@ impl Reader {
         Ok(Self { pool: Arc::new(pool) })
     }
 
-    fn with<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Read<T> {
+    pub(super) fn with<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Read<T> {
         let lent = self.pool.lend()?;
         Ok(read(lent.connection())?)
     }
