@@ -76,6 +76,7 @@ impl Verifier {
         config.origin = "https://pay.example".into();
         config.limits.requests_per_prefix_per_second = 0;
         config.limits.work_bits = 4;
+        config.proofs.high_water = Some(folder.path().join("high-water"));
         change(&mut config);
         let secrets = Secrets::new(&[3; 32], [4; 32]);
         let writer = SqliteWriter::open(&run::ledger_path(&config), Durability::Full)

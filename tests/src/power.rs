@@ -144,10 +144,17 @@ impl Disk {
     #[must_use]
     pub fn of(folder: &Path) -> Self {
         let mut disk = Self::default();
-        for entry in std::fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("a folder's entry").path();
-            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            disk.before.insert(name, std::fs::read(&path).expect("a file"));
+        let mut folders = vec![folder.to_owned()];
+        while let Some(next) = folders.pop() {
+            for entry in std::fs::read_dir(next).expect("a folder") {
+                let path = entry.expect("a folder's entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let name = path.strip_prefix(folder).expect("it is below").to_string_lossy();
+                disk.before.insert(name.into_owned(), std::fs::read(&path).expect("a file"));
+            }
         }
         disk
     }
@@ -212,15 +219,27 @@ impl Disk {
         for change in self.names_since.iter().take(kept(self.names_since.len(), survives, chance)) {
             rename(&mut names, change);
         }
+        // A folder that was opened to be synced is in the recording like a file.
+        let is_folder = |name: &str| {
+            let below = format!("{name}/");
+            let mut files = names.keys().chain(self.before.keys());
+            files.any(|name| name.starts_with(&below))
+        };
         for (name, bytes) in &self.before {
-            std::fs::write(folder.join(name), bytes).expect("an image can be written");
+            write(folder, name, bytes);
         }
-        for (name, file) in names {
-            let Some(file) = self.files.get(&file) else { continue };
+        for (name, file) in names.iter().filter(|(name, _)| !is_folder(name)) {
+            let Some(file) = self.files.get(file) else { continue };
             let content = file.after_failure(survives, chance);
-            std::fs::write(folder.join(name), content).expect("an image can be written");
+            write(folder, name, &content);
         }
     }
+}
+
+fn write(folder: &Path, name: &str, content: &[u8]) {
+    let path = folder.join(name);
+    path.parent().map_or(Ok(()), std::fs::create_dir_all).expect("a folder of the image");
+    std::fs::write(path, content).expect("an image can be written");
 }
 
 fn kept(count: usize, survives: Survives, chance: &mut Chance) -> usize {

@@ -9,8 +9,9 @@ use farthing_shared::{CreatorId, SignedClaim, VerifierId, item_hash};
 use farthing_verifier::audit::audit;
 use farthing_verifier::clock::Clock;
 use farthing_verifier::config::Config;
+use farthing_verifier::log::Log;
 use farthing_verifier::run;
-use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
+use farthing_verifier::store::sqlite::{Durability, Reader, SqliteWriter};
 use farthing_verifier::store::{Snapshot, Writer};
 
 use crate::actors::{ORIGIN, Visitor, micros};
@@ -114,6 +115,18 @@ pub fn read(folder: &Path) -> Result<Snapshot, String> {
     }
 }
 
+/// Starts the log on a data folder, as a server would.
+///
+/// # Errors
+/// Why it must not be signed.
+pub fn log(folder: &Path) -> Result<(), String> {
+    let config = config(folder);
+    let secrets = run::open_data(&config)?;
+    let ledger = run::ledger_path(&config);
+    let reader = Reader::open(&ledger).map_err(|error| error.to_string())?;
+    Log::start(&config, &secrets, reader, &ledger).map(drop)
+}
+
 /// The next claim of a visitor: views and donations in turns, until everything is bought.
 pub fn next_claim(visitor: &mut Visitor) -> SignedClaim {
     let now = Clock::System.now();
@@ -138,6 +151,7 @@ fn config(folder: &Path) -> Config {
 fn settings(folder: &Path) -> Vec<(String, String)> {
     [
         ("DATA", folder.display().to_string()),
+        ("PROOFS__HIGH_WATER", folder.join("high-water").display().to_string()),
         ("DEMO", "true".to_owned()),
         ("WELCOME_CREDIT", "1000.00".to_owned()),
         ("LIMITS__REQUESTS_PER_PREFIX_PER_SECOND", "0".to_owned()),

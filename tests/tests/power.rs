@@ -36,6 +36,8 @@ struct Findings {
     points: usize,
     lost: usize,
     broken: Vec<String>,
+    /// Where the log could not go on from what was signed.
+    unsigned: Vec<String>,
 }
 
 #[test]
@@ -44,7 +46,7 @@ fn acknowledged_claims_survive_a_power_failure() {
     let recorded = record("full");
     let findings = play(recorded, points(), &mut chance);
     eprintln!("{findings:?}");
-    assert!(findings.broken.is_empty(), "{findings:?}");
+    assert!(findings.broken.is_empty() && findings.unsigned.is_empty(), "{findings:?}");
     assert_eq!(findings.lost, 0, "points with acknowledged claims lost");
 }
 
@@ -264,6 +266,9 @@ fn check_all(images: mpsc::Receiver<Image>) -> Findings {
                 continue;
             }
         };
+        if let Err(why) = stock::log(image.folder.path()) {
+            findings.unsigned.push(format!("{}: {why}", image.what));
+        }
         let present = |(entry, id): &(u64, ClaimId)| {
             let at = usize::try_from(entry - 1).expect("an entry number");
             match snapshot.entries.get(at).map(|entry| &entry.body) {

@@ -29,7 +29,8 @@ pub struct Report {
 const DIFFERENCES_MAX: usize = 1_000;
 
 impl Report {
-    fn differs(&mut self, what: String) {
+    /// Adds a difference, up to a bound.
+    pub fn differs(&mut self, what: String) {
         if self.differences.len() < DIFFERENCES_MAX {
             self.differences.push(what);
         }

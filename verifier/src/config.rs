@@ -32,6 +32,7 @@ pub struct Config {
     pub limits: Limits,
     pub store: Store,
     pub log: Log,
+    pub proofs: Proofs,
     pub demo_site: DemoSite,
 }
 
@@ -65,6 +66,15 @@ pub struct Log {
     pub filter: String,
 }
 
+/// The Merkle log. The table `log` is the one of the log messages.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "farthing.example.toml documents each setting once")]
+pub struct Proofs {
+    pub origin: String,
+    pub high_water: Option<PathBuf>,
+}
+
 /// The demo magazine.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -91,6 +101,7 @@ impl Default for Config {
             limits: Limits::default(),
             store: Store::default(),
             log: Log::default(),
+            proofs: Proofs::default(),
             demo_site: DemoSite::default(),
         }
     }

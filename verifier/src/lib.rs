@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod http;
 pub mod intake;
+pub mod log;
 pub mod metrics;
 pub mod run;
 pub mod seal;

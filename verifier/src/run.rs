@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, App, AppParts, Buckets, Places, Server, Site};
 use crate::intake::Intake;
+use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
 use crate::sessions::{LINK_LIFE_MS, Purpose, Sessions, Token};
@@ -114,6 +115,7 @@ pub fn build(
     clock: Clock,
 ) -> Result<(App, std::thread::JoinHandle<Writer>), String> {
     let reader = writer.reader().map_err(|error| error.to_string())?;
+    let log = Log::start(&config, &secrets, reader.clone(), &ledger_path(&config))?;
     let policy = config.policy(secrets.verifier()).map_err(|error| error.to_string())?;
     let metrics = Arc::new(Metrics::default());
     let (intake, thread) = Intake::start(
@@ -134,6 +136,7 @@ pub fn build(
         clock,
         reader,
         intake,
+        log,
         secrets,
         trusted,
         metrics,
@@ -194,9 +197,12 @@ pub async fn serve(
     let tending = tokio::spawn(tend(app.clone()));
     ready(&app);
     let mut fatal = app.intake.fatal();
+    let mut halted = app.log.halted();
     let ended = tokio::select! {
         () = stopped => Ended::Stopped,
         _ = fatal.wait_for(|fatal| *fatal) => Ended::MustRecover,
+        // The next start says why nothing may be signed.
+        _ = halted.wait_for(|halted| *halted) => Ended::MustRecover,
     };
     // New connections are refused, answers under way finish, then the queue runs dry.
     app.stopping.send_replace(true);
@@ -205,6 +211,9 @@ pub async fn serve(
     let _cancelled = tending.await;
     if ended == Ended::Stopped {
         app.intake.tend().await;
+        // All answers are given, so this shows everything that was accepted.
+        let last = app.clone();
+        let _ended = tokio::task::spawn_blocking(move || last.log.stop()).await;
     }
     drop(app);
     let joined = tokio::task::spawn_blocking(move || thread.join());

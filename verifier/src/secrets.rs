@@ -1,8 +1,9 @@
 //! The provider's keys: made at the first start, kept in files of their own, never logged.
 //!
 //! - `provider.key`: seed of the Ed25519 key that signs for the provider.
+//! - `log.key`: seed of the Ed25519 key that signs the log's checkpoints.
 //! - `master.key`: 32 random bytes from which the keys for sessions, sealed content and challenges
-//!   are derived. Whoever restores a ledger must restore these two files with it.
+//!   are derived. Whoever restores a ledger must restore these files with it.
 
 use std::fmt;
 use std::io::Write;
@@ -17,6 +18,7 @@ use sha2::Sha256;
 pub struct Secrets {
     provider: SigningKey,
     master: [u8; 32],
+    log_seed: [u8; 32],
 }
 
 impl fmt::Debug for Secrets {
@@ -62,13 +64,14 @@ impl Mac256 {
 }
 
 impl Secrets {
-    /// From their bytes, for tests and for keys that come by configuration.
+    /// From their bytes, for tests; the log's key is then derived from the master key.
     #[must_use]
     pub fn new(provider_seed: &[u8; 32], master: [u8; 32]) -> Self {
-        Self { provider: SigningKey::from_seed(provider_seed), master }
+        let log_seed = Mac256::new(&master).tag(&[b"farthing log key"]);
+        Self { provider: SigningKey::from_seed(provider_seed), master, log_seed }
     }
 
-    /// Reads the two key files of a data folder, or makes them where there are none.
+    /// Reads the three key files of a data folder, or makes them where there are none.
     ///
     /// # Errors
     /// In words, naming the file.
@@ -77,7 +80,18 @@ impl Secrets {
         let may_make = !folder.join("ledger.db").exists();
         let provider = key_file(&folder.join("provider.key"), may_make)?;
         let master = key_file(&folder.join("master.key"), may_make)?;
-        Ok(Self::new(&provider, master))
+        // A log that was signed before must not go on under another key.
+        let log_seed = key_file(
+            &folder.join("log.key"),
+            !crate::log::signed_mark(&folder.join("log")).exists(),
+        )?;
+        Ok(Self { log_seed, ..Self::new(&provider, master) })
+    }
+
+    /// The key that signs checkpoints of the log, and nothing else.
+    #[must_use]
+    pub fn log_key(&self) -> SigningKey {
+        SigningKey::from_seed(&self.log_seed)
     }
 
     /// The provider's public key.

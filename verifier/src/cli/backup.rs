@@ -10,6 +10,8 @@ use farthing_verifier::store::Writer;
 use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
 
 const KEYS: [&str; 2] = ["provider.key", "master.key"];
+/// Absent where a ledger never had a log.
+const LOG_KEY: &str = "log.key";
 const LEDGER: &str = "ledger.db";
 
 /// Copies ledger and keys. The folder appears under its name only when everything is in it.
@@ -29,6 +31,9 @@ pub(super) fn backup(config: &Config, folder: &Path) -> Result<(), String> {
     writer.copy_to(&beside.join(LEDGER))?;
     for key in KEYS {
         copy_synced(&config.data.join(key), &beside.join(key)).map_err(told)?;
+    }
+    if config.data.join(LOG_KEY).exists() {
+        copy_synced(&config.data.join(LOG_KEY), &beside.join(LOG_KEY)).map_err(told)?;
     }
     sync_folder(&beside).map_err(told)?;
     std::fs::rename(&beside, folder).map_err(told)?;
@@ -55,7 +60,7 @@ pub(super) fn restore(config: &Config, folder: &Path, replace: bool) -> Result<(
     let present: Vec<PathBuf> = KEYS
         .iter()
         .copied()
-        .chain([LEDGER, "ledger.db-wal", "ledger.db-shm"])
+        .chain([LOG_KEY, LEDGER, "ledger.db-wal", "ledger.db-shm"])
         .map(|name| data.join(name))
         .filter(|path| path.exists())
         .collect();
@@ -79,12 +84,22 @@ pub(super) fn restore(config: &Config, folder: &Path, replace: bool) -> Result<(
     for key in KEYS {
         copy_synced(&folder.join(key), &data.join(key)).map_err(told)?;
     }
+    if folder.join(LOG_KEY).exists() {
+        copy_synced(&folder.join(LOG_KEY), &data.join(LOG_KEY)).map_err(told)?;
+        // The backup may be older than what was signed: without the high-water mark, say on a new
+        // machine, the server must not begin the same log again.
+        let log = farthing_verifier::log::folder(config);
+        std::fs::create_dir_all(&log).map_err(told)?;
+        std::fs::write(farthing_verifier::log::signed_mark(&log), "").map_err(told)?;
+        sync_folder(&log).map_err(told)?;
+    }
     // The ledger comes last: a crash before this line leaves a folder without a ledger beside the
     // right keys, and the same command can be given again.
     remove_log(&staged);
     std::fs::rename(&staged, data.join(LEDGER)).map_err(told)?;
     sync_folder(data).map_err(told)?;
     println!("restored; check it with: farthing audit");
+    println!("if the server then says that signed entries are missing: farthing log reset");
     Ok(())
 }
 

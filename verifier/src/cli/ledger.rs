@@ -360,13 +360,17 @@ fn paragraphs(text: &str) -> String {
     serde_json::Value::Array(nodes).to_string()
 }
 
-pub(super) fn audit(config: &Config, json: bool) -> Result<(), Failure> {
+pub(super) fn audit(config: &Config, json: bool, log: bool) -> Result<(), Failure> {
     let ledger = Ledger::open(config)?;
     if let Writer::Sqlite(store) = &ledger.writer {
         store.integrity().map_err(|why| format!("the file is damaged: {why}"))?;
     }
     let all = ledger.writer.snapshot().map_err(|error| error.to_string())?;
-    let report = auditing::audit(&all);
+    let mut report = auditing::audit(&all);
+    if log {
+        let found = farthing_verifier::log::audit(config, &ledger.secrets, &all.entries)?;
+        found.into_iter().for_each(|difference| report.differs(format!("log: {difference}")));
+    }
     if json {
         println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
     } else {

@@ -6,6 +6,8 @@
 
 mod backup;
 mod ledger;
+mod log;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,7 +52,16 @@ enum Command {
         /// Print the report as JSON.
         #[arg(long)]
         json: bool,
+        /// Also compare the Merkle log and its high-water mark with the entries.
+        #[arg(long)]
+        log: bool,
     },
+    /// The Merkle log: its key, a copy for others, a new beginning.
+    #[command(subcommand)]
+    Log(log::LogCommand),
+    /// Check what a provider gave out, offline: needs its log's key and nothing else.
+    #[command(subcommand)]
+    Verify(verify::VerifyCommand),
     /// Copy ledger and keys into a new folder, while the server runs.
     Backup {
         /// The folder; it must not exist.
@@ -131,6 +142,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             print!("{DOCUMENTED}");
             return Ok(());
         }
+        Command::Verify(command) => return verify::run(command),
         _ => {}
     }
     let environment = std::env::vars();
@@ -142,14 +154,15 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Item(command) => ledger::item(&config, command),
         Command::Voucher(command) => ledger::voucher(&config, command),
         Command::Seal(arguments) => ledger::seal(&config, &arguments),
-        Command::Audit { json } => ledger::audit(&config, json),
+        Command::Audit { json, log } => ledger::audit(&config, json, log),
+        Command::Log(command) => log::run(&config, &command),
         Command::Backup { folder } => Ok(backup::backup(&config, &folder)?),
         Command::Restore { folder, replace } => Ok(backup::restore(&config, &folder, replace)?),
         Command::Config { .. } => {
             println!("the settings can be used; the provider is {}", config.origin);
             Ok(())
         }
-        Command::Completions { .. } => Ok(()),
+        Command::Completions { .. } | Command::Verify(_) => Ok(()),
     }
 }
 
@@ -159,7 +172,8 @@ fn serve(config: Config) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let ended = runtime.block_on(run::serve(config, stop_signal(), say_ready))?;
+    let ended = runtime.block_on(run::serve(config, stop_signal(), say_ready));
+    let ended = ended.map_err(Failure::from)?;
     match ended {
         Ended::Stopped => Ok(()),
         Ended::MustRecover => Err(Failure::MustRecover),

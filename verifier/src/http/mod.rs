@@ -4,6 +4,7 @@ mod claims;
 mod creators;
 mod extract;
 pub mod gate;
+mod log;
 mod network;
 mod openapi;
 mod pages;
@@ -27,6 +28,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::intake::Intake;
+use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
@@ -53,6 +55,8 @@ pub struct AppParts {
     pub reader: Reader,
     /// Writes it.
     pub intake: Intake,
+    /// The Merkle log over it.
+    pub log: Log,
     /// The provider's keys.
     pub secrets: Secrets,
     /// Creators' tokens.
@@ -137,6 +141,10 @@ pub fn router(app: App) -> Router {
         ("/v1/claims", post(claims::one), SMALL),
         ("/v1/claims/batch", post(claims::batch), BATCH),
         ("/v1/claims/{id}", get(claims::status), READ),
+        ("/v1/receipts/{id}", get(log::receipt), READ),
+        ("/log/checkpoint", get(log::checkpoint), READ),
+        ("/log/key", get(log::key), READ),
+        ("/log/tile/{*rest}", get(log::tile), READ),
         ("/v1/creator/sessions", post(creators::sign_in).delete(creators::sign_out), GUESS),
         ("/v1/creator", get(creators::show), READ),
         ("/v1/creator/totals", get(creators::totals), READ),

@@ -41,6 +41,7 @@ pub enum Kind {
     UnsupportedMediaType,
     TooLarge,
     NotFound,
+    NotLogged,
     MethodNotAllowed,
     Unauthorized,
     Forbidden,
@@ -65,6 +66,7 @@ impl Kind {
             }
             Self::TooLarge => (413, "too_large", "The request is too large"),
             Self::NotFound => (404, "not_found", "Not found"),
+            Self::NotLogged => (404, "not_logged_yet", "The log does not cover it yet"),
             Self::MethodNotAllowed => (405, "method_not_allowed", "Another method is needed"),
             Self::Unauthorized => (401, "unauthorized", "Not signed in"),
             Self::Forbidden => (403, "forbidden", "Not allowed"),
@@ -86,7 +88,7 @@ impl Problem {
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (status, code, title) = kind.row();
         let retry_after_s = match kind {
-            Kind::RateLimited | Kind::Overloaded => Some(1),
+            Kind::RateLimited | Kind::Overloaded | Kind::NotLogged => Some(1),
             _ => None,
         };
         Self {

@@ -8,6 +8,7 @@ mod cache;
 mod columns;
 mod hot;
 mod load;
+mod log;
 mod read;
 mod redo;
 mod snapshot;

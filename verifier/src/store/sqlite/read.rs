@@ -190,7 +190,7 @@ impl Reader {
     }
 
     /// Reads what is never held back.
-    fn with<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Read<T> {
+    pub(super) fn with<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Read<T> {
         let lent = self.pool.lend()?;
         Ok(read(lent.connection())?)
     }

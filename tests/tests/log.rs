@@ -1,0 +1,403 @@
+//! The Merkle log over a real ledger: receipts hold and nothing else does, a rolled-back or changed
+//! ledger is not signed again, restarts make no second history.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use farthing_rules::Command;
+use farthing_shared::checkpoint::Checkpoint;
+use farthing_shared::leaf::{Leaf, LeafBody};
+use farthing_shared::merkle::{Hash, consistency_proof, is_consistent, leaf_hash};
+use farthing_shared::note::{Note, NoteKey};
+use farthing_shared::receipt::Receipt;
+use farthing_shared::tiles::{Frontier, TileName, Tiles, parse_tile};
+use farthing_shared::{SigningKey, UnixMillis};
+use farthing_tests::actors::Visitor;
+use farthing_tests::chance::Chance;
+use farthing_tests::inprocess::Verifier;
+use farthing_tests::ledger::{CREATOR, Ledger};
+use farthing_verifier::config::Config;
+use farthing_verifier::log::{self, Log, LogLie, Published};
+use farthing_verifier::run;
+use farthing_verifier::secrets::Secrets;
+use farthing_verifier::store::Writer;
+use farthing_verifier::store::sqlite::{Durability, Reader, SqliteWriter};
+
+async fn covering(verifier: &Verifier, size: u64) -> Arc<Published> {
+    let mut news = verifier.app.log.checkpoints();
+    let covers = |newest: &Option<Arc<Published>>| {
+        newest.as_ref().is_some_and(|newest| newest.checkpoint.size >= size)
+    };
+    let waiting = tokio::time::timeout(Duration::from_secs(10), news.wait_for(covers));
+    waiting.await.expect("the log covers it within ten seconds").unwrap().clone().unwrap()
+}
+
+#[tokio::test]
+async fn a_receipt_holds_offline_and_no_changed_byte_does() {
+    let mut verifier = Verifier::start().await;
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let claim = visitor.view(CREATOR, "essay", "0.05", verifier.now());
+    let answer = verifier.charge(&visitor.sign(&claim)).await.json();
+    let entry = answer["entry"].as_u64().unwrap();
+    let id = answer["claim_id"].as_str().unwrap();
+    covering(&verifier, entry).await;
+    let answer = verifier.get(&format!("/v1/receipts/{id}?entry={entry}")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let text = String::from_utf8(answer.bytes.to_vec()).unwrap();
+    let key = verifier.get("/log/key").await;
+    let key = NoteKey::parse(std::str::from_utf8(&key.bytes).unwrap().trim()).unwrap();
+    let receipt = Receipt::parse(&text).unwrap();
+    assert_eq!(receipt.to_string(), text);
+    let proven = receipt.verify(&key).unwrap();
+    let LeafBody::Claim(leaf) = &proven.leaf.body else { panic!("a claim's leaf") };
+    assert_eq!((leaf.signed.claim(), leaf.number), (&claim, 1));
+    assert_eq!(Leaf::decode(&receipt.leaf).unwrap().encode(), receipt.leaf);
+    for at in 0..text.len() {
+        let mut bytes = text.clone().into_bytes();
+        bytes[at] ^= 1;
+        let Ok(flipped) = String::from_utf8(bytes) else { continue };
+        let verdict = Receipt::parse(&flipped).and_then(|receipt| receipt.verify(&key));
+        assert!(verdict.is_err(), "byte {at}: {verdict:?}");
+    }
+    for (path, status) in [
+        (format!("/v1/receipts/{id}?entry={}", entry - 1), 404),
+        (format!("/v1/receipts/{id}?entry=999"), 404),
+        ("/log/tile/0/000.p/1".into(), 200),
+        ("/log/tile/0/000.p/200".into(), 404),
+        ("/log/tile/entries/000".into(), 404),
+        ("/log/checkpoint".into(), 200),
+    ] {
+        assert_eq!(verifier.get(&path).await.status, status, "{path}");
+    }
+}
+
+/// A ledger in a folder that is opened and closed like a server's, without HTTP.
+struct Place {
+    config: Config,
+    _folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        Self { config: Config { data, ..Config::default() }, _folder: folder }
+    }
+
+    fn ledger(&self) -> Ledger {
+        let path = run::ledger_path(&self.config);
+        Ledger::new(Writer::Sqlite(Box::new(SqliteWriter::open(&path, Durability::Full).unwrap())))
+    }
+
+    fn secrets() -> Secrets {
+        Secrets::new(&[3; 32], [4; 32])
+    }
+
+    fn log(&self) -> Result<Log, String> {
+        let path = run::ledger_path(&self.config);
+        let reader = Reader::open(&path).unwrap();
+        Log::start(&self.config, &Self::secrets(), reader, &path)
+    }
+
+    fn opened(&self) -> Checkpoint {
+        let log = self.log().unwrap();
+        log.newest().unwrap().checkpoint.clone()
+    }
+}
+
+/// A visitor who gives donations, so many each time.
+struct Donor {
+    visitor: Visitor,
+    key: farthing_rules::KeyRef,
+}
+
+impl Donor {
+    fn new(ledger: &mut Ledger) -> Self {
+        let (visitor, key) = ledger.visitor(1, "1000.00");
+        Self { visitor, key }
+    }
+
+    fn give(&mut self, ledger: &mut Ledger, count: u64) {
+        let now = UnixMillis(ledger.now.0);
+        let claims: Vec<Command> = (0..count)
+            .map(|_| {
+                let claim = self.visitor.donation(CREATOR, "0.01", now);
+                Command::Claim { claim: self.visitor.checked(&claim), key: self.key }
+            })
+            .collect();
+        ledger.apply(&claims);
+    }
+}
+
+#[test]
+fn a_rolled_back_ledger_is_not_signed_again() {
+    let place = Place::new();
+    let path = run::ledger_path(&place.config);
+    let mut ledger = place.ledger();
+    let mut donor = Donor::new(&mut ledger);
+    donor.give(&mut ledger, 10);
+    let yesterday = path.with_extension("yesterday");
+    let Writer::Sqlite(store) = &ledger.writer else { unreachable!("it was opened as SQLite") };
+    store.copy_to(&yesterday).unwrap();
+    let before = place.opened();
+    donor.give(&mut ledger, 20);
+    let newest = place.opened();
+    assert_eq!(newest.size, before.size + 20);
+    drop(ledger);
+    for ending in ["db-wal", "db-shm"] {
+        let _absent = std::fs::remove_file(path.with_extension(ending));
+    }
+    std::fs::rename(&yesterday, &path).unwrap();
+    let why = place.log().unwrap_err();
+    let range = format!("entries {} to {} are missing", before.size + 1, newest.size);
+    assert!(why.contains(&range) && why.contains("farthing log reset"), "{why}");
+    // Entries that take the place of the missing ones do not hide it.
+    let mut ledger = place.ledger();
+    donor.visitor.next += 100;
+    donor.give(&mut ledger, 30);
+    let why = place.log().unwrap_err();
+    assert!(why.contains(&format!("entry {} differs", before.size + 1)), "{why}");
+    // The way out is another log, not another history of this one.
+    let origin = log::reset(&place.config, &Place::secrets(), UnixMillis(1_795_392_000_000));
+    assert_eq!(origin.unwrap(), format!("{}/1795392000000", newest.origin));
+    let begun = place.opened();
+    assert_ne!(begun.origin, newest.origin);
+    assert_eq!(begun.size, before.size + 30);
+    assert_eq!(place.opened(), begun);
+}
+
+#[test]
+fn a_lost_mark_and_a_second_signer_are_refused() {
+    let place = Place::new();
+    Donor::new(&mut place.ledger());
+    let log = place.log().unwrap();
+    let why = place.log().unwrap_err();
+    assert!(why.contains("another verifier signs"), "{why}");
+    drop(log);
+    let mark = log::high_water_path(&place.config);
+    let text = std::fs::read_to_string(&mark).unwrap();
+    std::fs::remove_file(&mark).unwrap();
+    let why = place.log().unwrap_err();
+    assert!(why.contains("high-water mark") && why.contains("missing"), "{why}");
+    for at in 0..text.len() {
+        let mut bytes = text.clone().into_bytes();
+        bytes[at] ^= 1;
+        std::fs::write(&mark, bytes).unwrap();
+        assert!(place.log().is_err(), "byte {at}");
+    }
+    std::fs::write(&mark, text).unwrap();
+    place.log().unwrap();
+}
+
+#[test]
+fn restarts_and_torn_files_make_no_second_history() {
+    let seed = std::env::var("FARTHING_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let restarts =
+        if std::env::var("FARTHING_CRASH").as_deref() == Ok("full") { 1_000 } else { 60 };
+    println!("FARTHING_SEED={seed}, {restarts} restarts");
+    let mut chance = Chance::new(seed);
+    let place = Place::new();
+    let mut ledger = place.ledger();
+    let mut donor = Donor::new(&mut ledger);
+    let mut shown: Vec<Checkpoint> = Vec::new();
+    for restart in 0..restarts {
+        let log = place.log().unwrap_or_else(|why| panic!("restart {restart}: {why}"));
+        let mut news = log.checkpoints();
+        for _ in 0..chance.below(3) {
+            donor.give(&mut ledger, 1 + chance.below(40));
+            std::thread::sleep(Duration::from_millis(chance.below(60)));
+        }
+        shown.push(news.borrow_and_update().clone().unwrap().checkpoint.clone());
+        drop(log);
+        shown.push(news.borrow_and_update().clone().unwrap().checkpoint.clone());
+        tear(&log::folder(&place.config), &mut chance);
+    }
+    let log = place.log().unwrap();
+    let newest = log.newest().unwrap().checkpoint.clone();
+    assert_eq!(newest.size, ledger.writer.snapshot().unwrap().entries.len() as u64);
+    for old in &shown {
+        let proof = consistency_proof(&mut log.tree(newest.size), old.size, newest.size).unwrap();
+        let sound = is_consistent((old.size, &old.root), (newest.size, &newest.root), &proof);
+        assert!(sound, "{old:?} and {newest:?}");
+    }
+    let entries = ledger.writer.snapshot().unwrap().entries;
+    assert_eq!(log::audit(&place.config, &Place::secrets(), &entries), Ok(Vec::new()));
+}
+
+/// What a power failure may leave of files that were not synced: an older length, or other bytes.
+fn tear(folder: &Path, chance: &mut Chance) {
+    match chance.below(4) {
+        0 => std::fs::write(folder.join("synced"), "0\n").unwrap(),
+        1 => {
+            let level = folder.join("level-0");
+            let length = std::fs::metadata(&level).unwrap().len();
+            let file = std::fs::File::options().write(true).open(level).unwrap();
+            file.set_len(chance.below(length + 1)).unwrap();
+        }
+        2 => {
+            let level = folder.join("level-0");
+            let mut bytes = std::fs::read(&level).unwrap();
+            let at = chance.below(bytes.len() as u64) as usize;
+            bytes[at] ^= 0x40;
+            std::fs::write(level, bytes).unwrap();
+        }
+        _ => {}
+    }
+}
+
+/// A log in memory as a reader downloads it.
+#[derive(Clone)]
+struct Copy(std::collections::BTreeMap<TileName, Vec<u8>>);
+
+impl Copy {
+    fn of(leaves: impl Iterator<Item = Hash>) -> (Self, Frontier) {
+        let mut rows: Vec<Vec<Hash>> = Vec::new();
+        let mut edge = Frontier::default();
+        for leaf in leaves {
+            edge.push(leaf, |level, node| {
+                rows.resize_with(rows.len().max(level + 1), Vec::new);
+                rows[level].push(node);
+            });
+        }
+        let mut tiles = std::collections::BTreeMap::new();
+        for (level, row) in (0_u8..).zip(&rows) {
+            for name in TileName::of_level(level, edge.size()) {
+                let from = usize::try_from(name.index).unwrap() * 256;
+                let hashes = &row[from..from + usize::from(name.width)];
+                tiles.insert(name, hashes.iter().flat_map(|hash| hash.0).collect());
+            }
+        }
+        (Self(tiles), edge)
+    }
+}
+
+impl Tiles for Copy {
+    type Error = String;
+    fn tile(&mut self, name: TileName) -> Result<Vec<Hash>, String> {
+        let bytes = self.0.get(&name).ok_or_else(|| name.path())?;
+        parse_tile(bytes).ok_or_else(|| name.path())
+    }
+}
+
+fn leaf(number: u64) -> Hash {
+    leaf_hash(&number.to_be_bytes())
+}
+
+fn head(edge: &Frontier) -> Checkpoint {
+    Checkpoint { origin: "pay.example/log".into(), size: edge.size(), root: edge.root() }
+}
+
+#[test]
+fn every_flipped_byte_of_a_log_is_noticed() {
+    let (mut copy, edge) = Copy::of((0..300).map(leaf));
+    let newest = head(&edge);
+    log::check(&mut copy, &newest, &[]).unwrap();
+    for name in copy.0.keys().copied().collect::<Vec<_>>() {
+        for at in 0..copy.0[&name].len() {
+            let mut flipped = copy.clone();
+            flipped.0.get_mut(&name).unwrap()[at] ^= 1;
+            assert!(log::check(&mut flipped, &newest, &[]).is_err(), "{} byte {at}", name.path());
+        }
+    }
+    let secret = SigningKey::from_seed(&[9; 32]);
+    let key = NoteKey::new(&newest.origin, 1, &secret.public()).unwrap();
+    let text = newest.sign(&secret).unwrap().to_string();
+    for at in 0..text.len() {
+        let mut bytes = text.clone().into_bytes();
+        bytes[at] ^= 1;
+        let Ok(flipped) = String::from_utf8(bytes) else { continue };
+        let opened = Note::parse(&flipped).and_then(|note| Checkpoint::open(&note, &key));
+        assert!(opened.is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn lies_of_a_log_are_named() {
+    let (honest, edge) = Copy::of((0..300).map(leaf));
+    let (_, early) = Copy::of((0..200).map(leaf));
+    let (split, other) = Copy::of((0..300).map(|n| leaf(if n == 100 { 1_000 } else { n })));
+    let (dropped, _) = Copy::of((0..300).filter(|n| *n != 100).map(leaf));
+    let (reordered, _) = Copy::of((0..300).map(|n| {
+        leaf(if n == 5 {
+            6
+        } else if n == 6 {
+            5
+        } else {
+            n
+        })
+    }));
+    let rows = [
+        (&honest, &edge, &early, Ok(())),
+        (&split, &edge, &early, Err(LogLie::SplitView { seen: 200 })),
+        (&split, &other, &early, Err(LogLie::SplitView { seen: 200 })),
+        (&reordered, &edge, &edge, Err(LogLie::SplitView { seen: 300 })),
+        (&honest, &early, &edge, Err(LogLie::RolledBack { seen: 300, size: 200 })),
+    ];
+    for (at, (copy, newest, seen, expected)) in rows.into_iter().enumerate() {
+        let verdict = log::check(&mut copy.clone(), &head(newest), &[head(seen)]);
+        assert_eq!(verdict, expected, "row {at}");
+    }
+    let verdict = log::check(&mut dropped.clone(), &head(&edge), &[]);
+    assert!(matches!(verdict, Err(LogLie::Missing(_))), "{verdict:?}");
+    let verdict = log::check(&mut split.clone(), &head(&edge), &[]);
+    assert_eq!(verdict, Err(LogLie::OtherRoot { size: 300 }));
+}
+
+/// Go's own verifier (sumdb/note and sumdb/tlog) reads what we write.
+#[test]
+fn go_agrees_on_roots_inclusion_and_consistency() {
+    let Some(gopath) = go_path() else {
+        eprintln!("SKIPPED: go_agrees needs: apt-get install golang-go golang-golang-x-mod-dev");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let secret = SigningKey::from_seed(&[9; 32]);
+    let key = NoteKey::new("pay.example/log", 1, &secret.public()).unwrap();
+    std::fs::write(folder.path().join("main.go"), include_str!("go/main.go")).unwrap();
+    let built = std::process::Command::new("go")
+        .args(["build", "-o", "check", "main.go"])
+        .env("GO111MODULE", "off")
+        .env("GOPATH", &gopath)
+        .env("GOCACHE", folder.path().join("cache"))
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    for size in [0, 1, 255, 256, 257, 65_535, 65_536, 65_537, 70_000] {
+        let place = folder.path().join(size.to_string());
+        std::fs::create_dir(&place).unwrap();
+        let (copy, edge) = Copy::of((0..size).map(leaf));
+        for (name, bytes) in &copy.0 {
+            let path = place.join(name.path());
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        let note = head(&edge).sign(&secret).unwrap().to_string();
+        std::fs::write(place.join("checkpoint"), note).unwrap();
+        let go = |note: &Path| {
+            std::process::Command::new(folder.path().join("check"))
+                .args([place.as_os_str(), key.to_string().as_ref(), note.as_os_str()])
+                .output()
+                .unwrap()
+        };
+        let agreed = go(&place.join("checkpoint"));
+        assert!(agreed.status.success(), "{size}: {}", String::from_utf8_lossy(&agreed.stderr));
+        let mut wrong = head(&edge);
+        wrong.root.0[7] ^= 1;
+        let lie = place.join("lie");
+        std::fs::write(&lie, wrong.sign(&secret).unwrap().to_string()).unwrap();
+        assert!(!go(&lie).status.success(), "{size}: Go takes a wrong root");
+    }
+}
+
+fn go_path() -> Option<String> {
+    let listed =
+        std::process::Command::new("dpkg").args(["-L", "golang-golang-x-mod-dev"]).output();
+    let listed = String::from_utf8(listed.ok()?.stdout).ok()?;
+    let path = listed.lines().find_map(|line| line.strip_suffix("/src"))?.to_owned();
+    std::process::Command::new("go").arg("version").output().ok()?;
+    Some(path)
+}

@@ -1,0 +1,78 @@
+//! The provider's side of the Merkle log.
+#![expect(clippy::print_stdout, reason = "this is the command line")]
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use farthing_shared::checkpoint::Checkpoint;
+use farthing_shared::tiles::{TILE_LEVEL_MAX, TileName, Tiles};
+use farthing_verifier::clock::Clock;
+use farthing_verifier::config::Config;
+use farthing_verifier::{log, run};
+
+use super::Failure;
+
+/// The Merkle log.
+#[derive(Debug, Subcommand)]
+pub(super) enum LogCommand {
+    /// Print the key that checkpoints are checked with: give it to creators and monitors.
+    Key,
+    /// Copy checkpoint and tiles into a new folder, as any C2SP tlog-tiles reader takes them.
+    Export {
+        /// The folder; it must not exist.
+        folder: PathBuf,
+    },
+    /// Begin a new log under a new name, after a rollback that cannot be undone. Stop the server first.
+    Reset {
+        /// The old log's proofs end where they are; nobody can check totals across the two.
+        #[arg(long, required = true)]
+        i_know_what_this_means: bool,
+    },
+}
+
+pub(super) fn run(config: &Config, command: &LogCommand) -> Result<(), Failure> {
+    let secrets = run::open_data(config)?;
+    match command {
+        LogCommand::Key => {
+            let path = log::high_water_path(config);
+            let origin = match std::fs::read_to_string(&path) {
+                Ok(text) => {
+                    text.lines().next().map_or_else(|| log::first_origin(config), str::to_owned)
+                }
+                Err(_) => log::first_origin(config),
+            };
+            println!("{}", log::note_key(&origin, &secrets)?);
+        }
+        LogCommand::Export { folder } => export(config, folder)?,
+        LogCommand::Reset { .. } => {
+            let _lock = run::lock_data(config)?;
+            let origin = log::reset(config, &secrets, Clock::System.now())?;
+            println!("the next start begins the log {origin}; its key is");
+            println!("{}", log::note_key(&origin, &secrets)?);
+        }
+    }
+    Ok(())
+}
+
+fn export(config: &Config, folder: &Path) -> Result<(), String> {
+    let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    let mark = log::high_water_path(config);
+    let note = std::fs::read_to_string(&mark).map_err(|error| told(&mark, error))?;
+    let parsed = farthing_shared::note::Note::parse(&note).map_err(|why| why.to_string())?;
+    let size = Checkpoint::parse(parsed.text()).map_err(|why| why.to_string())?.size;
+    std::fs::create_dir(folder).map_err(|error| told(folder, error))?;
+    let mut reader = log::LevelReader::new(&log::folder(config));
+    for name in (0..=TILE_LEVEL_MAX).flat_map(|level| TileName::of_level(level, size)) {
+        let path = folder.join(name.path());
+        let hashes = reader.tile(name).map_err(|error| told(&path, error))?;
+        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
+        path.parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .map_err(|error| told(&path, error))?;
+        std::fs::write(&path, bytes).map_err(|error| told(&path, error))?;
+    }
+    let path = folder.join("checkpoint");
+    std::fs::write(&path, note).map_err(|error| told(&path, error))?;
+    println!("{size} leaves");
+    Ok(())
+}

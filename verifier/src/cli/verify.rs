@@ -1,0 +1,134 @@
+//! Checks receipts and logs offline. Needs no data folder and no settings: only the file and the key.
+#![expect(clippy::print_stdout, reason = "this is the command line")]
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use farthing_shared::checkpoint::Checkpoint;
+use farthing_shared::leaf::LeafBody;
+use farthing_shared::merkle::Hash;
+use farthing_shared::note::{Note, NoteKey};
+use farthing_shared::receipt::Receipt;
+use farthing_shared::tiles::{TileName, Tiles, parse_tile};
+use farthing_verifier::http::show_time;
+use farthing_verifier::log::check;
+use serde_json::{Value, json};
+
+use super::Failure;
+
+/// Check offline. Exit code 0: it holds; 1: it does not, or cannot be read.
+#[derive(Debug, Subcommand)]
+pub(super) enum VerifyCommand {
+    /// A receipt: that the payment is in the log, signed by the one who paid.
+    Receipt {
+        /// The file, as GET /v1/receipts answers it.
+        file: PathBuf,
+        /// The log's key, as `farthing log key` and /log/key print it.
+        #[arg(long)]
+        key: String,
+        /// Print the verdict as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A copy of a log: that its tiles are whole and lead to the signed root.
+    Log {
+        /// A folder with `checkpoint` and `tile/…`.
+        folder: PathBuf,
+        /// The log's key.
+        #[arg(long)]
+        key: String,
+        /// A checkpoint seen earlier, with which this log must be consistent; may be given several times.
+        #[arg(long = "seen")]
+        seen: Vec<PathBuf>,
+        /// Print the verdict as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(command: &VerifyCommand) -> Result<(), Failure> {
+    let (verdict, json) = match command {
+        VerifyCommand::Receipt { file, key, json } => (receipt(file, key), *json),
+        VerifyCommand::Log { folder, key, seen, json } => (log(folder, key, seen), *json),
+    };
+    if !json {
+        let (words, _) = verdict.map_err(Failure::NotDone)?;
+        println!("{words}");
+        return Ok(());
+    }
+    match verdict {
+        Ok((_, facts)) => println!("{}", json!({ "holds": true, "facts": facts })),
+        Err(why) => {
+            println!("{}", json!({ "holds": false, "why": why }));
+            return Err(Failure::Said);
+        }
+    }
+    Ok(())
+}
+
+type Verdict = Result<(String, Value), String>;
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn note_key(text: &str) -> Result<NoteKey, String> {
+    NoteKey::parse(text.trim()).map_err(|why| format!("--key: {why}"))
+}
+
+fn receipt(file: &Path, key: &str) -> Verdict {
+    let told = |why: farthing_shared::receipt::BadReceipt| format!("{}: {why}", file.display());
+    let receipt = Receipt::parse(&read(file)?).map_err(told)?;
+    let proven = receipt.verify(&note_key(key)?).map_err(told)?;
+    let LeafBody::Claim(claim) = &proven.leaf.body else {
+        return Err(format!("{}: it is not the receipt of a payment", file.display()));
+    };
+    let fields = claim.signed.claim();
+    let words = format!(
+        "holds: {} {} to {} at {}, entry {} of {} in the log {}, the creator's payment number {}",
+        fields.amount,
+        fields.currency.as_str(),
+        fields.creator,
+        show_time(proven.leaf.at),
+        proven.leaf.entry,
+        proven.checkpoint.size,
+        proven.checkpoint.origin,
+        claim.number
+    );
+    let facts = json!({
+        "entry": proven.leaf.entry, "at": show_time(proven.leaf.at), "claim_id": claim.signed.id().to_text(),
+        "creator": fields.creator.to_text(), "amount": fields.amount.to_decimal(),
+        "currency": fields.currency.as_str(), "number": claim.number,
+        "running_total": claim.total.to_decimal(), "log": proven.checkpoint.origin,
+        "log_size": proven.checkpoint.size,
+    });
+    Ok((words, facts))
+}
+
+/// Tiles in files as C2SP lays them out.
+struct Folder<'a>(&'a Path);
+
+impl Tiles for Folder<'_> {
+    type Error = String;
+
+    fn tile(&mut self, name: TileName) -> Result<Vec<Hash>, String> {
+        let path = self.0.join(name.path());
+        let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", name.path()))?;
+        let hashes = parse_tile(&bytes).filter(|hashes| hashes.len() == usize::from(name.width));
+        hashes.ok_or_else(|| format!("{}: it does not hold {} hashes", name.path(), name.width))
+    }
+}
+
+fn opened(path: &Path, key: &NoteKey) -> Result<Checkpoint, String> {
+    let told = |why: farthing_shared::note::NoteError| format!("{}: {why}", path.display());
+    Checkpoint::open(&Note::parse(&read(path)?).map_err(told)?, key).map_err(told)
+}
+
+fn log(folder: &Path, key: &str, seen: &[PathBuf]) -> Verdict {
+    let key = note_key(key)?;
+    let newest = opened(&folder.join("checkpoint"), &key)?;
+    let seen = seen.iter().map(|path| opened(path, &key)).collect::<Result<Vec<_>, _>>()?;
+    check(&mut Folder(folder), &newest, &seen).map_err(|lie| lie.to_string())?;
+    let words = format!("holds: {} entries in the log {}", newest.size, newest.origin);
+    Ok((words, json!({ "log": newest.origin, "size": newest.size, "root": newest.root.to_text() })))
+}

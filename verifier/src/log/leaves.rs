@@ -1,0 +1,58 @@
+//! From an entry of the ledger to its leaf: a pure function of the committed entry and, for the salt of
+//! entries without a signature, of the master key.
+
+use farthing_rules::rows::{Entry, EntryBody};
+use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody, OtherKind, OtherLeaf};
+use farthing_shared::{DecodeError, SignedClaim};
+
+use crate::secrets::Mac256;
+
+/// An entry that cannot be in the log: the ledger was changed from outside.
+#[derive(Debug)]
+pub struct BrokenEntry {
+    /// Its number.
+    pub entry: u64,
+    /// What is wrong.
+    pub why: DecodeError,
+}
+
+impl std::fmt::Display for BrokenEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "entry {} of the ledger: {}", self.entry, self.why)
+    }
+}
+
+/// The leaf of an entry: the same bytes whenever it is asked for.
+///
+/// # Errors
+/// [`BrokenEntry`] when its signed claim cannot be read.
+pub fn leaf(entry: &Entry, salt: &Mac256) -> Result<Leaf, BrokenEntry> {
+    let number = entry.number.0;
+    let broken = |why| BrokenEntry { entry: number, why };
+    let other = |kind, account, amount, detail, reference| {
+        let tag = salt.tag(&[&number.to_be_bytes()]);
+        let salt = *tag.first_chunk().expect("a tag has 32 bytes");
+        LeafBody::Other(OtherLeaf { kind, account, amount, detail, reference, salt })
+    };
+    let body = match &entry.body {
+        EntryBody::Claim(claim) => LeafBody::Claim(Box::new(ClaimLeaf {
+            number: claim.creator_number,
+            total: claim.creator_total,
+            credited: claim
+                .amount
+                .minus(claim.fee)
+                .ok_or_else(|| broken(DecodeError::Field("fee")))?,
+            signed: SignedClaim::decode(&claim.signed).map_err(broken)?,
+        })),
+        EntryBody::TopUp { wallet, amount, rail, reference, .. } => {
+            other(OtherKind::TopUp, wallet.0, *amount, u64::from(rail.code()), *reference)
+        }
+        EntryBody::Welcome { wallet, amount, .. } => {
+            other(OtherKind::Welcome, wallet.0, *amount, 0, [0; 32])
+        }
+        EntryBody::Release { creator, amount, release_minute } => {
+            other(OtherKind::Release, creator.0, *amount, *release_minute, [0; 32])
+        }
+    };
+    Ok(Leaf { entry: number, at: entry.at, body })
+}

@@ -1,0 +1,330 @@
+//! The Merkle log over the ledger: tiles, checkpoints, proofs. Derived from the entries, never their
+//! master. Owns when a checkpoint is signed; leaves hashing and formats to `farthing_shared`.
+
+mod check;
+mod files;
+mod high_water;
+mod leaves;
+mod sequencer;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use farthing_rules::rows::Entry;
+use farthing_shared::UnixMillis;
+use farthing_shared::checkpoint::Checkpoint;
+use farthing_shared::merkle::{Hash, inclusion_proof, root};
+use farthing_shared::note::{ED25519, Note, NoteKey};
+use farthing_shared::receipt::Receipt;
+use farthing_shared::tiles::{TILE_WIDTH, TileName, TileTree, Tiles, nodes_at};
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::secrets::{Mac256, Secrets};
+use crate::store::sqlite::Reader;
+
+pub use check::{LogLie, check};
+pub use files::LevelReader;
+pub use high_water::HighWater;
+pub use leaves::{BrokenEntry, leaf};
+
+/// A checkpoint that was shown.
+#[derive(Debug)]
+pub struct Published {
+    /// Its figures.
+    pub checkpoint: Checkpoint,
+    /// With its signatures.
+    pub note: Note,
+    /// As it is sent.
+    pub text: String,
+}
+
+#[derive(Debug)]
+struct Shared {
+    folder: PathBuf,
+    key: NoteKey,
+    salt: Mac256,
+    published: watch::Sender<Option<Arc<Published>>>,
+    stopping: AtomicBool,
+    halted: watch::Sender<bool>,
+}
+
+impl Shared {
+    fn reader(&self) -> LevelReader {
+        LevelReader::new(&self.folder)
+    }
+}
+
+/// Reads the log, and holds the thread that writes it.
+#[derive(Debug)]
+pub struct Log {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The log's name before any reset: the provider's host, and `/log`.
+#[must_use]
+pub fn first_origin(config: &Config) -> String {
+    if !config.proofs.origin.is_empty() {
+        return config.proofs.origin.clone();
+    }
+    let host = config.origin.split_once("://").map_or(config.origin.as_str(), |(_, host)| host);
+    format!("{host}/log")
+}
+
+/// Where the log's files are.
+#[must_use]
+pub fn folder(config: &Config) -> PathBuf {
+    config.data.join("log")
+}
+
+/// A file that says that checkpoints of this log were signed, so that a missing high-water mark is noticed.
+#[must_use]
+pub fn signed_mark(folder: &Path) -> PathBuf {
+    folder.join("signed")
+}
+
+/// Where the high-water mark is: beside the data folder unless told, so that restoring the folder
+/// does not bring an old mark back with it.
+#[must_use]
+pub fn high_water_path(config: &Config) -> PathBuf {
+    config.proofs.high_water.clone().unwrap_or_else(|| {
+        let mut path = config.data.as_os_str().to_owned();
+        path.push(".high-water");
+        PathBuf::from(path)
+    })
+}
+
+/// The log's name now: the first one, or that of the last reset, which the mark tells.
+///
+/// # Errors
+/// In words, when the mark is of another log.
+pub fn origin(config: &Config, mark: &HighWater) -> Result<String, String> {
+    let first = first_origin(config);
+    let Some(note) = mark.note()? else { return Ok(first) };
+    let marked = Checkpoint::parse(note.text())
+        .map_err(|why| format!("{}: {why}", mark.path().display()))?
+        .origin;
+    // A provider that moves to another host keeps its log, and the log its name.
+    if config.proofs.origin.is_empty() {
+        return Ok(marked);
+    }
+    let epoch = marked.strip_prefix(&first).and_then(|rest| rest.strip_prefix('/'));
+    if marked == first || epoch.is_some_and(|epoch| epoch.parse::<u64>().is_ok()) {
+        return Ok(marked);
+    }
+    Err(format!(
+        "the high-water mark {} is that of the log {marked}, not of {first}; a log keeps its name: set \
+         proofs.origin = \"{marked}\", or name another proofs.high_water",
+        mark.path().display()
+    ))
+}
+
+/// The key that checkpoints are checked with.
+///
+/// # Errors
+/// In words, when the origin cannot be a key's name.
+pub fn note_key(origin: &str, secrets: &Secrets) -> Result<NoteKey, String> {
+    NoteKey::new(origin, ED25519, &secrets.log_key().public())
+        .map_err(|why| format!("the setting proofs.origin: {why}"))
+}
+
+/// Begins a new log over the same ledger under a new name, and puts the old one's mark aside: the way
+/// out after a rollback. The old log is never continued, so no fork of it is ever signed. The new name
+/// ends in the time, so that it is new even where nobody remembers the old one.
+///
+/// # Errors
+/// In words.
+pub fn reset(config: &Config, secrets: &Secrets, now: UnixMillis) -> Result<String, String> {
+    let mut mark = HighWater::open(&high_water_path(config))?;
+    let new = format!("{}/{}", first_origin(config), now.0);
+    if let Some(note) = mark.note()? {
+        let mut aside = mark.path().as_os_str().to_owned();
+        aside.push(format!(".before-{}", now.0));
+        files::replace(Path::new(&aside), note.to_string().as_bytes())
+            .map_err(|error| error.to_string())?;
+    }
+    let log = folder(config);
+    if log.exists() {
+        std::fs::remove_dir_all(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+    }
+    let root = farthing_shared::merkle::empty_root();
+    let empty = Checkpoint { origin: new.clone(), size: 0, root };
+    let note = empty.sign(&secrets.log_key()).map_err(|why| why.to_string())?;
+    mark.raise(&note).map_err(|error| format!("{error:?}"))?;
+    Ok(new)
+}
+
+impl Log {
+    /// Brings the log up to the ledger, compares it with the mark, and starts the thread that follows.
+    ///
+    /// # Errors
+    /// In words, when signing on could make a second history.
+    pub fn start(
+        config: &Config,
+        secrets: &Secrets,
+        reader: Reader,
+        ledger: &Path,
+    ) -> Result<Self, String> {
+        let mark = HighWater::open(&high_water_path(config))?;
+        let key = note_key(&origin(config, &mark)?, secrets)?;
+        let shared = Arc::new(Shared {
+            folder: folder(config),
+            key,
+            salt: secrets.mac("leaf"),
+            published: watch::channel(None).0,
+            stopping: AtomicBool::new(false),
+            halted: watch::channel(false).0,
+        });
+        let sequencer =
+            sequencer::Sequencer::open(shared.clone(), reader, ledger, secrets.log_key(), mark)?;
+        let thread = std::thread::Builder::new()
+            .name("log".into())
+            .spawn(move || sequencer.run())
+            .map_err(|error| error.to_string())?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Appends and shows what is left, and ends the thread.
+    pub fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                tracing::error!("the log's thread panicked");
+            }
+        }
+    }
+
+    /// Becomes true when nothing may be signed any more.
+    #[must_use]
+    pub fn halted(&self) -> watch::Receiver<bool> {
+        self.shared.halted.subscribe()
+    }
+
+    /// The key that checkpoints are checked with.
+    #[must_use]
+    pub fn key(&self) -> &NoteKey {
+        &self.shared.key
+    }
+
+    /// The newest checkpoint, and news of newer ones.
+    #[must_use]
+    pub fn checkpoints(&self) -> watch::Receiver<Option<Arc<Published>>> {
+        self.shared.published.subscribe()
+    }
+
+    /// The newest checkpoint.
+    #[must_use]
+    pub fn newest(&self) -> Option<Arc<Published>> {
+        self.shared.published.borrow().clone()
+    }
+
+    /// The tree under a checkpoint, for proofs.
+    #[must_use]
+    pub fn tree(&self, size: u64) -> TileTree<LevelReader> {
+        TileTree::new(self.shared.reader(), size)
+    }
+
+    /// The leaf of an entry.
+    ///
+    /// # Errors
+    /// [`BrokenEntry`].
+    pub fn leaf(&self, entry: &Entry) -> Result<farthing_shared::leaf::Leaf, BrokenEntry> {
+        leaf(entry, &self.shared.salt)
+    }
+
+    /// The bytes of a tile, `None` while no checkpoint covers it.
+    ///
+    /// # Errors
+    /// In words, when the files cannot be read.
+    pub fn tile(&self, name: TileName) -> Result<Option<Vec<u8>>, String> {
+        let size = self.newest().map_or(0, |newest| newest.checkpoint.size);
+        let end = name.index.saturating_mul(TILE_WIDTH).saturating_add(u64::from(name.width));
+        if end > nodes_at(name.level, size) {
+            return Ok(None);
+        }
+        let hashes = self.shared.reader().tile(name).map_err(|error| error.to_string())?;
+        Ok(Some(hashes.iter().flat_map(|hash| hash.0).collect()))
+    }
+
+    /// The receipt of an entry; `None` while the newest checkpoint does not cover it.
+    ///
+    /// # Errors
+    /// In words, when the entry or the log's files cannot be read.
+    pub fn receipt(&self, entry: &Entry) -> Result<Option<Receipt>, String> {
+        let Some(newest) = self.newest() else { return Ok(None) };
+        let leaf = self.leaf(entry).map_err(|broken| broken.to_string())?;
+        let (index, size) = (leaf.index(), newest.checkpoint.size);
+        if index >= size {
+            return Ok(None);
+        }
+        let proof = inclusion_proof(&mut self.tree(size), index, size)
+            .map_err(|error| format!("the log's files: {error:?}"))?;
+        let checkpoint = newest.note.clone();
+        Ok(Some(Receipt { leaf: leaf.encode(), index, proof, checkpoint }))
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Compares the log's files and the mark with the ledger, entry by entry.
+///
+/// # Errors
+/// In words, when something cannot be read.
+pub fn audit(config: &Config, secrets: &Secrets, entries: &[Entry]) -> Result<Vec<String>, String> {
+    let mut differences = Vec::new();
+    let salt = secrets.mac("leaf");
+    let path = high_water_path(config);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return Ok(vec![format!("the log has no high-water mark {}", path.display())]);
+    };
+    let told = |why: farthing_shared::note::NoteError| format!("{}: {why}", path.display());
+    let note = Note::parse(&text).map_err(told)?;
+    let marked = Checkpoint::parse(note.text()).map_err(told)?;
+    if let Err(why) = note_key(&marked.origin, secrets)?.check(&note) {
+        differences.push(told(why));
+    }
+    let mut reader = LevelReader::new(&folder(config));
+    let size = usize::try_from(marked.size).unwrap_or(usize::MAX);
+    if entries.len() < size {
+        differences.push(format!(
+            "entries {} to {size} were signed and are missing in the ledger",
+            entries.len().saturating_add(1)
+        ));
+        return Ok(differences);
+    }
+    let mut edge = farthing_shared::tiles::Frontier::default();
+    let mut logged: Vec<Hash> = Vec::new();
+    for (at, entry) in entries.iter().take(size).enumerate() {
+        if logged.len() <= at {
+            let level = u64::try_from(at).unwrap_or(u64::MAX);
+            let index = level.checked_div(TILE_WIDTH).unwrap_or(0);
+            let width = size.saturating_sub(at).min(256);
+            let name = TileName { level: 0, index, width: u16::try_from(width).unwrap_or(256) };
+            let tile = reader.tile(name).map_err(|error| format!("{}: {error}", name.path()))?;
+            logged.extend(tile);
+        }
+        let hash = leaf(entry, &salt).map_err(|broken| broken.to_string())?.hash();
+        if logged.get(at) != Some(&hash) {
+            differences.push(format!("entry {}: the log holds another leaf", entry.number.0));
+        }
+        edge.push(hash, |_, _| {});
+    }
+    if edge.root() != marked.root {
+        differences
+            .push(format!("the ledger does not lead to the root signed over {size} entries"));
+    }
+    let whole = root(&mut TileTree::new(reader, marked.size), marked.size);
+    if whole.ok() != Some(marked.root) {
+        differences.push("the log's tiles do not lead to the signed root".into());
+    }
+    Ok(differences)
+}
