@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 mod backup;
+mod fraud;
 mod ledger;
 
 use std::path::PathBuf;
@@ -69,6 +70,9 @@ enum Command {
         #[command(subcommand)]
         command: Option<ConfigCommand>,
     },
+    /// Look for fraud.
+    #[command(subcommand)]
+    Fraud(fraud::FraudCommand),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -133,6 +137,10 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         }
         _ => {}
     }
+    // A trace needs no settings: it is judged by what it says.
+    if let Command::Fraud(command) = arguments.command {
+        return fraud::run(command);
+    }
     let environment = std::env::vars();
     let config = Config::load(arguments.config.as_deref(), environment)
         .map_err(|error| Failure::Settings(error.to_string()))?;
@@ -149,7 +157,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             println!("the settings can be used; the provider is {}", config.origin);
             Ok(())
         }
-        Command::Completions { .. } => Ok(()),
+        Command::Completions { .. } | Command::Fraud(_) => Ok(()),
     }
 }
 

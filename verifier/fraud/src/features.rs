@@ -1,0 +1,123 @@
+//! What speaks for a group behind one payment edge, each figure against its own null.
+//!
+//! A feature is a cautious log-lift (see `null`), 0 when nothing is remarkable. Features of one
+//! [`Family`] are not independent of each other; families are, which is why an accusation needs two of them.
+
+/// Number of features of an edge.
+pub const COUNT: usize = 20;
+
+/// The features, in the order of their weights in `calibrate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Feature {
+    /// Payers of the creator from one network prefix.
+    PrefixCell = 0,
+    /// Payers of the creator with one funding source.
+    FundCell,
+    /// Many small groups of payers that share a prefix.
+    PrefixPairs,
+    /// Many small groups of payers that share a funding source.
+    FundPairs,
+    /// Payers that were registered within one short window.
+    BirthBurst,
+    /// Wallets of one prefix registered within one short window.
+    PrefixBurst,
+    /// Wallets of one funding source registered within one short window.
+    FundBurst,
+    /// Wallets that share both prefix and funding source.
+    PrefixAndFund,
+    /// Payers that also share other creators, beyond popularity.
+    Structure,
+    /// Payers that arrive together again and again at several creators.
+    Lockstep,
+    /// Payers that pay this creator equally often.
+    AlikeCount,
+    /// Payers that come equally soon after registration.
+    AlikeDelay,
+    /// Payers with the same rhythm of payments.
+    AlikeRhythm,
+    /// Payers that pay nobody else, several times.
+    Exclusive,
+    /// Payers on free credit only.
+    FreeOnly,
+    /// Payers that spent their free credit to the end.
+    Drained,
+    /// Payers that were active shortly and vanished.
+    Vanished,
+    /// Payers whose claims were refunded.
+    Refunds,
+    /// The wallet's own share of refunds.
+    OwnRefunds,
+    /// Money that came out of a creator's payout and goes back in.
+    Ring,
+}
+
+/// Independent kinds of evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Family {
+    Origin = 1,
+    Money = 2,
+    Arrival = 4,
+    Structure = 8,
+    Synchrony = 16,
+    Alike = 32,
+    Life = 64,
+    Refunds = 128,
+}
+
+/// The features of one edge.
+pub type Vector = [f32; COUNT];
+
+/// Features with the family each belongs to.
+pub const FAMILIES: [(Feature, Family); COUNT] = [
+    (Feature::PrefixCell, Family::Origin),
+    (Feature::FundCell, Family::Money),
+    (Feature::PrefixPairs, Family::Origin),
+    (Feature::FundPairs, Family::Money),
+    (Feature::BirthBurst, Family::Arrival),
+    (Feature::PrefixBurst, Family::Origin),
+    (Feature::FundBurst, Family::Money),
+    (Feature::PrefixAndFund, Family::Origin),
+    (Feature::Structure, Family::Structure),
+    (Feature::Lockstep, Family::Synchrony),
+    (Feature::AlikeCount, Family::Alike),
+    (Feature::AlikeDelay, Family::Alike),
+    (Feature::AlikeRhythm, Family::Alike),
+    (Feature::Exclusive, Family::Life),
+    (Feature::FreeOnly, Family::Life),
+    (Feature::Drained, Family::Life),
+    (Feature::Vanished, Family::Life),
+    (Feature::Refunds, Family::Refunds),
+    (Feature::OwnRefunds, Family::Refunds),
+    (Feature::Ring, Family::Money),
+];
+
+/// Lift from which a family counts as having fired: e^1.2, three times what chance explains, cautiously.
+pub const FIRED: f32 = 1.2;
+
+/// The families that fired, as a set of bits.
+#[must_use]
+pub fn fired(vector: &Vector) -> u16 {
+    let mut set = 0;
+    for (feature, family) in FAMILIES {
+        if vector[feature as usize] >= FIRED {
+            set |= family as u16;
+        }
+    }
+    set
+}
+
+/// Families that no honest crowd shares by itself: a viral hour arrives together, is alike and vanishes, but it does
+/// not come from one card, one address, or act in step at several creators.
+pub const HARD: u16 = Family::Origin as u16
+    | Family::Money as u16
+    | Family::Structure as u16
+    | Family::Synchrony as u16
+    | Family::Refunds as u16;
+
+/// Two independent families, at least one of them hard.
+#[must_use]
+pub fn enough(fired: u16) -> bool {
+    fired.count_ones() >= 2 && fired & HARD != 0
+}
