@@ -23,6 +23,8 @@ pub struct Wallet {
     pub fund_n: u64,
     /// Welcome credit, or `None` where the trace does not say.
     pub free: Option<u64>,
+    /// The creator whose payout it was topped up with.
+    pub paid_by: u32,
     pub topped_up: u64,
     pub spent: u64,
     pub claims: u32,
@@ -94,6 +96,8 @@ pub struct Book {
     pub at_fund: Vec<Vec<u32>>,
     /// Birth times of all wallets, ascending because the trace is.
     pub births: Vec<f64>,
+    /// Wallets topped up out of creators' payouts.
+    pub paid_wallets: u32,
     /// Wallets with at least one accepted claim.
     pub active: u32,
     pub claims: u64,
@@ -135,6 +139,15 @@ impl Book {
             self.at_fund.push(Vec::new());
         }
         number
+    }
+
+    /// A wallet was topped up with a creator's payout.
+    pub fn paid_by(&mut self, wallet: u32, creator: u32) {
+        let row = &mut self.wallets[wallet as usize];
+        if row.paid_by == NONE {
+            row.paid_by = creator;
+            self.paid_wallets += 1;
+        }
     }
 
     /// Money from a source; the first source names the wallet's fund.
@@ -235,6 +248,7 @@ impl Wallet {
             fund: NONE,
             fund_n: n,
             free: None,
+            paid_by: NONE,
             topped_up: 0,
             spent: 0,
             claims: 0,

@@ -109,10 +109,10 @@ pub fn fired(vector: &Vector) -> u16 {
 }
 
 /// Families that no honest crowd shares by itself: a viral hour arrives together, is alike and vanishes, but it does
-/// not come from one card, one address, or act in step at several creators.
+/// not come from one card or one address, nor act in step at several creators. Shared taste is soft too: bundles and
+/// communities have it.
 pub const HARD: u16 = Family::Origin as u16
     | Family::Money as u16
-    | Family::Structure as u16
     | Family::Synchrony as u16
     | Family::Refunds as u16;
 

@@ -16,6 +16,8 @@ pub mod exact;
 pub mod explain;
 pub mod features;
 pub mod finding;
+pub mod generate;
+pub mod lockstep;
 pub mod names;
 pub mod null;
 pub mod replay;

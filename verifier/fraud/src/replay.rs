@@ -5,12 +5,13 @@
 //! end adds watch scores but accuses nobody.
 
 use crate::book::{Book, NONE};
-use crate::calibrate::{ACCUSE_FROM, RULE, WATCH_FROM, probability};
+use crate::calibrate::{ACCUSE_FROM, Model, RULE, WATCH_FROM};
 use crate::event::{BadLine, Claim, Event, Kind, parse};
 use crate::exact::{Exact, Handed, OVERSPENDS_MAX, Verdict};
 use crate::explain;
 use crate::features::{Vector, enough, fired};
 use crate::finding::{Finding, evidence};
+use crate::lockstep::Lockstep;
 use crate::scan::{Scan, World, scan};
 
 const TICK_S: f64 = 3_600.0;
@@ -20,10 +21,10 @@ pub const GROUP_ACCUSED_MIN: usize = 10;
 /// A score is told again when it has grown by this much.
 const TELL_STEP: f32 = 0.1;
 
-/// One scored edge, for fitting the weights.
-#[derive(Debug, Clone)]
+/// A wallet's highest score at any scan so far, for fitting the weights; by wallet number.
+#[derive(Debug, Clone, Default)]
 pub struct Sample {
-    pub wallet: u32,
+    pub score: f64,
     pub vector: Vector,
 }
 
@@ -32,13 +33,16 @@ pub struct Sample {
 pub struct Replay {
     book: Book,
     exact: Exact,
+    lockstep: Lockstep,
+    /// Weights; the fitted ones unless a fit is under way.
+    pub model: Model,
     world: World,
     now: f64,
     started: bool,
     last_tick: f64,
     events: u64,
     events_at_tick: u64,
-    /// Scanned edges are kept here when asked for.
+    /// Best samples are kept here when asked for.
     pub samples: Option<Vec<Sample>>,
 }
 
@@ -84,6 +88,12 @@ impl Replay {
         self.analyse(Closing::End, out);
     }
 
+    /// The name of a wallet by its number.
+    #[must_use]
+    pub fn wallet_name(&self, wallet: usize) -> &str {
+        self.book.wallet_names.name(u32::try_from(wallet).unwrap_or(NONE))
+    }
+
     fn tick_if_due(&mut self, t: f64, out: &mut Vec<Finding>) {
         let passed = t - self.last_tick;
         let fresh = self.events - self.events_at_tick;
@@ -115,6 +125,9 @@ impl Replay {
                     Some(name) if !name.is_empty() => self.book.fund(name),
                     _ => NONE,
                 };
+                if let Some(creator) = self.payout_of(fund) {
+                    self.book.paid_by(wallet, creator);
+                }
                 self.book.top_up(wallet, *amount, fund, n);
                 self.exact.money_in(wallet, Some(*amount));
             }
@@ -127,6 +140,15 @@ impl Replay {
             }
             Kind::Payout { .. } | Kind::Other => {}
         }
+    }
+
+    /// The creator whose payout a fund's name says it is: `c12` or `payout:c12`.
+    fn payout_of(&self, fund: u32) -> Option<u32> {
+        if fund == NONE {
+            return None;
+        }
+        let name = self.book.fund_names.name(fund);
+        self.book.creator_names.known(name.strip_prefix("payout:").unwrap_or(name))
     }
 
     fn prefix(&mut self, name: Option<&str>) -> u32 {
@@ -148,6 +170,13 @@ impl Replay {
         if verdict == Verdict::Accepted {
             let prefix = self.prefix(claim.prefix.as_deref());
             self.book.claim(wallet, creator, amount, prefix, (t, n));
+            let rows = &mut self.book.wallets;
+            self.lockstep.arrive(wallet, creator, t, |mate| {
+                for one in [wallet, mate] {
+                    let row = &mut rows[one as usize];
+                    row.locks = row.locks.saturating_add(1);
+                }
+            });
             return;
         }
         let submitter = via.unwrap_or(&claim.wallet);
@@ -161,8 +190,8 @@ impl Replay {
             self.world = World::estimate(&self.book, self.now);
         }
         // Work per event falls as the trace grows, so that the whole stays near-linear.
-        let fresh = 4e8 / (self.book.claims as f64 + 1e4);
-        let work = fresh.clamp(10.0, 400.0);
+        let fresh = 1e8 / (self.book.claims as f64 + 1e4);
+        let work = fresh.clamp(4.0, 60.0);
         for creator in 0..self.book.creators.len() {
             let row = &mut self.book.creators[creator];
             if !row.dirty && closing == Closing::Tick {
@@ -184,13 +213,20 @@ impl Replay {
     fn judge(&mut self, creator: u32, closing: Closing, out: &mut Vec<Finding>) {
         let scanned = scan(&self.book, &self.world, creator, self.now);
         if let Some(samples) = &mut self.samples {
-            let rows = scanned.edges.iter().zip(&scanned.vectors);
-            samples.extend(rows.map(|(&edge, &vector)| Sample {
-                wallet: self.book.edges[edge as usize].wallet,
-                vector,
-            }));
+            for (&edge, &vector) in scanned.edges.iter().zip(&scanned.vectors) {
+                let wallet = self.book.edges[edge as usize].wallet;
+                if wallet as usize >= samples.len() {
+                    samples.resize(wallet as usize + 1, Sample::default());
+                }
+                let score = self.model.probability(&vector);
+                let best = &mut samples[wallet as usize];
+                if score > best.score {
+                    *best = Sample { score, vector };
+                }
+            }
         }
-        let scores: Vec<f64> = scanned.vectors.iter().map(probability).collect();
+        let scores: Vec<f64> =
+            scanned.vectors.iter().map(|vector| self.model.probability(vector)).collect();
         let group = scores.iter().filter(|&&score| score >= 0.5).count();
         for at in 0..scanned.edges.len() {
             self.tell(creator, &scanned, at, (scores[at], group), closing, out);

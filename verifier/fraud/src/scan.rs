@@ -149,6 +149,7 @@ pub fn scan(book: &Book, world: &World, creator: u32, now: f64) -> Scan {
     likeness(&sight, &mut scan, now);
     structure(&sight, &mut scan, creator);
     own(&sight, &mut scan);
+    ring(&sight, &mut scan, creator);
     scan
 }
 
@@ -304,7 +305,12 @@ fn structure(sight: &Sight<'_>, scan: &mut Scan, creator: u32) {
     for &edge in &scan.edges {
         let wallet = &book.wallets[book.edges[edge as usize].wallet as usize];
         stubs += wallet.edges.len().min(OTHERS_MAX) - 1;
+        let first_t = book.edges[edge as usize].first_t;
         for &other in wallet.edges.iter().take(OTHERS_MAX) {
+            // One visit that pays several (an onboarding bundle, a cart) is one act.
+            if (book.edges[other as usize].first_t - first_t).abs() < HOUR / 2.0 {
+                continue;
+            }
             *joint.entry(book.edges[other as usize].creator).or_default() += 1;
         }
     }
@@ -334,6 +340,10 @@ fn structure(sight: &Sight<'_>, scan: &mut Scan, creator: u32) {
             .edges
             .iter()
             .take(OTHERS_MAX)
+            .filter(|&&other| {
+                let first_t = book.edges[scan.edges[at] as usize].first_t;
+                (book.edges[other as usize].first_t - first_t).abs() >= HOUR / 2.0
+            })
             .filter_map(|&other| lifts.get(&book.edges[other as usize].creator))
             .max_by(|a, b| a.lift.total_cmp(&b.lift));
         if let Some(&best) = best {
@@ -389,8 +399,8 @@ fn own(sight: &Sight<'_>, scan: &mut Scan) {
                 scan.set(at, Feature::PrefixAndFund, found);
             }
         }
-        if wallet.locks > 0 {
-            let lift = 1.0 + 0.7 * f32::from(wallet.locks.min(5));
+        if wallet.locks >= 5 {
+            let lift = 1.0 + 0.6 * (f32::from(wallet.locks) / 4.0).ln();
             let found = Excess { observed: f32::from(wallet.locks), expected: 0.0, lift };
             scan.set(at, Feature::Lockstep, found);
         }
@@ -401,6 +411,26 @@ fn own(sight: &Sight<'_>, scan: &mut Scan) {
             let lift = (low * 4.0).clamp(0.0, 3.0) as f32;
             let found = Excess { observed: wallet.refunds as f32, expected: 0.0, lift };
             scan.set(at, Feature::OwnRefunds, found);
+        }
+    }
+}
+
+/// Money that came out of payouts and goes where other such money goes, or back to its creator.
+fn ring(sight: &Sight<'_>, scan: &mut Scan, creator: u32) {
+    let book = sight.book;
+    let payer = |edge: u32| book.wallets[book.edges[edge as usize].wallet as usize].paid_by;
+    let k = scan.edges.iter().filter(|&&edge| payer(edge) != NONE).count();
+    if k < 4 {
+        return;
+    }
+    let paid = book.paid_wallets as usize;
+    let rest = (book.active as usize).saturating_sub(paid);
+    let found = excess(k, paid, sight.payers - k, rest, 0.5);
+    for at in 0..scan.edges.len() {
+        let by = payer(scan.edges[at]);
+        if by != NONE {
+            let own = if by == creator { 0.5 } else { 0.0 };
+            scan.set(at, Feature::Ring, Excess { lift: found.lift + own, ..found });
         }
     }
 }
