@@ -58,7 +58,7 @@ fn fit(from: u64, to: u64) {
         model.fit(&rows, 400);
         println!("round {round}: {} wallets, {fraud} fraud", rows.len());
         println!("const BIAS: f64 = {:.3};", model.bias);
-        println!("const WEIGHTS: [f64; COUNT] = {:.3?};", model.weights);
+        println!("const WEIGHTS: [f64; TERMS] = {:.3?};", model.weights);
     }
 }
 

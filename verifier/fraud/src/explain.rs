@@ -14,7 +14,9 @@ pub fn wallet(
 ) -> String {
     let mut reasons: Vec<(f32, String)> = FAMILIES
         .iter()
-        .filter(|(feature, _)| vector[*feature as usize] >= FIRED * 0.5)
+        .filter(|(feature, _)| {
+            *feature != Feature::Company && vector[*feature as usize] >= FIRED * 0.5
+        })
         .map(|(feature, _)| {
             let excess = shown[*feature as usize];
             (vector[*feature as usize], reason(*feature, excess))
@@ -51,6 +53,7 @@ fn reason(feature: Feature, excess: Excess) -> String {
         Feature::Vanished => "payers were active shortly and vanished",
         Feature::Refunds => "payers had most claims refunded",
         Feature::OwnRefunds => "of its claims were refunded",
+        Feature::Company => "times e other payers that look steered as well",
         Feature::Ring => "payments went back into the circle they came from",
     };
     format!("{observed:.0} {what}, {expected:.1} expected")

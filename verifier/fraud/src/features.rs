@@ -4,7 +4,7 @@
 //! [`Family`] are not independent of each other; families are, which is why an accusation needs two of them.
 
 /// Number of features of an edge.
-pub const COUNT: usize = 20;
+pub const COUNT: usize = 21;
 
 /// The features, in the order of their weights in `calibrate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub enum Feature {
     OwnRefunds,
     /// Money that came out of a creator's payout and goes back in.
     Ring,
+    /// How many other payers of the creator look steered too: alone, little is worth much.
+    Company,
 }
 
 /// Independent kinds of evidence.
@@ -64,6 +66,8 @@ pub enum Family {
     Alike = 32,
     Life = 64,
     Refunds = 128,
+    /// Not evidence of its own: never counts as a family that fired.
+    Company = 256,
 }
 
 /// The features of one edge.
@@ -91,17 +95,59 @@ pub const FAMILIES: [(Feature, Family); COUNT] = [
     (Feature::Refunds, Family::Refunds),
     (Feature::OwnRefunds, Family::Refunds),
     (Feature::Ring, Family::Money),
+    (Feature::Company, Family::Company),
 ];
 
 /// Lift from which a family counts as having fired: e^1.2, three times what chance explains, cautiously.
 pub const FIRED: f32 = 1.2;
+
+/// Families that can fire.
+pub const FAMILY_COUNT: usize = 8;
+/// Pairs of different families.
+pub const PAIRS: usize = FAMILY_COUNT * (FAMILY_COUNT - 1) / 2;
+
+/// For each pair of families the weaker one's strongest lift: what both together say.
+#[must_use]
+pub fn pairs(vector: &Vector) -> [f32; PAIRS] {
+    let mut best = [0.0f32; FAMILY_COUNT];
+    for (feature, family) in FAMILIES {
+        let place = (family as u16).trailing_zeros() as usize;
+        if place < FAMILY_COUNT {
+            best[place] = best[place].max(vector[feature as usize]);
+        }
+    }
+    let mut pairs = [0.0; PAIRS];
+    let mut at = 0;
+    for a in 0..FAMILY_COUNT {
+        for b in a + 1..FAMILY_COUNT {
+            pairs[at] = best[a].min(best[b]);
+            at += 1;
+        }
+    }
+    pairs
+}
+
+/// Whether both families of each pair are hard (2), one (1) or none (0).
+#[must_use]
+pub fn hardness(pair: usize) -> u32 {
+    let mut at = 0;
+    for a in 0..FAMILY_COUNT {
+        for b in a + 1..FAMILY_COUNT {
+            if at == pair {
+                return u32::from(HARD >> a & 1) + u32::from(HARD >> b & 1);
+            }
+            at += 1;
+        }
+    }
+    0
+}
 
 /// The families that fired, as a set of bits.
 #[must_use]
 pub fn fired(vector: &Vector) -> u16 {
     let mut set = 0;
     for (feature, family) in FAMILIES {
-        if vector[feature as usize] >= FIRED {
+        if feature != Feature::Company && vector[feature as usize] >= FIRED {
             set |= family as u16;
         }
     }

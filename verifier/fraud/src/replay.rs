@@ -9,7 +9,7 @@ use crate::calibrate::{ACCUSE_FROM, Model, RULE, WATCH_FROM};
 use crate::event::{BadLine, Claim, Event, Kind, parse};
 use crate::exact::{Exact, Handed, OVERSPENDS_MAX, Verdict};
 use crate::explain;
-use crate::features::{Vector, enough, fired};
+use crate::features::{FIRED, Feature, Vector, enough, fired};
 use crate::finding::{Finding, evidence};
 use crate::lockstep::Lockstep;
 use crate::scan::{Scan, World, scan};
@@ -211,7 +211,8 @@ impl Replay {
 
     /// Scores one creator's payers and tells what is new.
     fn judge(&mut self, creator: u32, closing: Closing, out: &mut Vec<Finding>) {
-        let scanned = scan(&self.book, &self.world, creator, self.now);
+        let mut scanned = scan(&self.book, &self.world, creator, self.now);
+        self.count_company(&mut scanned);
         if let Some(samples) = &mut self.samples {
             for (&edge, &vector) in scanned.edges.iter().zip(&scanned.vectors) {
                 let wallet = self.book.edges[edge as usize].wallet;
@@ -233,6 +234,19 @@ impl Replay {
         }
     }
 
+    /// Fills in how many other payers look steered too.
+    fn count_company(&self, scanned: &mut Scan) {
+        let alone: Vec<f64> =
+            scanned.vectors.iter().map(|vector| self.model.in_company(vector)).collect();
+        let all: f64 = alone.iter().sum();
+        for (vector, own) in scanned.vectors.iter_mut().zip(alone) {
+            #[expect(clippy::cast_possible_truncation, reason = "a logarithm of a count")]
+            {
+                vector[Feature::Company as usize] = (all - own).max(0.0).ln_1p() as f32;
+            }
+        }
+    }
+
     fn tell(
         &mut self,
         creator: u32,
@@ -245,13 +259,15 @@ impl Replay {
         let edge = &self.book.edges[scanned.edges[at] as usize];
         let wallet = &mut self.book.wallets[edge.wallet as usize];
         let vector = &scanned.vectors[at];
+        // A closed circle of payouts and payments is a proof of its own; its members spread over several creators.
+        let closed = vector[Feature::Ring as usize] >= 3.0 * FIRED;
         let accuse = closing == Closing::Tick
             && !wallet.accused
             && score >= ACCUSE_FROM
-            && group >= GROUP_ACCUSED_MIN
-            && enough(fired(vector));
+            && (closed || group >= GROUP_ACCUSED_MIN && enough(fired(vector)));
         #[expect(clippy::cast_possible_truncation, reason = "a probability")]
-        let news = score >= WATCH_FROM && score as f32 >= wallet.told + TELL_STEP;
+        let news =
+            score >= WATCH_FROM && (wallet.told == 0.0 || score as f32 >= wallet.told + TELL_STEP);
         if !accuse && !news {
             return;
         }
