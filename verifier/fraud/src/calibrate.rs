@@ -9,7 +9,7 @@ use crate::features::{COUNT, Feature, PAIRS, Vector, hardness, pairs};
 /// Rule and version, as findings name it.
 pub const RULE: &str = "group@1";
 /// Probability from which an inference accuses.
-pub const ACCUSE_FROM: f64 = 0.9;
+pub const ACCUSE_FROM: f64 = 0.85;
 /// Probability from which a wallet is worth a second look.
 pub const WATCH_FROM: f64 = 0.02;
 

@@ -321,6 +321,7 @@ impl World {
     }
 
     /// An honest crowd that looks odd in one way.
+    #[expect(clippy::too_many_lines, reason = "one arm per case, read side by side")]
     fn crowd(&mut self, case: &'static str) {
         let start = self.dice.unit() * self.span * 0.8;
         let size = match case {
@@ -399,6 +400,7 @@ impl World {
     }
 
     /// A steered group. What it shares, and how much of it, is drawn.
+    #[expect(clippy::too_many_lines, reason = "one arm per case, read side by side")]
     fn attack(&mut self, family: &'static str) {
         let stealth = self.dice.unit();
         let size = self.dice.whole(12, 150);

@@ -9,15 +9,17 @@ use crate::calibrate::{ACCUSE_FROM, Model, RULE, WATCH_FROM};
 use crate::event::{BadLine, Claim, Event, Kind, parse};
 use crate::exact::{Exact, Handed, OVERSPENDS_MAX, Verdict};
 use crate::explain;
-use crate::features::{FIRED, Feature, Vector, enough, fired};
+use crate::features::{Feature, Vector, enough, fired};
 use crate::finding::{Finding, evidence};
 use crate::lockstep::Lockstep;
-use crate::scan::{Scan, World, scan};
+use crate::scan::{RING_OPEN_MAX, Scan, World, scan};
 
 const TICK_S: f64 = 3_600.0;
 const BUSY_TICK_S: f64 = 600.0;
 /// Members that a steered group must have before anybody in it is accused.
 pub const GROUP_ACCUSED_MIN: usize = 10;
+/// Probability of a wallet in a closed circle of payouts: the chain is shown, its purpose is not.
+const CIRCLE_SCORE: f64 = 0.95;
 /// A score is told again when it has grown by this much.
 const TELL_STEP: f32 = 0.1;
 
@@ -191,7 +193,7 @@ impl Replay {
         }
         // Work per event falls as the trace grows, so that the whole stays near-linear.
         let fresh = 1e8 / (self.book.claims as f64 + 1e4);
-        let work = fresh.clamp(4.0, 60.0);
+        let work = fresh.clamp(4.0, 40.0);
         for creator in 0..self.book.creators.len() {
             let row = &mut self.book.creators[creator];
             if !row.dirty && closing == Closing::Tick {
@@ -226,11 +228,17 @@ impl Replay {
                 }
             }
         }
-        let scores: Vec<f64> =
-            scanned.vectors.iter().map(|vector| self.model.probability(vector)).collect();
+        let scores: Vec<f64> = scanned
+            .vectors
+            .iter()
+            .map(|vector| {
+                let score = self.model.probability(vector);
+                if in_circle(vector) { score.max(CIRCLE_SCORE) } else { score }
+            })
+            .collect();
         let group = scores.iter().filter(|&&score| score >= 0.5).count();
-        for at in 0..scanned.edges.len() {
-            self.tell(creator, &scanned, at, (scores[at], group), closing, out);
+        for (at, &score) in scores.iter().enumerate() {
+            self.tell(creator, &scanned, at, (score, group), closing, out);
         }
     }
 
@@ -260,7 +268,7 @@ impl Replay {
         let wallet = &mut self.book.wallets[edge.wallet as usize];
         let vector = &scanned.vectors[at];
         // A closed circle of payouts and payments is a proof of its own; its members spread over several creators.
-        let closed = vector[Feature::Ring as usize] >= 3.0 * FIRED;
+        let closed = in_circle(vector);
         let accuse = closing == Closing::Tick
             && !wallet.accused
             && score >= ACCUSE_FROM
@@ -297,6 +305,11 @@ impl Replay {
             done: if accuse { "held" } else { "nothing" },
         });
     }
+}
+
+/// Its money came out of a circle of payouts and goes back into it.
+fn in_circle(vector: &Vector) -> bool {
+    vector[Feature::Ring as usize] > RING_OPEN_MAX
 }
 
 /// Whether an analysis may accuse.

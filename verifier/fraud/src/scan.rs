@@ -15,6 +15,10 @@ const OTHERS_MAX: usize = 40;
 pub const GROUP_MIN: usize = 6;
 /// Prefixes with more wallets than this are carriers; their pairs say nothing.
 const SMALL_PREFIX_MAX: usize = 40;
+/// Highest lift of payout money without a closed circle.
+pub const RING_OPEN_MAX: f32 = 3.0;
+/// Larger groups are carriers; comparing all their members for each payer would not be linear.
+const MATES_MAX: usize = 400;
 const HOUR: f64 = 3_600.0;
 const WINDOWS: [f64; 4] = [HOUR, 6.0 * HOUR, 24.0 * HOUR, 96.0 * HOUR];
 
@@ -366,7 +370,7 @@ fn own(sight: &Sight<'_>, scan: &mut Scan) {
         ];
         for (feature, at_group, group) in groups {
             let Some(mates) = at_group.get(group as usize) else { continue };
-            if mates.len() < GROUP_MIN || mates.len() > 2_000 {
+            if mates.len() < GROUP_MIN || mates.len() > MATES_MAX {
                 continue;
             }
             let mut best = Excess::default();
@@ -391,7 +395,7 @@ fn own(sight: &Sight<'_>, scan: &mut Scan) {
         if let (Some(near), Some(_)) =
             (book.at_prefix.get(wallet.prefix as usize), book.at_fund.get(wallet.fund as usize))
             && near.len() >= GROUP_MIN
-            && near.len() <= 2_000
+            && near.len() <= MATES_MAX
         {
             let both = |mate: &&u32| book.wallets[**mate as usize].fund == wallet.fund;
             let k = near.iter().filter(both).count();
@@ -436,7 +440,7 @@ fn ring(sight: &Sight<'_>, scan: &mut Scan, creator: u32) {
             continue;
         }
         let closed = here.is_some() && sight.world.circle.get(&by) == here;
-        let lift = if closed { 3.7 } else { found.lift.min(3.0) };
+        let lift = if closed { RING_OPEN_MAX + 0.7 } else { found.lift.min(RING_OPEN_MAX) };
         scan.set(at, Feature::Ring, Excess { lift, ..found });
     }
 }
