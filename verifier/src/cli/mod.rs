@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 mod backup;
+mod fraud;
 mod ledger;
 mod log;
 mod verify;
@@ -80,6 +81,9 @@ enum Command {
         #[command(subcommand)]
         command: Option<ConfigCommand>,
     },
+    /// Look for fraud.
+    #[command(subcommand)]
+    Fraud(fraud::FraudCommand),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -145,6 +149,10 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Verify(command) => return verify::run(command),
         _ => {}
     }
+    // A trace needs no settings: it is judged by what it says.
+    if let Command::Fraud(command) = arguments.command {
+        return fraud::run(command);
+    }
     let environment = std::env::vars();
     let config = Config::load(arguments.config.as_deref(), environment)
         .map_err(|error| Failure::Settings(error.to_string()))?;
@@ -162,7 +170,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             println!("the settings can be used; the provider is {}", config.origin);
             Ok(())
         }
-        Command::Completions { .. } | Command::Verify(_) => Ok(()),
+        Command::Completions { .. } | Command::Fraud(_) | Command::Verify(_) => Ok(()),
     }
 }
 

@@ -1,0 +1,269 @@
+//! The graph as the periodic analysis sees it: wallets, creators and one edge per pair that paid.
+//!
+//! Owns counts and first and last event numbers (the evidence); leaves judging to `detect`. Constant work per event,
+//! memory linear in wallets + pairs (an edge is 72 bytes).
+
+use hashbrown::HashMap;
+
+use crate::names::Names;
+
+/// "No prefix", "no fund": a trace need not have them.
+pub const NONE: u32 = u32::MAX;
+
+/// What is known of a wallet.
+#[derive(Debug, Clone)]
+pub struct Wallet {
+    /// Registration; first sight when the trace has no register events. Seconds.
+    pub born_t: f64,
+    pub born_n: u64,
+    /// Where it registered, or else where its first claim came from.
+    pub prefix: u32,
+    /// Source of its first top-up.
+    pub fund: u32,
+    pub fund_n: u64,
+    /// Welcome credit, or `None` where the trace does not say.
+    pub free: Option<u64>,
+    /// The creator whose payout it was topped up with.
+    pub paid_by: u32,
+    pub topped_up: u64,
+    pub spent: u64,
+    pub claims: u32,
+    pub refunds: u32,
+    pub first_claim_t: f64,
+    pub last_claim_t: f64,
+    /// Claims from where it registered; the rest came from elsewhere.
+    pub claims_at_home: u32,
+    pub edges: Vec<u32>,
+    /// Highest score of its edges, and that edge.
+    pub score: f32,
+    pub score_edge: u32,
+    /// Score as last written in a finding.
+    pub told: f32,
+    pub accused: bool,
+    pub told_victim: bool,
+    /// Distinct confirmed co-arrivals with a group (`lockstep`).
+    pub locks: u16,
+    pub registered: bool,
+}
+
+/// What is known of a creator.
+#[derive(Debug, Clone, Default)]
+pub struct Creator {
+    pub edges: Vec<u32>,
+    pub claims: u32,
+    /// Work that new claims have paid for; a scan costs one per payer.
+    pub credit: f64,
+    pub dirty: bool,
+    /// First claim's number, as evidence.
+    pub first_n: u64,
+    /// Accused wallets among its payers.
+    pub accused: u32,
+    pub told_witness: bool,
+}
+
+/// A wallet and a creator it paid.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    pub wallet: u32,
+    pub creator: u32,
+    pub count: u32,
+    pub refunds: u32,
+    pub amount: u64,
+    pub first_t: f64,
+    pub last_t: f64,
+    pub first_n: u64,
+    pub last_n: u64,
+    pub score: f32,
+    /// Claims of the wallet to other creators before this edge began.
+    pub before: u32,
+    /// Claims that did not come from the wallet's home prefix.
+    pub away: u32,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub struct Book {
+    pub wallet_names: Names,
+    pub creator_names: Names,
+    pub prefix_names: Names,
+    pub fund_names: Names,
+    pub wallets: Vec<Wallet>,
+    pub creators: Vec<Creator>,
+    pub edges: Vec<Edge>,
+    edge_of: HashMap<(u32, u32), u32>,
+    /// Active wallets of each prefix and each fund.
+    pub at_prefix: Vec<Vec<u32>>,
+    pub at_fund: Vec<Vec<u32>>,
+    /// Birth times of all wallets, ascending because the trace is.
+    pub births: Vec<f64>,
+    /// Wallets topped up out of creators' payouts.
+    pub paid_wallets: u32,
+    /// Wallets with at least one accepted claim.
+    pub active: u32,
+    pub claims: u64,
+}
+
+impl Book {
+    /// The wallet's number; a wallet seen for the first time is born now.
+    pub fn wallet(&mut self, name: &str, t: f64, n: u64) -> u32 {
+        let number = self.wallet_names.number(name);
+        if number as usize == self.wallets.len() {
+            self.wallets.push(Wallet::born(t, n));
+            self.births.push(t);
+        }
+        number
+    }
+
+    /// The creator's number.
+    pub fn creator(&mut self, name: &str) -> u32 {
+        let number = self.creator_names.number(name);
+        if number as usize == self.creators.len() {
+            self.creators.push(Creator::default());
+        }
+        number
+    }
+
+    /// The prefix's number.
+    pub fn prefix(&mut self, name: &str) -> u32 {
+        let number = self.prefix_names.number(name);
+        if number as usize == self.at_prefix.len() {
+            self.at_prefix.push(Vec::new());
+        }
+        number
+    }
+
+    /// The funding source's number.
+    pub fn fund(&mut self, name: &str) -> u32 {
+        let number = self.fund_names.number(name);
+        if number as usize == self.at_fund.len() {
+            self.at_fund.push(Vec::new());
+        }
+        number
+    }
+
+    /// A wallet was topped up with a creator's payout.
+    pub fn paid_by(&mut self, wallet: u32, creator: u32) {
+        let row = &mut self.wallets[wallet as usize];
+        if row.paid_by == NONE {
+            row.paid_by = creator;
+            self.paid_wallets += 1;
+        }
+    }
+
+    /// Money from a source; the first source names the wallet's fund.
+    pub fn top_up(&mut self, wallet: u32, amount: u64, fund: u32, n: u64) {
+        let row = &mut self.wallets[wallet as usize];
+        row.topped_up = row.topped_up.saturating_add(amount);
+        if row.fund == NONE && fund != NONE {
+            row.fund = fund;
+            row.fund_n = n;
+            self.at_fund[fund as usize].push(wallet);
+        }
+    }
+
+    /// An accepted claim.
+    pub fn claim(
+        &mut self,
+        wallet: u32,
+        creator: u32,
+        amount: u64,
+        prefix: u32,
+        (t, n): (f64, u64),
+    ) -> u32 {
+        self.claims += 1;
+        let row = &mut self.wallets[wallet as usize];
+        if row.claims == 0 {
+            self.active += 1;
+            row.first_claim_t = t;
+            if row.prefix == NONE {
+                row.prefix = prefix;
+            }
+            if row.prefix != NONE {
+                self.at_prefix[row.prefix as usize].push(wallet);
+            }
+        }
+        let before = row.claims;
+        row.claims += 1;
+        row.last_claim_t = t;
+        row.spent = row.spent.saturating_add(amount);
+        let at_home = prefix == row.prefix || prefix == NONE;
+        row.claims_at_home += u32::from(at_home);
+        let target = &mut self.creators[creator as usize];
+        if target.claims == 0 {
+            target.first_n = n;
+        }
+        target.claims += 1;
+        target.dirty = true;
+        let next = u32::try_from(self.edges.len()).unwrap_or(NONE - 1);
+        let number = *self.edge_of.entry((wallet, creator)).or_insert(next);
+        if number == next {
+            self.edges.push(Edge {
+                wallet,
+                creator,
+                count: 0,
+                refunds: 0,
+                amount: 0,
+                first_t: t,
+                last_t: t,
+                first_n: n,
+                last_n: n,
+                score: 0.0,
+                before,
+                away: 0,
+            });
+            row.edges.push(number);
+            target.edges.push(number);
+        }
+        let edge = &mut self.edges[number as usize];
+        edge.count += 1;
+        edge.amount = edge.amount.saturating_add(amount);
+        edge.last_t = t;
+        edge.last_n = n;
+        edge.away += u32::from(!at_home);
+        number
+    }
+
+    /// Money went back.
+    pub fn refund(&mut self, wallet: u32, creator: u32) {
+        self.wallets[wallet as usize].refunds += 1;
+        self.creators[creator as usize].dirty = true;
+        if let Some(&number) = self.edge_of.get(&(wallet, creator)) {
+            self.edges[number as usize].refunds += 1;
+        }
+    }
+
+    /// How many wallets were born in `[from, to]`.
+    #[must_use]
+    pub fn births_between(&self, from: f64, to: f64) -> usize {
+        self.births.partition_point(|&t| t <= to) - self.births.partition_point(|&t| t < from)
+    }
+}
+
+impl Wallet {
+    fn born(t: f64, n: u64) -> Self {
+        Self {
+            born_t: t,
+            born_n: n,
+            prefix: NONE,
+            fund: NONE,
+            fund_n: n,
+            free: None,
+            paid_by: NONE,
+            topped_up: 0,
+            spent: 0,
+            claims: 0,
+            refunds: 0,
+            first_claim_t: t,
+            last_claim_t: t,
+            claims_at_home: 0,
+            edges: Vec::new(),
+            score: 0.0,
+            score_edge: NONE,
+            told: 0.0,
+            accused: false,
+            told_victim: false,
+            locks: 0,
+            registered: false,
+        }
+    }
+}

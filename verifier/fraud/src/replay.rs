@@ -1,0 +1,388 @@
+//! A trace in, findings out: the order of events is the only clock, so the same trace gives the same findings.
+//!
+//! Proofs come at the claim. Inferences come at ticks: an hour of trace time after the last one, or earlier (ten
+//! minutes at least) when much has happened. What is accused at a tick depends on earlier events alone: the trace's
+//! end adds watch scores but accuses nobody.
+
+use crate::book::{Book, NONE};
+use crate::calibrate::{ACCUSE_FROM, Model, RULE, WATCH_FROM};
+use crate::event::{BadLine, Claim, Event, Kind, parse};
+use crate::exact::{Exact, Handed, OVERSPENDS_MAX, Verdict};
+use crate::explain;
+use crate::features::{Feature, Vector, enough, fired};
+use crate::finding::{Finding, evidence};
+use crate::lockstep::Lockstep;
+use crate::scan::{RING_OPEN_MAX, Scan, World, scan};
+
+const TICK_S: f64 = 3_600.0;
+const BUSY_TICK_S: f64 = 600.0;
+/// Members that a steered group must have before anybody in it is accused.
+pub const GROUP_ACCUSED_MIN: usize = 10;
+/// Probability of a wallet in a closed circle of payouts: the chain is shown, its purpose is not.
+const CIRCLE_SCORE: f64 = 0.95;
+/// A score is told again when it has grown by this much.
+const TELL_STEP: f32 = 0.1;
+
+/// A wallet's highest score at any scan so far, for fitting the weights; by wallet number.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    pub score: f64,
+    pub vector: Vector,
+}
+
+/// A replay under way.
+#[derive(Debug, Default)]
+pub struct Replay {
+    book: Book,
+    exact: Exact,
+    lockstep: Lockstep,
+    /// Weights; the fitted ones unless a fit is under way.
+    pub model: Model,
+    world: World,
+    now: f64,
+    started: bool,
+    last_tick: f64,
+    events: u64,
+    events_at_tick: u64,
+    /// Best samples are kept here when asked for.
+    pub samples: Option<Vec<Sample>>,
+}
+
+impl Replay {
+    /// Reads one line and appends what it led to.
+    ///
+    /// # Errors
+    /// The line is not an event, or lies in the past; it changed nothing, the replay can go on.
+    pub fn line(&mut self, line: u64, text: &str, out: &mut Vec<Finding>) -> Result<(), BadLine> {
+        let event = parse(line, text)?;
+        self.event(line, &event, out)
+    }
+
+    /// As [`Replay::line`], for an event that was read elsewhere.
+    ///
+    /// # Errors
+    /// The event is older than the one before it.
+    pub fn event(
+        &mut self,
+        line: u64,
+        event: &Event<'_>,
+        out: &mut Vec<Finding>,
+    ) -> Result<(), BadLine> {
+        if !self.started {
+            self.started = true;
+            self.last_tick = event.t;
+            self.now = event.t;
+        }
+        if event.t < self.now {
+            let why = format!("{} lies before {}; sort the trace by time", event.t, self.now);
+            return Err(BadLine { line, field: "t", why });
+        }
+        self.tick_if_due(event.t, out);
+        self.now = event.t;
+        self.events += 1;
+        self.take(event, out);
+        Ok(())
+    }
+
+    /// The trace's end: scores that have not been told. Nobody is accused here, so that a trace cut short accuses the
+    /// same wallets as the whole one had by then.
+    pub fn finish(&mut self, out: &mut Vec<Finding>) {
+        self.analyse(Closing::End, out);
+    }
+
+    /// The name of a wallet by its number.
+    #[must_use]
+    pub fn wallet_name(&self, wallet: usize) -> &str {
+        self.book.wallet_names.name(u32::try_from(wallet).unwrap_or(NONE))
+    }
+
+    fn tick_if_due(&mut self, t: f64, out: &mut Vec<Finding>) {
+        let passed = t - self.last_tick;
+        let fresh = self.events - self.events_at_tick;
+        let busy = passed >= BUSY_TICK_S && fresh >= 200.max(self.events / 50);
+        if passed >= TICK_S || busy {
+            self.last_tick = t;
+            self.events_at_tick = self.events;
+            self.analyse(Closing::Tick, out);
+        }
+    }
+
+    fn take(&mut self, event: &Event<'_>, out: &mut Vec<Finding>) {
+        let (t, n) = (event.t, event.n);
+        match &event.kind {
+            Kind::Register { wallet, prefix, free } => {
+                let wallet = self.book.wallet(wallet, t, n);
+                let prefix = self.prefix(prefix.as_deref());
+                let row = &mut self.book.wallets[wallet as usize];
+                if !row.registered && row.claims == 0 {
+                    row.prefix = prefix;
+                }
+                row.registered = true;
+                row.free = free.or(row.free);
+                self.exact.money_in(wallet, *free);
+            }
+            Kind::TopUp { wallet, amount, fund } => {
+                let wallet = self.book.wallet(wallet, t, n);
+                let fund = match fund.as_deref() {
+                    Some(name) if !name.is_empty() => self.book.fund(name),
+                    _ => NONE,
+                };
+                if let Some(creator) = self.payout_of(fund) {
+                    self.book.paid_by(wallet, creator);
+                }
+                self.book.top_up(wallet, *amount, fund, n);
+                self.exact.money_in(wallet, Some(*amount));
+            }
+            Kind::Claim(claim) => self.claim(claim, t, n, out),
+            Kind::Refund { id, wallet, creator, amount } => {
+                let wallet = self.book.wallet(wallet, t, n);
+                let creator = self.book.creator(creator);
+                self.exact.refund(id, wallet, *amount);
+                self.book.refund(wallet, creator);
+            }
+            Kind::Payout { .. } | Kind::Other => {}
+        }
+    }
+
+    /// The creator whose payout a fund's name says it is: `c12` or `payout:c12`.
+    fn payout_of(&self, fund: u32) -> Option<u32> {
+        if fund == NONE {
+            return None;
+        }
+        let name = self.book.fund_names.name(fund);
+        self.book.creator_names.known(name.strip_prefix("payout:").unwrap_or(name))
+    }
+
+    fn prefix(&mut self, name: Option<&str>) -> u32 {
+        match name {
+            Some(name) if !name.is_empty() => self.book.prefix(name),
+            _ => NONE,
+        }
+    }
+
+    fn claim(&mut self, claim: &Claim<'_>, t: f64, n: u64, out: &mut Vec<Finding>) {
+        let via = claim.via.as_deref().filter(|via| !via.is_empty() && *via != "wallet");
+        let by_wallet = via.is_none_or(|via| via == claim.wallet);
+        let wallet = self.book.wallet(&claim.wallet, t, n);
+        let creator = self.book.creator(&claim.creator);
+        let (seq, amount, sig_ok) = (claim.seq, claim.amount, claim.sig_ok);
+        let handed =
+            Handed { id: &claim.id, wallet, creator, seq, amount, by_wallet, sig_ok, n, t };
+        let verdict = self.exact.judge(handed);
+        if verdict == Verdict::Accepted {
+            let prefix = self.prefix(claim.prefix.as_deref());
+            self.book.claim(wallet, creator, amount, prefix, (t, n));
+            let rows = &mut self.book.wallets;
+            self.lockstep.arrive(wallet, creator, t, |mate| {
+                for one in [wallet, mate] {
+                    let row = &mut rows[one as usize];
+                    row.locks = row.locks.saturating_add(1);
+                }
+            });
+            return;
+        }
+        let submitter = via.unwrap_or(&claim.wallet);
+        if let Some(finding) = proof(claim, submitter, verdict, (t, n)) {
+            out.push(finding);
+        }
+    }
+
+    fn analyse(&mut self, closing: Closing, out: &mut Vec<Finding>) {
+        if self.book.edges.len() * 10 > self.world.edges * 11 || closing == Closing::End {
+            self.world = World::estimate(&self.book, self.now);
+        }
+        // Work per event falls as the trace grows, so that the whole stays near-linear.
+        let fresh = 1e8 / (self.book.claims as f64 + 1e4);
+        let work = fresh.clamp(4.0, 40.0);
+        for creator in 0..self.book.creators.len() {
+            let row = &mut self.book.creators[creator];
+            if !row.dirty && closing == Closing::Tick {
+                continue;
+            }
+            let new = f64::from(row.claims) - row.credit;
+            let cost = row.edges.len() as f64;
+            if closing == Closing::Tick && new * work < cost {
+                continue;
+            }
+            row.dirty = false;
+            row.credit = f64::from(row.claims);
+            #[expect(clippy::cast_possible_truncation, reason = "numbers of creators are u32")]
+            self.judge(creator as u32, closing, out);
+        }
+    }
+
+    /// Scores one creator's payers and tells what is new.
+    fn judge(&mut self, creator: u32, closing: Closing, out: &mut Vec<Finding>) {
+        let mut scanned = scan(&self.book, &self.world, creator, self.now);
+        self.count_company(&mut scanned);
+        if let Some(samples) = &mut self.samples {
+            for (&edge, &vector) in scanned.edges.iter().zip(&scanned.vectors) {
+                let wallet = self.book.edges[edge as usize].wallet;
+                if wallet as usize >= samples.len() {
+                    samples.resize(wallet as usize + 1, Sample::default());
+                }
+                let score = self.model.probability(&vector);
+                let best = &mut samples[wallet as usize];
+                if score > best.score {
+                    *best = Sample { score, vector };
+                }
+            }
+        }
+        let scores: Vec<f64> = scanned
+            .vectors
+            .iter()
+            .map(|vector| {
+                let score = self.model.probability(vector);
+                if in_circle(vector) { score.max(CIRCLE_SCORE) } else { score }
+            })
+            .collect();
+        let group = scores.iter().filter(|&&score| score >= 0.5).count();
+        for (at, &score) in scores.iter().enumerate() {
+            self.tell(creator, &scanned, at, (score, group), closing, out);
+        }
+    }
+
+    /// Fills in how many other payers look steered too.
+    fn count_company(&self, scanned: &mut Scan) {
+        let alone: Vec<f64> =
+            scanned.vectors.iter().map(|vector| self.model.in_company(vector)).collect();
+        let all: f64 = alone.iter().sum();
+        for (vector, own) in scanned.vectors.iter_mut().zip(alone) {
+            #[expect(clippy::cast_possible_truncation, reason = "a logarithm of a count")]
+            {
+                vector[Feature::Company as usize] = (all - own).max(0.0).ln_1p() as f32;
+            }
+        }
+    }
+
+    fn tell(
+        &mut self,
+        creator: u32,
+        scanned: &Scan,
+        at: usize,
+        (score, group): (f64, usize),
+        closing: Closing,
+        out: &mut Vec<Finding>,
+    ) {
+        let edge = &self.book.edges[scanned.edges[at] as usize];
+        let wallet = &mut self.book.wallets[edge.wallet as usize];
+        let vector = &scanned.vectors[at];
+        // A closed circle of payouts and payments is a proof of its own; its members spread over several creators.
+        let closed = in_circle(vector);
+        let accuse = closing == Closing::Tick
+            && !wallet.accused
+            && score >= ACCUSE_FROM
+            && (closed || group >= GROUP_ACCUSED_MIN && enough(fired(vector)));
+        #[expect(clippy::cast_possible_truncation, reason = "a probability")]
+        let news =
+            score >= WATCH_FROM && (wallet.told == 0.0 || score as f32 >= wallet.told + TELL_STEP);
+        if !accuse && !news {
+            return;
+        }
+        wallet.accused |= accuse;
+        #[expect(clippy::cast_possible_truncation, reason = "a probability")]
+        {
+            wallet.told = wallet.told.max(score as f32);
+        }
+        let subject = self.book.wallet_names.name(edge.wallet).to_owned();
+        let name = self.book.creator_names.name(creator);
+        out.push(Finding {
+            t: self.now,
+            kind: "group",
+            score,
+            accuse,
+            evidence: evidence(vec![wallet.born_n, wallet.fund_n, edge.first_n, edge.last_n]),
+            explanation: explain::wallet(
+                &subject,
+                name,
+                (vector, &scanned.shown[at]),
+                group,
+                score,
+            ),
+            subject,
+            culprit: None,
+            rule: RULE,
+            done: if accuse { "held" } else { "nothing" },
+        });
+    }
+}
+
+/// Its money came out of a circle of payouts and goes back into it.
+fn in_circle(vector: &Vector) -> bool {
+    vector[Feature::Ring as usize] > RING_OPEN_MAX
+}
+
+/// Whether an analysis may accuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    Tick,
+    End,
+}
+
+/// The finding for a claim that was not accepted, if it is more than a retry.
+fn proof(
+    claim: &Claim<'_>,
+    submitter: &str,
+    verdict: Verdict,
+    (t, n): (f64, u64),
+) -> Option<Finding> {
+    let (id, wallet, amount) = (&claim.id, &claim.wallet, claim.amount);
+    let (kind, culprit, others, explanation) = match verdict {
+        Verdict::Accepted | Verdict::Retry => return None,
+        Verdict::Forged => (
+            "forged",
+            submitter,
+            None,
+            format!(
+                "event {n}: claim {id} carries a signature that {wallet} did not make; {submitter} handed it in. Nothing is held against {wallet}."
+            ),
+        ),
+        Verdict::Replay { first_n } => (
+            "replay",
+            submitter,
+            Some(first_n),
+            format!(
+                "event {n}: {submitter} handed in claim {id} again, which was first handed in at event {first_n}. Not charged twice."
+            ),
+        ),
+        Verdict::Moved { first_n } => (
+            "moved",
+            submitter,
+            Some(first_n),
+            format!(
+                "event {n}: {submitter} handed in the id {id} around another payment than at event {first_n}. Refused."
+            ),
+        ),
+        Verdict::Equivocation { first_n } => (
+            "equivocation",
+            wallet.as_ref(),
+            Some(first_n),
+            format!(
+                "events {first_n} and {n}: {wallet} signed two different claims under number {}. Only its key can do that.",
+                claim.seq.unwrap_or(0)
+            ),
+        ),
+        Verdict::Overspend { balance, times } => (
+            "overspend",
+            wallet.as_ref(),
+            None,
+            format!(
+                "event {n}: {wallet} signed {amount} and had {balance}; {times} within a day{}. Not charged.",
+                if times < OVERSPENDS_MAX { ", which happens to honest people" } else { "" }
+            ),
+        ),
+    };
+    let accuse = !matches!(verdict, Verdict::Overspend { times, .. } if times < OVERSPENDS_MAX);
+    Some(Finding {
+        t,
+        subject: format!("claim:{id}"),
+        kind,
+        score: 1.0,
+        accuse,
+        evidence: evidence(others.into_iter().chain([n]).collect()),
+        explanation,
+        culprit: Some(culprit.to_owned()),
+        rule: "exact@1",
+        done: "refused",
+    })
+}
