@@ -111,10 +111,9 @@ fn a_wallet_comes_back_in_another_browser() {
         other.picture("wallet-restore").await;
 
         // As people write them: numbered, in capitals, four letters of the longer ones.
-        let cut = |word: &String| word.chars().take(4.max(word.len().min(4))).collect::<String>();
         let typed = first.iter().enumerate().map(|(at, word)| {
-            let word = if word.len() > 4 { cut(word) } else { word.clone() };
-            format!("{}. {}\n", at + 1, word.to_uppercase())
+            let four: String = word.chars().take(4).collect();
+            format!("{}. {}\n", at + 1, four.to_uppercase())
         });
         bring_back(&other, &typed.collect::<String>()).await;
         other.see_state("home").await;
