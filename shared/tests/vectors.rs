@@ -155,3 +155,29 @@ fn names_hash_as_written() {
         assert!(challenge.is_solved_by(&root, solution));
     }
 }
+
+#[test]
+fn the_log_has_these_bytes() {
+    use farthing_shared::checkpoint::Checkpoint;
+    use farthing_shared::leaf::Leaf;
+    use farthing_shared::merkle::leaf_hash;
+    use farthing_shared::note::{Note, NoteKey};
+    use farthing_shared::receipt::Receipt;
+
+    let file = file("log.json");
+    for row in file["leaves"].as_array().expect("leaves") {
+        let leaf = bytes(&row["leaf"]);
+        let decoded = Leaf::decode(&leaf).expect("a leaf");
+        assert_eq!(decoded.encode(), leaf);
+        assert_eq!(leaf_hash(&leaf).to_text(), row["hash"].as_str().expect("text"));
+    }
+    let key = NoteKey::parse(file["key"].as_str().expect("text")).expect("a key");
+    let signed = file["checkpoint"].as_str().expect("text");
+    let note = Note::parse(signed).expect("a note");
+    let opened = Checkpoint::open(&note, &key).expect("it is signed");
+    assert_eq!(opened.sign(&SigningKey::from_seed(&seed(&file))).expect("it signs"), note);
+    let text = file["receipt"].as_str().expect("text");
+    let receipt = Receipt::parse(text).expect("a receipt");
+    assert_eq!(receipt.to_string(), text);
+    assert_eq!(receipt.verify(&key).expect("it holds").leaf.entry, 2);
+}

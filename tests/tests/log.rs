@@ -170,6 +170,33 @@ fn a_rolled_back_ledger_is_not_signed_again() {
 }
 
 #[test]
+fn an_abandoned_log_signs_nothing_more() {
+    let place = Place::new();
+    let mut ledger = place.ledger();
+    let mut donor = Donor::new(&mut ledger);
+    // What was given may have been signed before the end was told; not ten times in a row, since a
+    // checkpoint follows the one before it by a quarter of a second.
+    let left_out = (0..10).any(|_| {
+        let log = place.log().unwrap();
+        let mut news = log.checkpoints();
+        donor.give(&mut ledger, 1);
+        while !news.has_changed().unwrap() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let shown = news.borrow_and_update().clone().unwrap().checkpoint.size;
+        donor.give(&mut ledger, 1);
+        log.abandon();
+        log.newest().unwrap().checkpoint.size == shown
+    });
+    assert!(left_out, "what followed the end was signed each time");
+    let log = place.log().unwrap();
+    donor.give(&mut ledger, 5);
+    log.stop();
+    let entries = ledger.writer.snapshot().unwrap().entries.len() as u64;
+    assert_eq!(log.newest().unwrap().checkpoint.size, entries, "an orderly end shows everything");
+}
+
+#[test]
 fn a_lost_mark_and_a_second_signer_are_refused() {
     let place = Place::new();
     Donor::new(&mut place.ledger());

@@ -204,6 +204,10 @@ pub async fn serve(
         // The next start says why nothing may be signed.
         _ = halted.wait_for(|halted| *halted) => Ended::MustRecover,
     };
+    if ended == Ended::MustRecover {
+        let last = app.clone();
+        let _ended = tokio::task::spawn_blocking(move || last.log.abandon()).await;
+    }
     // New connections are refused, answers under way finish, then the queue runs dry.
     app.stopping.send_replace(true);
     while tasks.join_next().await.is_some() {}

@@ -12,6 +12,7 @@ mod test;
 mod tidy;
 mod tools;
 mod vectors;
+mod vectors_log;
 mod wasm;
 
 use std::process::ExitCode;

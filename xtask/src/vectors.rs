@@ -5,6 +5,7 @@
 //! ```text
 //! <kind>.json   {"kind", "tag", "body_len", "cases": [{"name", "seed", "fields", "body", "signature", "id"?}],
 //!                "refused": [{"name", "bytes", "why"}]}
+//! log.json      {"seed", "key", "leaves": [{"leaf", "hash"}], "checkpoint", "receipt"}
 //! names.json    {"items": [{"creator", "name", "hash"}], "origins": […], "titles": […], "targets": […], "work": […]}
 //! ```
 //!
@@ -62,6 +63,7 @@ fn files() -> Vec<(&'static str, Value)> {
         ("offer.json", offers()),
         ("access.json", accesses()),
         ("names.json", names()),
+        ("log.json", crate::vectors_log::log()),
     ]
 }
 
@@ -305,7 +307,7 @@ fn file(kind: &str, tag: &[u8; 16], body_len: usize, cases: Vec<Value>, bad: Vec
     json!({ "kind": kind, "tag": text(tag), "body_len": body_len, "cases": cases, "refused": bad })
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     use base64ct::{Base64UrlUnpadded, Encoding};
     Base64UrlUnpadded::encode_string(bytes)
 }

@@ -48,6 +48,7 @@ struct Shared {
     salt: Mac256,
     published: watch::Sender<Option<Arc<Published>>>,
     stopping: AtomicBool,
+    abandoned: AtomicBool,
     halted: watch::Sender<bool>,
 }
 
@@ -176,6 +177,7 @@ impl Log {
             salt: secrets.mac("leaf"),
             published: watch::channel(None).0,
             stopping: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             halted: watch::channel(false).0,
         });
         let sequencer =
@@ -197,6 +199,13 @@ impl Log {
                 tracing::error!("the log's thread panicked");
             }
         }
+    }
+
+    /// Ends without signing anything more: after a commit of unknown outcome, what this process reads
+    /// may not be what the disk has.
+    pub fn abandon(&self) {
+        self.shared.abandoned.store(true, Ordering::SeqCst);
+        self.stop();
     }
 
     /// Becomes true when nothing may be signed any more.

@@ -269,6 +269,9 @@ impl Sequencer {
         let mut published: Option<Instant> = None;
         let mut synced = monotonic();
         loop {
+            if self.shared.abandoned.load(Ordering::SeqCst) {
+                return;
+            }
             let stopping = self.shared.stopping.load(Ordering::SeqCst);
             let due = published.is_none_or(|at| at.elapsed() >= PUBLISH_EVERY);
             if due || stopping {
