@@ -94,6 +94,9 @@ pub struct Book {
     /// Active wallets of each prefix and each fund.
     pub at_prefix: Vec<Vec<u32>>,
     pub at_fund: Vec<Vec<u32>>,
+    /// When the wallets of each prefix and each fund were born, ascending.
+    pub prefix_births: Vec<Vec<f64>>,
+    pub fund_births: Vec<Vec<f64>>,
     /// Birth times of all wallets, ascending because the trace is.
     pub births: Vec<f64>,
     /// Wallets topped up out of creators' payouts.
@@ -128,6 +131,7 @@ impl Book {
         let number = self.prefix_names.number(name);
         if number as usize == self.at_prefix.len() {
             self.at_prefix.push(Vec::new());
+            self.prefix_births.push(Vec::new());
         }
         number
     }
@@ -137,6 +141,7 @@ impl Book {
         let number = self.fund_names.number(name);
         if number as usize == self.at_fund.len() {
             self.at_fund.push(Vec::new());
+            self.fund_births.push(Vec::new());
         }
         number
     }
@@ -158,6 +163,7 @@ impl Book {
             row.fund = fund;
             row.fund_n = n;
             self.at_fund[fund as usize].push(wallet);
+            insert(&mut self.fund_births[fund as usize], row.born_t);
         }
     }
 
@@ -180,6 +186,7 @@ impl Book {
             }
             if row.prefix != NONE {
                 self.at_prefix[row.prefix as usize].push(wallet);
+                insert(&mut self.prefix_births[row.prefix as usize], row.born_t);
             }
         }
         let before = row.claims;
@@ -235,8 +242,20 @@ impl Book {
     /// How many wallets were born in `[from, to]`.
     #[must_use]
     pub fn births_between(&self, from: f64, to: f64) -> usize {
-        self.births.partition_point(|&t| t <= to) - self.births.partition_point(|&t| t < from)
+        between(&self.births, from, to)
     }
+}
+
+/// How many of the ascending `times` lie in `[from, to]`.
+#[must_use]
+pub fn between(times: &[f64], from: f64, to: f64) -> usize {
+    times.partition_point(|&t| t <= to) - times.partition_point(|&t| t < from)
+}
+
+/// Keeps `times` ascending. Wallets mostly come in order of birth, so little is moved.
+fn insert(times: &mut Vec<f64>, t: f64) {
+    let at = times.partition_point(|&other| other <= t);
+    times.insert(at, t);
 }
 
 impl Wallet {

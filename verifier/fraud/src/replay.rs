@@ -192,8 +192,8 @@ impl Replay {
             self.world = World::estimate(&self.book, self.now);
         }
         // Work per event falls as the trace grows, so that the whole stays near-linear.
-        let fresh = 1e8 / (self.book.claims as f64 + 1e4);
-        let work = fresh.clamp(4.0, 40.0);
+        let fresh = 3e7 / (self.book.claims as f64 + 1e4);
+        let work = fresh.clamp(2.0, 20.0);
         for creator in 0..self.book.creators.len() {
             let row = &mut self.book.creators[creator];
             if !row.dirty && closing == Closing::Tick {

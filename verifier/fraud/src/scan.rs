@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use crate::book::{Book, Edge, NONE, Wallet};
+use crate::book::{Book, Edge, NONE, Wallet, between};
 use crate::features::{COUNT, Feature, Vector};
 use crate::null::{Excess, Histogram, excess, over};
 
@@ -362,47 +362,42 @@ fn structure(sight: &Sight<'_>, scan: &mut Scan, creator: u32) {
 /// Features of the wallet itself and of its prefix and fund, whomever it pays.
 fn own(sight: &Sight<'_>, scan: &mut Scan) {
     let book = sight.book;
+    let mut both: HashMap<(u32, u32), usize> = HashMap::new();
     for at in 0..scan.edges.len() {
         let wallet = &book.wallets[book.edges[scan.edges[at] as usize].wallet as usize];
         let groups = [
-            (Feature::PrefixBurst, &book.at_prefix, wallet.prefix),
-            (Feature::FundBurst, &book.at_fund, wallet.fund),
+            (Feature::PrefixBurst, &book.prefix_births, wallet.prefix),
+            (Feature::FundBurst, &book.fund_births, wallet.fund),
         ];
-        for (feature, at_group, group) in groups {
-            let Some(mates) = at_group.get(group as usize) else { continue };
-            if mates.len() < GROUP_MIN || mates.len() > MATES_MAX {
+        for (feature, births, group) in groups {
+            let Some(mates) = births.get(group as usize) else { continue };
+            if !(GROUP_MIN..=MATES_MAX).contains(&mates.len()) {
                 continue;
             }
-            let mut best = Excess::default();
             for window in [6.0 * HOUR, 48.0 * HOUR] {
-                let near = |mate: &&u32| {
-                    (book.wallets[**mate as usize].born_t - wallet.born_t).abs() <= window / 2.0
-                };
-                let k = mates.iter().filter(near).count();
+                let (from, to) = (wallet.born_t - window / 2.0, wallet.born_t + window / 2.0);
+                let k = between(mates, from, to);
                 if k < GROUP_MIN {
                     continue;
                 }
-                let (from, to) = (wallet.born_t - window / 2.0, wallet.born_t + window / 2.0);
                 let all = book.births_between(from, to);
                 let rest = book.births.len().saturating_sub(mates.len());
                 let found = excess(k, mates.len(), all.saturating_sub(k), rest, 0.5);
-                if found.lift > best.lift {
-                    best = found;
-                }
+                scan.set(at, feature, found);
             }
-            scan.set(at, feature, best);
         }
-        if let (Some(near), Some(_)) =
+        if let (Some(near), Some(funded)) =
             (book.at_prefix.get(wallet.prefix as usize), book.at_fund.get(wallet.fund as usize))
-            && near.len() >= GROUP_MIN
-            && near.len() <= MATES_MAX
+            && (GROUP_MIN..=MATES_MAX).contains(&near.len())
+            && funded.len() >= GROUP_MIN
         {
-            let both = |mate: &&u32| book.wallets[**mate as usize].fund == wallet.fund;
-            let k = near.iter().filter(both).count();
-            let fund = book.at_fund[wallet.fund as usize].len();
+            let k = *both.entry((wallet.prefix, wallet.fund)).or_insert_with(|| {
+                let same = |mate: &&u32| book.wallets[**mate as usize].fund == wallet.fund;
+                near.iter().filter(same).count()
+            });
             if k >= GROUP_MIN {
                 let rest = (book.active as usize).saturating_sub(near.len());
-                let found = excess(k, near.len(), fund.saturating_sub(k), rest, 0.5);
+                let found = excess(k, near.len(), funded.len().saturating_sub(k), rest, 0.5);
                 scan.set(at, Feature::PrefixAndFund, found);
             }
         }
