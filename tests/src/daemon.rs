@@ -22,6 +22,29 @@ pub struct Daemon {
     log: PathBuf,
 }
 
+/// Runs the binary to its end, with settings from the environment.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn run_to_end(settings: &[(String, String)], arguments: &[&str]) -> std::process::Output {
+    let mut command = with_settings(settings);
+    let output = command.args(arguments).stdin(Stdio::null()).output();
+    output.unwrap_or_else(|error| panic!("{} cannot be started: {error}", binary().display()))
+}
+
+fn with_settings(settings: &[(String, String)]) -> Command {
+    let mut command = Command::new(binary());
+    // Its own environment: every FARTHING_… is a setting, and those of the tests are none.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("FARTHING_") {
+            command.env_remove(name);
+        }
+    }
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
+    command
+}
+
 impl Daemon {
     /// Starts the binary with settings from the environment, and what a test adds to it, and
     /// waits until it answers. Its words go to `log`.
@@ -31,19 +54,12 @@ impl Daemon {
     #[must_use]
     pub fn start(settings: &[(String, String)], more: &[(&str, &str)], log: &Path) -> Self {
         let address = free_address();
-        let mut command = Command::new(binary());
-        // Its own environment: every FARTHING_… is a setting, and those of the tests are none.
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("FARTHING_") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = with_settings(settings);
         let file = std::fs::File::create(log).expect("a log file");
         let child = command
             .arg("serve")
             .env("FARTHING_LISTEN", address.to_string())
             .env("FARTHING_ORIGIN", format!("http://pay.localhost:{}", address.port()))
-            .envs(settings.iter().map(|(name, value)| (name, value)))
             .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

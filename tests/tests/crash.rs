@@ -9,7 +9,7 @@ use farthing_rules::EntryBody;
 use farthing_shared::SignedClaim;
 use farthing_tests::chance::Chance;
 use farthing_tests::crowd::{self, Manner, Memory, Paid};
-use farthing_tests::daemon::Daemon;
+use farthing_tests::daemon::{Daemon, run_to_end};
 use farthing_tests::stock::Stock;
 use farthing_tests::wire::Wire;
 
@@ -55,6 +55,48 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     assert!(all.len() > kills, "the load was too small to show anything");
     assert!(settled > 0, "no kill ever came between a request and its answer");
     check_ledger(&stock, &all);
+    check_log(&settings, &log);
+}
+
+/// The log holds every entry: a server that ends in order has shown all of them, and the audit
+/// compares leaf by leaf.
+fn check_log(settings: &[(String, String)], words: &std::path::Path) {
+    assert!(Daemon::start(settings, &[], words).stop().success());
+    let output = run_to_end(settings, &["audit", "--log"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A ledger of yesterday under the checkpoint of today: signing on would be a second truth.
+#[test]
+fn a_rolled_back_ledger_does_not_start() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let mut stock = Stock::new(&data, 4);
+    let settings = stock.settings();
+    let log = folder.path().join("log");
+    let pay = |stock: &mut Stock| {
+        let daemon = Daemon::start(&settings, &[], &log);
+        let mut wire = Wire::connect(daemon.address).expect("a connection");
+        let claim = farthing_tests::stock::next_claim(&mut stock.visitors[0]);
+        assert_eq!(wire.claim(&claim).expect("an answer").word("outcome"), "accepted");
+        assert!(daemon.stop().success());
+    };
+    pay(&mut stock);
+    let entries = stock.snapshot().entries.len();
+    std::fs::copy(data.join("ledger.db"), folder.path().join("yesterday")).expect("a copy");
+    pay(&mut stock);
+    std::fs::copy(folder.path().join("yesterday"), data.join("ledger.db")).expect("a copy back");
+    for name in ["ledger.db-wal", "ledger.db-shm"] {
+        // What ended in order has removed them.
+        let _not_there = std::fs::remove_file(data.join(name));
+    }
+    assert_eq!(stock.snapshot().entries.len(), entries, "the ledger was rolled back");
+    let output = run_to_end(&settings, &["serve"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    let missing = format!("{}", entries + 1);
+    assert!(said.contains(&missing) && said.contains("missing"), "the range is not named: {said}");
 }
 
 /// After the restart: every acknowledged claim is known under its entry, and every unanswered one

@@ -104,18 +104,41 @@ pub fn open_data(config: &Config) -> Result<Secrets, String> {
     Secrets::load_or_make(&config.data)
 }
 
+/// Why a server did not start.
+#[derive(Debug)]
+pub enum NotStarted {
+    /// In words.
+    Failed(String),
+    /// The Merkle log must not be signed on; starting again changes nothing. In words.
+    LogRefused(String),
+}
+
+impl std::fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Failed(why) | Self::LogRefused(why)) = self;
+        f.write_str(why)
+    }
+}
+
+impl From<String> for NotStarted {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
 /// Builds the application on a ledger.
 ///
 /// # Errors
-/// In words.
+/// [`NotStarted`].
 pub fn build(
     config: Config,
     secrets: Secrets,
     writer: SqliteWriter,
     clock: Clock,
-) -> Result<(App, std::thread::JoinHandle<Writer>), String> {
+) -> Result<(App, std::thread::JoinHandle<Writer>), NotStarted> {
     let reader = writer.reader().map_err(|error| error.to_string())?;
-    let log = Log::start(&config, &secrets, reader.clone(), &ledger_path(&config))?;
+    let log = Log::start(&config, &secrets, reader.clone(), &ledger_path(&config))
+        .map_err(NotStarted::LogRefused)?;
     let policy = config.policy(secrets.verifier()).map_err(|error| error.to_string())?;
     let metrics = Arc::new(Metrics::default());
     let (intake, thread) = Intake::start(
@@ -164,12 +187,12 @@ pub fn sign_in_link(
 /// Serves until `stopped` resolves or a commit's outcome is unknown.
 ///
 /// # Errors
-/// In words, when a listener cannot be opened or the demo cannot be set up.
+/// [`NotStarted`], also when a listener cannot be opened or the demo cannot be set up.
 pub async fn serve(
     config: Config,
     stopped: impl Future<Output = ()>,
     ready: impl FnOnce(&App),
-) -> Result<Ended, String> {
+) -> Result<Ended, NotStarted> {
     let secrets = open_data(&config)?;
     let _lock = lock_data(&config)?;
     let writer = open_ledger(&config, &secrets)?;

@@ -65,6 +65,8 @@ fn settings(arguments: &Arguments) -> Vec<(String, String)> {
     let pairs = [
         ("NAME", "Farthing demo".to_owned()),
         ("DATA", arguments.data.display().to_string()),
+        // In the data folder, unlike a real provider's: who removes the demo's data removes all of it.
+        ("PROOFS__HIGH_WATER", arguments.data.join("high-water").display().to_string()),
         ("DEMO", "true".to_owned()),
         ("WELCOME_CREDIT", "\"1.00\"".to_owned()),
         ("LISTEN", format!("127.0.0.1:{provider}")),

@@ -1,7 +1,7 @@
 //! The command line. Results go to standard output, everything else to standard error.
 //!
 //! Exit codes: 0 done · 1 not done, or an audit found differences · 2 wrong usage · 75 the server must
-//! be started again to recover · 78 wrong settings.
+//! be started again to recover · 78 wrong settings, or a log that must not be signed on.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 mod backup;
@@ -181,7 +181,10 @@ fn serve(config: Config) -> Result<(), Failure> {
         .build()
         .map_err(|error| error.to_string())?;
     let ended = runtime.block_on(run::serve(config, stop_signal(), say_ready));
-    let ended = ended.map_err(Failure::from)?;
+    let ended = ended.map_err(|error| match error {
+        run::NotStarted::Failed(why) => Failure::NotDone(why),
+        run::NotStarted::LogRefused(why) => Failure::Settings(why),
+    })?;
     match ended {
         Ended::Stopped => Ok(()),
         Ended::MustRecover => Err(Failure::MustRecover),
