@@ -112,7 +112,7 @@ impl Default for Limits {
         Self {
             requests_per_prefix_per_second: 200,
             connections: 4_096,
-            connections_per_prefix: 1_024,
+            connections_per_prefix: 4_096,
             claims_in_flight: 16_384,
             claims_per_key_per_minute: 60,
             work_bits: 14,

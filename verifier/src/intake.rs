@@ -4,7 +4,8 @@
 //!  decode ─► permits ─► known key? ─► screen ─► verify (both cores) ─► queue ─► commit ─► answer
 //! ```
 //!
-//! - **Bounded.** A permit for each claim from arrival to answer; none left means 503.
+//! - **Bounded.** A permit for each claim from arrival to answer; none left, or more under way than can be
+//!   answered soon (`room.rs`), means 503.
 //! - **Batches form by themselves.** Whatever waits while a commit is under way is the next batch:
 //!   one transaction, one fsync. Claims whose signatures are being checked at that moment are
 //!   waited for, a millisecond at most, since they would each cost a commit of their own. A lone
@@ -31,6 +32,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::clock::{Clock, monotonic};
 use crate::metrics::Metrics;
+use crate::room::Room;
 use crate::store::sqlite::{ReadError, Reader};
 use crate::store::{StoreError, Writer};
 
@@ -94,6 +96,8 @@ struct Shared {
     reader: Reader,
     queue: mpsc::Sender<Job>,
     permits: Arc<Semaphore>,
+    claims_in_flight: usize,
+    room: Room,
     keys: Cache<PublicKey, KnownKey>,
     early: Mutex<Early>,
     changed: watch::Sender<u64>,
@@ -139,6 +143,8 @@ impl Intake {
             reader,
             queue,
             permits,
+            claims_in_flight,
+            room: Room::new(claims_in_flight, monotonic()),
             keys: Cache::new(KEYS_CACHED),
             early: Mutex::new(HashMap::new()),
             changed,
@@ -175,7 +181,13 @@ impl Intake {
     /// # Errors
     /// [`IntakeError`], for all of them together: nothing was charged unless it is `Unknown`.
     pub async fn charge(&self, claims: Vec<SignedClaim>) -> Result<Vec<ClaimAnswer>, IntakeError> {
-        let permit = self.permits(claims.len())?;
+        let count = claims.len();
+        if !self.shared.room.admits(self.under_way(), count) {
+            self.shared.metrics.overloaded.inc();
+            return Err(IntakeError::Overloaded);
+        }
+        let permit = self.permits(count)?;
+        let under_way = self.under_way();
         let known = self.known_keys(&claims).await?;
         let checked = self.check(claims, known).await;
         let mut answers: Vec<Option<ClaimAnswer>> = Vec::with_capacity(checked.len());
@@ -195,6 +207,7 @@ impl Intake {
             return Ok(answers.into_iter().flatten().collect());
         }
         let mut decided = self.submit(commands, Some(permit)).await?.into_iter();
+        self.shared.room.answered(count, under_way, monotonic());
         let answers: Vec<ClaimAnswer> = answers
             .into_iter()
             .filter_map(|early| {
@@ -208,6 +221,11 @@ impl Intake {
             self.shared.metrics.claim(answer.outcome, answer.repeat);
         }
         Ok(answers)
+    }
+
+    /// Claims that came in and have no answer yet.
+    fn under_way(&self) -> usize {
+        self.shared.claims_in_flight.saturating_sub(self.shared.permits.available_permits())
     }
 
     fn permits(&self, count: usize) -> Result<OwnedSemaphorePermit, IntakeError> {

@@ -12,6 +12,7 @@ pub mod http;
 pub mod intake;
 pub mod log;
 pub mod metrics;
+mod room;
 pub mod run;
 pub mod seal;
 pub mod secrets;
