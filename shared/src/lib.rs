@@ -21,14 +21,17 @@ pub mod claim;
 pub mod encoding;
 pub mod ids;
 pub mod leaf;
+pub mod lie;
 pub mod limits;
 pub mod merkle;
+pub mod multiproof;
 pub mod note;
 pub mod offer;
 pub mod opening;
 pub mod outcome;
 pub mod receipt;
 pub mod signing;
+pub mod statement;
 pub mod tiles;
 pub mod time;
 

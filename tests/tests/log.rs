@@ -12,6 +12,7 @@ use farthing_shared::leaf::{Leaf, LeafBody};
 use farthing_shared::merkle::{Hash, consistency_proof, is_consistent, leaf_hash};
 use farthing_shared::note::{Note, NoteKey};
 use farthing_shared::receipt::Receipt;
+use farthing_shared::statement::Statement;
 use farthing_shared::tiles::{Frontier, TileName, Tiles, parse_tile};
 use farthing_shared::{SigningKey, UnixMillis};
 use farthing_tests::actors::Visitor;
@@ -71,6 +72,57 @@ async fn a_receipt_holds_offline_and_no_changed_byte_does() {
     ] {
         assert_eq!(verifier.get(&path).await.status, status, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_creator_downloads_a_statement_that_holds_offline() {
+    let mut verifier = Verifier::start().await;
+    let session = verifier.sign_in().await;
+    let key = verifier.app.log.key().clone();
+    let empty = verifier.get_with("/v1/creator/statement", &session).await;
+    let verdict = Statement::parse(&empty.bytes).unwrap().verify(&key, Some(&CREATOR), None);
+    assert_eq!(verdict.unwrap().payments, 0);
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let mut seen = None;
+    for amount in ["0.05", "0.07", "0.11"] {
+        let claim = visitor.donation(CREATOR, amount, verifier.now());
+        let answer = verifier.charge(&visitor.sign(&claim)).await.json();
+        let newest = covering(&verifier, answer["entry"].as_u64().unwrap()).await;
+        seen.get_or_insert(newest.checkpoint.clone());
+    }
+    let seen: Checkpoint = seen.unwrap();
+    let totals = verifier.get_with("/v1/creator/totals", &session).await.json();
+    for (query, first, last) in [
+        (String::new(), 1, 3),
+        ("?from=2".into(), 2, 3),
+        ("?from=2&to=2".into(), 2, 2),
+        (format!("?since={}", seen.size), 1, 3),
+    ] {
+        let path = format!("/v1/creator/statement{query}");
+        let answer = verifier.get_with(&path, &session).await;
+        assert_eq!(answer.status, 200, "{query}: {answer:?}");
+        let statement = Statement::parse(&answer.bytes).unwrap();
+        let seen = query.contains("since").then_some(&seen);
+        let verdict = statement.verify(&key, Some(&CREATOR), seen).unwrap();
+        assert_eq!(
+            (verdict.first, verdict.last, verdict.payments),
+            (first, last, last - first + 1)
+        );
+        if last == 3 {
+            assert_eq!(verdict.total.to_decimal(), totals["total"].as_str().unwrap());
+        }
+    }
+    for (path, status) in [
+        ("/v1/creator/statement?from=0", 422),
+        ("/v1/creator/statement?to=4", 422),
+        ("/v1/creator/statement?from=3&to=2", 422),
+        ("/v1/creator/statement?since=1000000", 422),
+        ("/v1/creator/statement?form=1", 400),
+    ] {
+        let answer = verifier.get_with(path, &session).await;
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+    }
+    assert_eq!(verifier.get("/v1/creator/statement").await.status, 401);
 }
 
 /// A ledger in a folder that is opened and closed like a server's, without HTTP.

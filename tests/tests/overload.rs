@@ -96,6 +96,7 @@ const READS: &[&str] = &[
     "/v1/creator/totals?days=1e3",
     "/v1/creator/claims?limit=0",
     "/v1/creator/claims.csv",
+    "/v1/creator/statement?from=1e3",
     "/v1/creator/refusals?days=-1",
     "/v1/creator/evidence?cursor=%00",
     "/v1/creator/items",

@@ -1,14 +1,16 @@
-//! Checks receipts and logs offline. Needs no data folder and no settings: only the file and the key.
+//! Checks receipts, statements and logs offline. Needs no data folder and no settings: only the file and the key.
 #![expect(clippy::print_stdout, reason = "this is the command line")]
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use farthing_shared::CreatorId;
 use farthing_shared::checkpoint::Checkpoint;
 use farthing_shared::leaf::LeafBody;
 use farthing_shared::merkle::Hash;
 use farthing_shared::note::{Note, NoteKey};
 use farthing_shared::receipt::Receipt;
+use farthing_shared::statement::{BadStatement, STATEMENT_BYTES_MAX, Statement};
 use farthing_shared::tiles::{TileName, Tiles, parse_tile};
 use farthing_verifier::http::show_time;
 use farthing_verifier::log::check;
@@ -26,6 +28,24 @@ pub(super) enum VerifyCommand {
         /// The log's key, as `farthing log key` and /log/key print it.
         #[arg(long)]
         key: String,
+        /// Print the verdict as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A creator's statement: that each payment is genuine and in the log, none is missing in between,
+    /// and the totals are right.
+    Statement {
+        /// The file, as GET /v1/creator/statement answers it.
+        file: PathBuf,
+        /// The log's key.
+        #[arg(long)]
+        key: String,
+        /// The creator whose statement it must be.
+        #[arg(long)]
+        creator: Option<String>,
+        /// A checkpoint seen earlier, with which the log must be consistent.
+        #[arg(long)]
+        since: Option<PathBuf>,
         /// Print the verdict as JSON.
         #[arg(long)]
         json: bool,
@@ -49,24 +69,44 @@ pub(super) enum VerifyCommand {
 pub(super) fn run(command: &VerifyCommand) -> Result<(), Failure> {
     let (verdict, json) = match command {
         VerifyCommand::Receipt { file, key, json } => (receipt(file, key), *json),
+        VerifyCommand::Statement { file, key, creator, since, json } => {
+            (statement(file, key, creator.as_deref(), since.as_deref()), *json)
+        }
         VerifyCommand::Log { folder, key, seen, json } => (log(folder, key, seen), *json),
     };
     if !json {
-        let (words, _) = verdict.map_err(Failure::NotDone)?;
+        let (words, _) = verdict.map_err(|not| Failure::NotDone(not.why))?;
         println!("{words}");
         return Ok(());
     }
     match verdict {
         Ok((_, facts)) => println!("{}", json!({ "holds": true, "facts": facts })),
-        Err(why) => {
-            println!("{}", json!({ "holds": false, "why": why }));
+        Err(Not { why, lie }) => {
+            let mut said = json!({ "holds": false, "why": why });
+            if let (Some(lie), Some(said)) = (lie, said.as_object_mut()) {
+                said.insert("lie".into(), lie.into());
+            }
+            println!("{said}");
             return Err(Failure::Said);
         }
     }
     Ok(())
 }
 
-type Verdict = Result<(String, Value), String>;
+type Verdict = Result<(String, Value), Not>;
+
+/// Why it does not hold, or cannot be read.
+struct Not {
+    why: String,
+    /// The lie's name for programs, where there is one.
+    lie: Option<&'static str>,
+}
+
+impl From<String> for Not {
+    fn from(why: String) -> Self {
+        Self { why, lie: None }
+    }
+}
 
 fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
@@ -81,7 +121,7 @@ fn receipt(file: &Path, key: &str) -> Verdict {
     let receipt = Receipt::parse(&read(file)?).map_err(told)?;
     let proven = receipt.verify(&note_key(key)?).map_err(told)?;
     let LeafBody::Claim(claim) = &proven.leaf.body else {
-        return Err(format!("{}: it is not the receipt of a payment", file.display()));
+        return Err(format!("{}: it is not the receipt of a payment", file.display()).into());
     };
     let fields = claim.signed.claim();
     let words = format!(
@@ -101,6 +141,47 @@ fn receipt(file: &Path, key: &str) -> Verdict {
         "currency": fields.currency.as_str(), "number": claim.number,
         "running_total": claim.total.to_decimal(), "log": proven.checkpoint.origin,
         "log_size": proven.checkpoint.size,
+    });
+    Ok((words, facts))
+}
+
+fn statement(file: &Path, key: &str, creator: Option<&str>, since: Option<&Path>) -> Verdict {
+    let told = |why: BadStatement| Not {
+        why: format!("{}: {why}", file.display()),
+        lie: Some(why.name()),
+    };
+    let key = note_key(key)?;
+    let creator = creator.map(CreatorId::parse).transpose();
+    let creator = creator.map_err(|why| format!("--creator: {why}"))?;
+    let seen = since.map(|path| opened(path, &key)).transpose()?;
+    let unread = |error: std::io::Error| format!("{}: {error}", file.display());
+    let length = std::fs::metadata(file).map_err(unread)?.len();
+    if usize::try_from(length).is_ok_and(|length| length > STATEMENT_BYTES_MAX) {
+        return Err(told(BadStatement::Malformed("it is too long")));
+    }
+    let statement = Statement::parse(&std::fs::read(file).map_err(unread)?).map_err(told)?;
+    let proven = statement.verify(&key, creator.as_ref(), seen.as_ref()).map_err(told)?;
+    let currency = proven.currency.as_str();
+    let words = format!(
+        "holds: {} of {} payments proven, numbers {} to {} without a gap, {} {currency} credited of {} {currency} \
+         paid, running total {} {currency}; creator {}, {} entries in the log {}",
+        proven.payments,
+        proven.payments,
+        proven.first,
+        proven.last,
+        proven.credited,
+        proven.paid,
+        proven.total,
+        proven.creator,
+        proven.checkpoint.size,
+        proven.checkpoint.origin
+    );
+    let facts = json!({
+        "creator": proven.creator.to_text(), "currency": currency, "payments": proven.payments,
+        "first": proven.first, "last": proven.last, "paid": proven.paid.to_decimal(),
+        "credited": proven.credited.to_decimal(), "running_total": proven.total.to_decimal(),
+        "log": proven.checkpoint.origin, "log_size": proven.checkpoint.size,
+        "root": proven.checkpoint.root.to_text(),
     });
     Ok((words, facts))
 }

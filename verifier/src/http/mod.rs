@@ -13,6 +13,7 @@ mod places;
 mod problem;
 mod provider;
 mod serve;
+mod statement;
 mod text;
 mod wallets;
 
@@ -150,6 +151,7 @@ pub fn router(app: App) -> Router {
         ("/v1/creator/totals", get(creators::totals), READ),
         ("/v1/creator/claims", get(payments::claims), READ),
         ("/v1/creator/claims.csv", get(payments::claims_csv), HEAVY),
+        ("/v1/creator/statement", get(statement::statement), HEAVY),
         ("/v1/creator/refusals", get(payments::refusals), READ),
         ("/v1/creator/evidence", get(payments::evidence), READ),
         ("/v1/creator/items", get(creators::items), READ),

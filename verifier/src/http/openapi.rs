@@ -39,6 +39,7 @@ use super::{claims, creators, payments, provider, wallets};
         creators::totals,
         payments::claims,
         payments::claims_csv,
+        super::statement::statement,
         payments::refusals,
         payments::evidence,
         creators::items,

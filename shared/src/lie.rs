@@ -1,0 +1,168 @@
+//! What can be wrong with a statement: each lie with its name and its entry.
+
+use core::fmt;
+
+use crate::amount::Micros;
+use crate::encoding::DecodeError;
+use crate::ids::CreatorId;
+use crate::note::NoteError;
+
+/// What is wrong with a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BadStatement {
+    /// It is not in the form of one.
+    Malformed(&'static str),
+    /// The checkpoint in it.
+    Checkpoint(NoteError),
+    /// It is of somebody else.
+    OtherCreator {
+        /// Of whom.
+        found: CreatorId,
+    },
+    /// A record cannot be read.
+    Record {
+        /// Its place in the statement, from 1.
+        record: usize,
+        /// Why.
+        why: DecodeError,
+    },
+    /// Payments are missing: the running numbers have a gap.
+    Dropped {
+        /// First running number that is missing.
+        first: u64,
+        /// Last one.
+        last: u64,
+        /// The entry after the gap.
+        entry: u64,
+    },
+    /// Running numbers do not ascend, or entries do not ascend with them.
+    Reordered {
+        /// The entry that stands in the wrong place.
+        entry: u64,
+    },
+    /// The running total is not the one before plus this payment.
+    WrongTotal {
+        /// The entry.
+        entry: u64,
+        /// What it should be; `None` beyond what an amount can hold.
+        expected: Option<Micros>,
+        /// What the entry says.
+        found: Micros,
+    },
+    /// The claim's signature does not hold: nobody gave this money away.
+    Invented {
+        /// The entry.
+        entry: u64,
+    },
+    /// One of these entries is not what the log holds under its number.
+    NotInLog {
+        /// First entry that shares the proof.
+        first: u64,
+        /// Last one.
+        last: u64,
+    },
+    /// The entry is newer than the checkpoint.
+    NotCovered {
+        /// The entry.
+        entry: u64,
+        /// Entries that the checkpoint signs.
+        size: u64,
+    },
+    /// The checkpoint seen earlier is of a log with another name.
+    OtherLog,
+    /// A checkpoint seen earlier signs more entries.
+    RolledBack {
+        /// Entries seen earlier.
+        seen: u64,
+        /// Entries now.
+        size: u64,
+    },
+    /// A checkpoint seen earlier signs other entries under the same numbers.
+    SplitView {
+        /// Entries seen earlier.
+        seen: u64,
+    },
+    /// The statement does not say how it follows from the checkpoint seen earlier.
+    NoProofSince {
+        /// Entries seen earlier.
+        seen: u64,
+    },
+}
+
+impl BadStatement {
+    /// A name for programs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) | Self::Record { .. } => "malformed",
+            Self::Checkpoint(_) => "checkpoint",
+            Self::OtherCreator { .. } => "other_creator",
+            Self::Dropped { .. } => "dropped",
+            Self::Reordered { .. } => "reordered",
+            Self::WrongTotal { .. } => "wrong_total",
+            Self::Invented { .. } => "invented",
+            Self::NotInLog { .. } => "not_in_log",
+            Self::NotCovered { .. } => "not_covered",
+            Self::OtherLog => "other_log",
+            Self::RolledBack { .. } => "rolled_back",
+            Self::SplitView { .. } => "split_view",
+            Self::NoProofSince { .. } => "no_proof_since",
+        }
+    }
+}
+
+impl fmt::Display for BadStatement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(why) => write!(f, "it is not a statement: {why}"),
+            Self::Checkpoint(why) => write!(f, "its checkpoint: {why}"),
+            Self::OtherCreator { found } => write!(f, "it is the statement of creator {found}"),
+            Self::Record { record, why } => write!(f, "its payment in place {record}: {why}"),
+            Self::Dropped { first, last, entry } => {
+                write!(f, "dropped: payments {first} to {last} are missing before entry {entry}")
+            }
+            Self::Reordered { entry } => {
+                write!(f, "reordered: entry {entry} stands twice or in the wrong place")
+            }
+            Self::WrongTotal { entry, expected: Some(expected), found } => write!(
+                f,
+                "wrong total: entry {entry} says {found}, the payments add up to {expected}"
+            ),
+            Self::WrongTotal { entry, expected: None, found } => write!(
+                f,
+                "wrong total: entry {entry} says {found}, which is less than the payment itself or \
+                 more than an amount can be"
+            ),
+            Self::Invented { entry } => write!(
+                f,
+                "invented or altered: the signature of the claim in entry {entry} does not hold"
+            ),
+            Self::NotInLog { first, last } if first == last => {
+                write!(f, "altered: entry {first} is not what the log holds under this number")
+            }
+            Self::NotInLog { first, last } => write!(
+                f,
+                "altered: one of the payments in the entries {first} to {last} is not what the log \
+                 holds under its number"
+            ),
+            Self::NotCovered { entry, size } => {
+                write!(f, "entry {entry} is not in the log: its checkpoint signs {size} entries")
+            }
+            Self::OtherLog => f.write_str("the checkpoint seen earlier is of another log"),
+            Self::RolledBack { seen, size } => {
+                write!(f, "rolled back: {seen} entries were signed earlier, this log has {size}")
+            }
+            Self::SplitView { seen } => write!(
+                f,
+                "split view: the checkpoint over {seen} entries seen earlier is not of this log's beginning"
+            ),
+            Self::NoProofSince { seen } => write!(
+                f,
+                "it does not say how the log follows from the {seen} entries seen earlier; download it \
+                 with since={seen}"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for BadStatement {}
