@@ -448,18 +448,19 @@ fn many_connections_are_served_side_by_side() {
 /// One network cannot take every place; what it gave back it can have again.
 #[test]
 fn connections_of_one_network_are_counted() {
-    let place = Place::start(&[("FARTHING_LIMITS__CONNECTIONS_PER_PREFIX", "3")]);
+    let place = Place::start(&[("FARTHING_LIMITS__CONNECTIONS_PER_PREFIX", "5")]);
     let answers = |wire: &mut Wire| {
         wire.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").and_then(|()| wire.reply())
     };
     let mut kept: Vec<Wire> = Vec::new();
-    for _ in 0..3 {
-        let mut wire = Wire::connect(place.address()).expect("a connection");
-        assert_eq!(answers(&mut wire).expect("an answer").status, 200);
-        kept.push(wire);
+    for _ in 0..10 {
+        let mut wire = Wire::connect(place.address()).expect("the system takes it");
+        if answers(&mut wire).is_ok_and(|reply| reply.status == 200) {
+            kept.push(wire);
+        }
     }
-    let mut fourth = Wire::connect(place.address()).expect("the system takes it");
-    assert!(answers(&mut fourth).is_err(), "a fourth connection was served");
+    // One place may still be that of the connection by which the start was noticed.
+    assert!((4..=5).contains(&kept.len()), "{} connections were served", kept.len());
     kept.clear();
     // The server sees the ends a moment later.
     let served_again = (0..200).any(|_| {
