@@ -97,7 +97,28 @@ fn refusals_are_explained_and_evidence_is_checked_and_saved() {
         let session = provider.sign_in(&creator).await;
         let expected = provider.ask("GET", "/v1/creator/claims.csv", Some(&session), None).await;
         saved(folder.path(), "csv", &expected.body).await;
+
+        let statement = browser.see("#statement").await;
+        browser.press(&statement).await;
+        browser.text("#csv-status", |text| text.contains("farthing verify statement")).await;
+        let expected = provider.ask("GET", "/v1/creator/statement", Some(&session), None).await;
+        saved(folder.path(), "farthing-statement", &expected.body).await;
+        let key = provider.ask("GET", "/log/key", None, None).await;
+        verify(folder.path(), String::from_utf8(key.body).unwrap().trim());
     });
+}
+
+/// Checks the downloaded statement as its creator would: offline, with the log's key alone.
+fn verify(folder: &Path, key: &str) {
+    let files = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let mut files =
+        files.filter(|path| path.extension().is_some_and(|is| is == "farthing-statement"));
+    let file = files.next().unwrap();
+    let arguments = ["verify", "statement", file.to_str().unwrap(), "--key", key];
+    let output = farthing_tests::daemon::run_to_end(&[], &arguments);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains('1'), "it says what is proven: {said}");
 }
 
 /// Waits until a downloaded file of this kind holds exactly `bytes`.

@@ -35,7 +35,9 @@ export class Payments {
     this.next = null;
     this.isBusy = false;
     this.isStale = false;
-    byId("csv").addEventListener("click", () => this.downloadCsv());
+    byId("csv").addEventListener("click", () => this.download("csv", "/v1/creator/claims.csv", "text/csv", "csv"));
+    byId("statement").addEventListener("click", () =>
+      this.download("statement", "/v1/creator/statement", "application/octet-stream", "farthing-statement"));
   }
 
   async start() {
@@ -108,7 +110,7 @@ export class Payments {
 
   draw(newSince = Infinity) {
     const place = byId("payments");
-    byId("csv").disabled = this.claims.length === 0;
+    for (const id of ["csv", "statement"]) byId(id).disabled = this.claims.length === 0;
     if (this.claims.length === 0) {
       place.replaceChildren(h("p", { class: "empty" }, "No payments yet. They appear here by themselves, the newest first."));
       return;
@@ -138,14 +140,14 @@ export class Payments {
       : `Checked in this browser: these ${this.claims.length} payments follow one another without a gap, and each total is the one before plus the amount.`);
   }
 
-  async downloadCsv() {
-    const button = byId("csv");
+  async download(id, path, type, ending) {
+    const button = byId(id);
     const status = byId("csv-status");
     button.disabled = true;
     status.textContent = "Preparing the file…";
     try {
       // No time limit on the whole: a long history may take minutes; it ends when it ends.
-      const response = await request("/v1/creator/claims.csv", { accept: "text/csv", signal: new AbortController().signal });
+      const response = await request(path, { accept: type, signal: new AbortController().signal });
       const parts = [];
       let size = 0;
       const reader = response.body.getReader();
@@ -157,8 +159,10 @@ export class Payments {
         status.textContent = `Preparing the file… ${sizeText(size)}`;
       }
       const day = new Date().toISOString().slice(0, 10);
-      saveFile(new Blob(parts, { type: "text/csv" }), `farthing-payments-${day}.csv`);
-      status.textContent = `Saved as farthing-payments-${day}.csv (${sizeText(size)}).`;
+      const name = `farthing-payments-${day}.${ending}`;
+      saveFile(new Blob(parts, { type }), name);
+      status.textContent = `Saved as ${name} (${sizeText(size)}).`;
+      if (id === "statement") status.append(" It holds a proof for each payment: check it on your own computer with “farthing verify statement”.");
     } catch (error) {
       status.textContent = `The file could not be made: ${error.kind === undefined ? "the connection broke off" : error.message}`;
     } finally {
