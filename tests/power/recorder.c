@@ -272,6 +272,13 @@ int fallocate(int fd, int mode, off_t offset, off_t length) {
     return REAL(fallocate)(fd, mode, offset, length);
 }
 
+/* A file is gone: its inode may be given to the next new file, which is another file. */
+static void forget(const struct stat *was) {
+    for (unsigned at = 0; at < known_count; at++)
+        if (known[at].device == was->st_dev && known[at].inode == was->st_ino)
+            known[at] = known[--known_count];
+}
+
 int unlink(const char *path) {
     begin();
     const char *name = ours(path);
@@ -279,10 +286,7 @@ int unlink(const char *path) {
     int there = name && stat(path, &was) == 0;
     int result = (int)syscall(SYS_unlink, path);
     if (result == 0 && there) {
-        /* Its inode may be given to the next new file, which is another file. */
-        for (unsigned at = 0; at < known_count; at++)
-            if (known[at].device == was.st_dev && known[at].inode == was.st_ino)
-                known[at] = known[--known_count];
+        forget(&was);
         record('U', 0, 0, name, strlen(name));
     }
     end();
@@ -291,8 +295,11 @@ int unlink(const char *path) {
 
 int rename(const char *old, const char *new) {
     begin();
-    int result = (int)syscall(SYS_rename, old, new);
     const char *from = ours(old), *to = ours(new);
+    struct stat replaced;
+    int there = to && stat(new, &replaced) == 0;
+    int result = (int)syscall(SYS_rename, old, new);
+    if (result == 0 && there) forget(&replaced);
     if (result == 0 && from && to) {
         char both[2 * PATH_BYTES];
         int length = snprintf(both, sizeof both, "%s\n%s", from, to);
