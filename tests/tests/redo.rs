@@ -94,6 +94,34 @@ fn readers_see_what_is_held_back_once() {
     world.ledger.assert_sound();
 }
 
+/// In one batch a wallet is read, pushed out of memory by others, and asked whether it owns an item.
+#[test]
+fn what_is_owned_does_not_depend_on_what_is_in_memory() {
+    let mut world = world();
+    let others: Vec<(Visitor, KeyRef)> =
+        (2..40).map(|number| world.ledger.visitor(number, "1.00")).collect();
+    let essay = world.visitor.view(CREATOR, "essay", "0.05", world.ledger.now);
+    assert_eq!(world.ledger.outcome(&world.visitor, world.key, &essay), Outcome::Accepted);
+    // Read anew from the file, by a writer that keeps next to nothing.
+    let mut writer = open(&world.path());
+    writer.keep_rows(2);
+    world.ledger.writer = Writer::Sqlite(Box::new(writer));
+    let now = world.ledger.now;
+    let mut commands = Vec::new();
+    let donation = world.visitor.donation(CREATOR, "0.01", now);
+    commands.push(Command::Claim { claim: world.visitor.checked(&donation), key: world.key });
+    for (mut visitor, key) in others {
+        let donation = visitor.donation(CREATOR, "0.01", now);
+        commands.push(Command::Claim { claim: visitor.checked(&donation), key });
+    }
+    let again = world.visitor.view(CREATOR, "essay", "0.05", now);
+    commands.push(Command::Claim { claim: world.visitor.checked(&again), key: world.key });
+    let answers = world.ledger.apply(&commands);
+    let Some(farthing_rules::Answer::Claim(last)) = answers.last() else { panic!("{answers:?}") };
+    assert_eq!(last.outcome, Outcome::AlreadyOwned);
+    world.ledger.assert_sound();
+}
+
 #[test]
 fn a_release_folds_and_counts_once() {
     let mut world = world();

@@ -45,9 +45,15 @@ recovery.recover = async () => {
   ops.view("recovery");
 };
 
+// Nothing secret stays in a part of the page that is not shown.
 const hide = () => {
   phrase = [];
   $("[data-words]")[0].replaceChildren();
+};
+const leave = (view) => {
+  if (view != "recovery") hide();
+  if (view != "recheck") for (const name of ["first", "second"]) ops.set(name, "");
+  if (view != "restore") ops.set("phrase", "");
 };
 
 recovery.later = () => {
@@ -119,8 +125,9 @@ recovery.restored = async (fields) => {
   if (restoring) return;
   restoring = true;
   ops.set("restore-problem", "");
+  let seed;
   try {
-    const seed = await seedOfWords(fields.phrase);
+    seed = await seedOfWords(fields.phrase);
     if (typeof seed == "string") return ops.set("restore-problem", seed);
     // Nothing is stored before the verifier has said that there is such a wallet.
     const pk = sign(seed.slice());
@@ -128,7 +135,6 @@ recovery.restored = async (fields) => {
     const access = sign(seed.slice(), "read", "GET", path);
     const { status } = await ask("GET", path, "", access);
     if (status != 200) {
-      seed.fill(0);
       return ops.set("restore-problem", RESTORED[status] || RESTORED[0]);
     }
     const [device] = crypto.getRandomValues(new Uint32Array(1));
@@ -142,6 +148,7 @@ recovery.restored = async (fields) => {
   } catch {
     ops.set("restore-problem", offline());
   } finally {
+    if (typeof seed == "object") seed.fill(0);
     restoring = false;
   }
 };

@@ -83,6 +83,7 @@ ops.view = (name) => {
     }
   }
   document.documentElement.dataset.state = name;
+  leave(name);
   if (name == "home") remind();
 };
 ops.set = (name, text) => {

@@ -31,16 +31,22 @@ pub(super) struct Cache {
 
 impl Default for Cache {
     fn default() -> Self {
-        Self {
-            keys: Bounded::new(WALLETS),
-            wallets: Bounded::new(WALLETS),
-            creators: Bounded::new(ITEMS),
-            items: Bounded::new(ITEMS),
-        }
+        Self::with_room(WALLETS, ITEMS)
     }
 }
 
 impl Cache {
+    /// Keeps about so many keys and wallets, and creators and items. What was put in may be gone at
+    /// the next look, so nothing may follow from a row's absence.
+    pub(super) fn with_room(wallets: usize, items: usize) -> Self {
+        Self {
+            keys: Bounded::new(wallets),
+            wallets: Bounded::new(wallets),
+            creators: Bounded::new(items),
+            items: Bounded::new(items),
+        }
+    }
+
     /// Forgets all: somebody else has written, or a transaction was rolled back.
     pub(super) fn clear(&mut self) {
         self.keys.clear();

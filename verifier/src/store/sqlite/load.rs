@@ -178,8 +178,13 @@ impl Source<'_> {
     }
 
     fn owned(&self, wallet: WalletRef, item: ItemHash) -> Sql<Option<ReceiptRow>> {
-        let Some((_, window)) = self.cache.wallets.peek(&wallet) else { return Ok(None) };
-        owned_receipt(self.connection, wallet, (window, self.hot.owned(wallet)), item)
+        let newer = self.hot.owned(wallet);
+        if let Some((_, window)) = self.cache.wallets.peek(&wallet) {
+            return owned_receipt(self.connection, wallet, (window, newer), item);
+        }
+        // An earlier claim of this batch read the wallet, and others have pushed it out since.
+        let (_, window) = wallet_with_window(self.connection, wallet)?;
+        owned_receipt(self.connection, wallet, (&window, newer), item)
     }
 }
 

@@ -113,6 +113,11 @@ impl SqliteWriter {
         Ok(writer)
     }
 
+    /// Keeps only so many rows in memory, for tests: no answer may depend on what is kept.
+    pub fn keep_rows(&mut self, rows: usize) {
+        self.cache = Cache::with_room(rows, rows);
+    }
+
     /// Connections that read beside this writer.
     ///
     /// # Errors
