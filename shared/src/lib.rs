@@ -14,6 +14,7 @@
 extern crate alloc;
 
 pub mod access;
+pub mod account;
 pub mod allowance;
 pub mod amount;
 pub mod checkpoint;

@@ -68,6 +68,22 @@ pub enum BadStatement {
         /// Entries that the checkpoint signs.
         size: u64,
     },
+    /// The payments end before the number that the provider shows.
+    CutShort {
+        /// Last running number that is proven.
+        last: u64,
+        /// Payments that are shown.
+        shown: u64,
+    },
+    /// The payments add up to another total than the provider shows.
+    OtherTotal {
+        /// Running number up to which both count.
+        number: u64,
+        /// What is proven.
+        proven: Micros,
+        /// What is shown.
+        shown: Micros,
+    },
     /// The checkpoint seen earlier is of a log with another name.
     OtherLog,
     /// A checkpoint seen earlier signs more entries.
@@ -103,6 +119,8 @@ impl BadStatement {
             Self::Invented { .. } => "invented",
             Self::NotInLog { .. } => "not_in_log",
             Self::NotCovered { .. } => "not_covered",
+            Self::CutShort { .. } => "cut_short",
+            Self::OtherTotal { .. } => "other_total",
             Self::OtherLog => "other_log",
             Self::RolledBack { .. } => "rolled_back",
             Self::SplitView { .. } => "split_view",
@@ -148,6 +166,13 @@ impl fmt::Display for BadStatement {
             Self::NotCovered { entry, size } => {
                 write!(f, "entry {entry} is not in the log: its checkpoint signs {size} entries")
             }
+            Self::CutShort { last, shown } => {
+                write!(f, "cut short: it ends with payment {last}, but {shown} payments are shown")
+            }
+            Self::OtherTotal { number, proven, shown } => write!(
+                f,
+                "other total: payments 1 to {number} add up to {proven}, but {shown} is shown"
+            ),
             Self::OtherLog => f.write_str("the checkpoint seen earlier is of another log"),
             Self::RolledBack { seen, size } => {
                 write!(f, "rolled back: {seen} entries were signed earlier, this log has {size}")

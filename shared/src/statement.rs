@@ -20,6 +20,7 @@
 //! costs one to seven bytes a payment more and names the place.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -28,7 +29,7 @@ use crate::amount::{Currency, Micros};
 use crate::checkpoint::Checkpoint;
 use crate::claim::Claim;
 use crate::encoding::{DecodeError, Reader, Writer};
-use crate::ids::{CreatorId, VerifierId};
+use crate::ids::{CreatorId, PublicKey, VerifierId};
 use crate::leaf::{ClaimLeaf, Leaf, LeafBody};
 pub use crate::lie::BadStatement;
 use crate::merkle::{
@@ -99,6 +100,10 @@ pub struct Verdict {
     pub first: u64,
     /// Last running number, 0 when there are none.
     pub last: u64,
+    /// The entry of the first payment, 0 when there are none.
+    pub first_entry: u64,
+    /// The running total before the first one, as the log says; zero when its number is 1.
+    pub before: Micros,
     /// What visitors signed for.
     pub paid: Micros,
     /// What of it was credited.
@@ -240,9 +245,8 @@ impl Statement {
         Ok(Self { creator, verifier, currency, records, proof, since, checkpoint })
     }
 
-    /// Checks everything: the checkpoint's signature by the log's key, the running numbers and totals,
-    /// every claim's signature, that each is in the log, and that the log begins with what the
-    /// checkpoint `seen` earlier signs (its signature was checked when it was opened).
+    /// Checks everything; what [`Statement::open`], [`Opened::check_signatures`] and
+    /// [`Opened::finish`] check in turn.
     ///
     /// # Errors
     /// [`BadStatement`] names the lie and the entry.
@@ -252,6 +256,23 @@ impl Statement {
         creator: Option<&CreatorId>,
         seen: Option<&Checkpoint>,
     ) -> Result<Verdict, BadStatement> {
+        let opened = self.clone().open(key, creator, seen)?;
+        opened.check_signatures(0..opened.payments())?;
+        opened.finish()
+    }
+
+    /// The quick half of the check: the checkpoint's signature by the log's key, that the log begins
+    /// with what the checkpoint `seen` earlier signs (its signature was checked when it was opened), and
+    /// that the running numbers have no gap.
+    ///
+    /// # Errors
+    /// [`BadStatement`] names the lie and the entry.
+    pub fn open(
+        self,
+        key: &NoteKey,
+        creator: Option<&CreatorId>,
+        seen: Option<&Checkpoint>,
+    ) -> Result<Opened, BadStatement> {
         let checkpoint =
             Checkpoint::open(&self.checkpoint, key).map_err(BadStatement::Checkpoint)?;
         if creator.is_some_and(|creator| *creator != self.creator) {
@@ -259,53 +280,19 @@ impl Statement {
         }
         self.check_since(&checkpoint, seen)?;
         let mut claims = Vec::with_capacity(self.records.len());
-        let mut places = Vec::with_capacity(self.records.len());
         for (at, record) in self.records.iter().enumerate() {
             let told = |why| BadStatement::Record { record: at.saturating_add(1), why };
-            let bytes = self.lengthen(record);
-            let leaf = Leaf::decode(&bytes).map_err(told)?;
-            places.push((leaf.index(), leaf_hash(&bytes)));
+            let leaf = Leaf::decode(&self.lengthen(record)).map_err(told)?;
             let LeafBody::Claim(claim) = leaf.body else {
                 return Err(told(DecodeError::Field("kind")));
             };
             claims.push((leaf.entry, claim));
         }
         check_numbers(&claims)?;
-        for (entry, claim) in &claims {
-            let entry = *entry;
-            if entry > checkpoint.size {
-                return Err(BadStatement::NotCovered { entry, size: checkpoint.size });
-            }
-            let key = VerifyingKey::new(&claim.signed.claim().key);
-            let holds = key.and_then(|key| claim.signed.clone().verify(&key));
-            holds.map_err(|_| BadStatement::Invented { entry })?;
+        if let Some((entry, _)) = claims.iter().find(|(entry, _)| *entry > checkpoint.size) {
+            return Err(BadStatement::NotCovered { entry: *entry, size: checkpoint.size });
         }
-        let (paid, credited) = check_totals(&claims)?;
-        let mut proof = self.proof.as_slice();
-        for block in places.chunks(BLOCK) {
-            if multiproof::root(block, checkpoint.size, &mut proof) != Some(checkpoint.root) {
-                let entry = |place: Option<&(u64, Hash)>| {
-                    place.map_or(0, |(index, _)| index.saturating_add(1))
-                };
-                let (first, last) = (entry(block.first()), entry(block.last()));
-                return Err(BadStatement::NotInLog { first, last });
-            }
-        }
-        if !proof.is_empty() {
-            return Err(BadStatement::Malformed("hashes are left over"));
-        }
-        let number = |claim: Option<&(u64, Box<ClaimLeaf>)>| claim.map_or(0, |(_, c)| c.number);
-        Ok(Verdict {
-            creator: self.creator,
-            currency: self.currency,
-            payments: u64::try_from(claims.len()).unwrap_or(u64::MAX),
-            first: number(claims.first()),
-            last: number(claims.last()),
-            paid,
-            credited,
-            total: claims.last().map_or(Micros::ZERO, |(_, claim)| claim.total),
-            checkpoint,
-        })
+        Ok(Opened { statement: self, checkpoint, claims })
     }
 
     fn check_since(&self, now: &Checkpoint, seen: Option<&Checkpoint>) -> Result<(), BadStatement> {
@@ -332,6 +319,91 @@ impl Statement {
     }
 }
 
+/// A statement that was opened: signed by the log's key, its running numbers without a gap. The slow
+/// half of the check can be shared out by ranges of payments.
+#[derive(Debug)]
+pub struct Opened {
+    statement: Statement,
+    checkpoint: Checkpoint,
+    claims: Vec<(u64, Box<ClaimLeaf>)>,
+}
+
+impl Opened {
+    /// How many payments it holds.
+    #[must_use]
+    pub fn payments(&self) -> usize {
+        self.claims.len()
+    }
+
+    /// Checks the payers' signatures in a range of places, from 0.
+    ///
+    /// # Errors
+    /// [`BadStatement::Invented`] names the first entry whose signature does not hold.
+    pub fn check_signatures(&self, places: Range<usize>) -> Result<(), BadStatement> {
+        // Visitors come back: reading a key is an eighth of checking a signature.
+        let mut keys: BTreeMap<PublicKey, VerifyingKey> = BTreeMap::new();
+        for (entry, claim) in self.claims.get(places).unwrap_or_default() {
+            let invented = |_| BadStatement::Invented { entry: *entry };
+            let payer = &claim.signed.claim().key;
+            let key = match keys.get(payer) {
+                Some(key) => key.clone(),
+                None => VerifyingKey::new(payer).map_err(invented)?,
+            };
+            claim.signed.clone().verify(&key).map_err(invented)?;
+            keys.insert(*payer, key);
+        }
+        Ok(())
+    }
+
+    /// The rest: the totals, and that each payment is in the log. Says "proven", so it is called when
+    /// all signatures were checked.
+    ///
+    /// # Errors
+    /// [`BadStatement`] names the lie and the entry.
+    pub fn finish(self) -> Result<Verdict, BadStatement> {
+        let sums = check_totals(&self.claims)?;
+        self.check_inclusion()?;
+        let ends = (self.claims.first(), self.claims.last());
+        let number = |claim: Option<&(u64, Box<ClaimLeaf>)>| claim.map_or(0, |(_, c)| c.number);
+        Ok(Verdict {
+            creator: self.statement.creator,
+            currency: self.statement.currency,
+            payments: u64::try_from(self.claims.len()).unwrap_or(u64::MAX),
+            first: number(ends.0),
+            last: number(ends.1),
+            first_entry: ends.0.map_or(0, |(entry, _)| *entry),
+            before: sums.before,
+            paid: sums.paid,
+            credited: sums.credited,
+            total: ends.1.map_or(Micros::ZERO, |(_, claim)| claim.total),
+            checkpoint: self.checkpoint,
+        })
+    }
+
+    fn check_inclusion(&self) -> Result<(), BadStatement> {
+        let (size, root) = (self.checkpoint.size, self.checkpoint.root);
+        let mut proof = self.statement.proof.as_slice();
+        let places: Vec<(u64, Hash)> = self
+            .claims
+            .iter()
+            .zip(&self.statement.records)
+            .map(|((entry, _), record)| {
+                (entry.saturating_sub(1), leaf_hash(&self.statement.lengthen(record)))
+            })
+            .collect();
+        for block in places.chunks(BLOCK) {
+            if multiproof::root(block, size, &mut proof) != Some(root) {
+                let entry = |place: Option<&(u64, Hash)>| {
+                    place.map_or(0, |(index, _)| index.saturating_add(1))
+                };
+                let (first, last) = (entry(block.first()), entry(block.last()));
+                return Err(BadStatement::NotInLog { first, last });
+            }
+        }
+        if proof.is_empty() { Ok(()) } else { Err(BadStatement::Malformed("hashes are left over")) }
+    }
+}
+
 type Claims = [(u64, Box<ClaimLeaf>)];
 
 /// Order first, gaps then: two payments that were swapped make a gap too, and would be called dropped.
@@ -355,9 +427,14 @@ fn check_numbers(claims: &Claims) -> Result<(), BadStatement> {
     }
 }
 
-/// Sums of what was paid and credited.
-fn check_totals(claims: &Claims) -> Result<(Micros, Micros), BadStatement> {
-    let (mut paid, mut credited) = (Micros::ZERO, Micros::ZERO);
+struct Sums {
+    before: Micros,
+    paid: Micros,
+    credited: Micros,
+}
+
+fn check_totals(claims: &Claims) -> Result<Sums, BadStatement> {
+    let mut sums = Sums { before: Micros::ZERO, paid: Micros::ZERO, credited: Micros::ZERO };
     let mut running: Option<Micros> = None;
     for (entry, claim) in claims {
         let wrong =
@@ -372,11 +449,14 @@ fn check_totals(claims: &Claims) -> Result<(Micros, Micros), BadStatement> {
         if expected != Some(claim.total) {
             return Err(wrong(expected));
         }
-        paid = paid.plus(claim.signed.claim().amount).ok_or_else(|| wrong(None))?;
-        credited = credited.plus(claim.credited).ok_or_else(|| wrong(None))?;
+        if running.is_none() {
+            sums.before = before;
+        }
+        sums.paid = sums.paid.plus(claim.signed.claim().amount).ok_or_else(|| wrong(None))?;
+        sums.credited = sums.credited.plus(claim.credited).ok_or_else(|| wrong(None))?;
         running = expected;
     }
-    Ok((paid, credited))
+    Ok(sums)
 }
 
 fn shorten(leaf: &[u8]) -> Option<[u8; RECORD_LEN]> {

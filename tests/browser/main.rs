@@ -10,6 +10,7 @@ mod harness;
 mod hostile;
 mod payment;
 mod policy;
+mod proof;
 mod recovery;
 mod refused;
 mod vectors;

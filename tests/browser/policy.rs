@@ -95,7 +95,7 @@ fn the_providers_pages_carry_their_policies() {
             (
                 "/wallet",
                 [
-                    "'wasm-unsafe-eval'",
+                    "trusted-types farthing-worker",
                     "require-trusted-types-for 'script'",
                     "frame-ancestors 'none'",
                 ],
@@ -104,7 +104,7 @@ fn the_providers_pages_carry_their_policies() {
             (
                 "/creator",
                 [
-                    "trusted-types farthing-seal",
+                    "trusted-types farthing-seal farthing-worker",
                     "require-trusted-types-for 'script'",
                     "frame-ancestors 'none'",
                 ],

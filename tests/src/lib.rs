@@ -6,6 +6,7 @@
 //! wait for a condition ([`wait::until`]) and fail with its name.
 
 pub mod actors;
+pub mod books;
 pub mod browser;
 pub mod chance;
 pub mod crowd;

@@ -12,6 +12,11 @@ use tokio::task::JoinHandle;
 
 use crate::http::head_end;
 
+/// Changes the body of an answer, as a lying provider would.
+type Lie = Arc<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
+/// Answers a request line in the verifier's place.
+type Stand = Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
+
 /// Requests whose line begins with this lose their answer.
 struct Loss {
     line_start: String,
@@ -22,6 +27,8 @@ struct Loss {
 struct Rules {
     loss: Mutex<Option<Loss>>,
     lost: AtomicUsize,
+    lies: Mutex<Vec<(String, Lie)>>,
+    stands: Mutex<Vec<(String, Stand)>>,
     lines: Mutex<Vec<String>>,
 }
 
@@ -56,6 +63,41 @@ impl Proxy {
     pub fn lose_answers(&self, line_start: &str, count: usize) {
         *self.rules.loss.lock().expect("no task panics while it holds this") =
             Some(Loss { line_start: line_start.to_owned(), left: count });
+    }
+
+    /// From now on the bodies of answers to requests whose line begins with `line_start` are what `lie`
+    /// makes of them. A second lie for the same requests takes the place of the first.
+    ///
+    /// # Panics
+    /// When a task of the proxy has panicked.
+    pub fn lie(&self, line_start: &str, lie: impl Fn(Vec<u8>) -> Vec<u8> + Send + Sync + 'static) {
+        let mut lies = self.rules.lies.lock().expect("no task panics while it holds this");
+        lies.retain(|(start, _)| start != line_start);
+        lies.push((line_start.to_owned(), Arc::new(lie)));
+    }
+
+    /// From now on requests whose line begins with `line_start` are answered here, with what `stand`
+    /// says to the whole line, and never reach the verifier. A second one takes the place of the first.
+    ///
+    /// # Panics
+    /// When a task of the proxy has panicked.
+    pub fn stand_in(
+        &self,
+        line_start: &str,
+        stand: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+    ) {
+        let mut stands = self.rules.stands.lock().expect("no task panics while it holds this");
+        stands.retain(|(start, _)| start != line_start);
+        stands.push((line_start.to_owned(), Arc::new(stand)));
+    }
+
+    /// Tells the truth again.
+    ///
+    /// # Panics
+    /// When a task of the proxy has panicked.
+    pub fn be_honest(&self) {
+        self.rules.lies.lock().expect("no task panics while it holds this").clear();
+        self.rules.stands.lock().expect("no task panics while it holds this").clear();
     }
 
     /// How many answers were dropped.
@@ -97,10 +139,49 @@ impl Rules {
     }
 }
 
+impl Rules {
+    fn lie_for(&self, line: &str) -> Option<Lie> {
+        let lies = self.lies.lock().ok()?;
+        lies.iter().find(|(start, _)| line.starts_with(start)).map(|(_, lie)| Arc::clone(lie))
+    }
+}
+
+impl Rules {
+    fn stand_for(&self, line: &str) -> Option<Stand> {
+        let stands = self.stands.lock().ok()?;
+        stands.iter().find(|(start, _)| line.starts_with(start)).map(|(_, stand)| Arc::clone(stand))
+    }
+}
+
+/// Changes the body and says its new length. An answer in chunks or without a body is left as it is.
+fn altered(answer: Vec<u8>, lie: &Lie) -> Vec<u8> {
+    let Some(end) = head_end(&answer) else { return answer };
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let is_length = |field: &&str| field.to_ascii_lowercase().starts_with("content-length:");
+    let fields: Vec<&str> = head.trim_end().split("\r\n").collect();
+    if !fields.iter().any(is_length) {
+        return answer;
+    }
+    let body = lie(answer[end..].to_vec());
+    let mut kept: Vec<String> =
+        fields.iter().filter(|field| !is_length(field)).map(|field| (*field).to_owned()).collect();
+    kept.push(format!("content-length: {}\r\n\r\n", body.len()));
+    [kept.join("\r\n").into_bytes(), body].concat()
+}
+
 /// One request per connection: the proxy asks both sides to close afterwards, so that it need
 /// not understand where an answer ends. Streams stay open as long as the verifier sends.
 async fn carry(mut client: TcpStream, upstream: SocketAddr, rules: &Rules) -> std::io::Result<()> {
     let Some((line, request)) = read_request(&mut client).await? else { return Ok(()) };
+    if let Some(stand) = rules.stand_for(&line) {
+        if let Ok(mut lines) = rules.lines.lock() {
+            lines.push(line.clone());
+        }
+        let body = tokio::task::spawn_blocking(move || stand(&line)).await?;
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        client.write_all(head.as_bytes()).await?;
+        return client.write_all(&body).await;
+    }
     let mut server = TcpStream::connect(upstream).await?;
     server.write_all(&request).await?;
     if rules.loses(&line) {
@@ -109,6 +190,11 @@ async fn carry(mut client: TcpStream, upstream: SocketAddr, rules: &Rules) -> st
         server.read_to_end(&mut answer).await?;
         rules.lost.fetch_add(1, Ordering::SeqCst);
         return Ok(());
+    }
+    if let Some(lie) = rules.lie_for(&line) {
+        let mut answer = Vec::new();
+        server.read_to_end(&mut answer).await?;
+        return client.write_all(&altered(answer, &lie)).await;
     }
     copy(&mut server, &mut client).await?;
     Ok(())

@@ -9,6 +9,7 @@ import { Items } from "./creator-items.js";
 import { Payments } from "./creator-payments.js";
 import { everythingWorks, problemNode } from "./creator-problem.js";
 import { refusedLabel, showEvidence, showRefusals } from "./creator-refusals.js";
+import { Proof } from "./creator-proof.js";
 import { showSetup, showWelcome } from "./creator-setup.js";
 import { Overview } from "./creator-totals.js";
 
@@ -27,7 +28,7 @@ const REASONS = {
 // What the page knows. `null` means: not known yet.
 const page = {
   creator: null, provider: null, totals: null, days: [], period: 30, items: null,
-  overview: null, payments: null, itemsView: null, live: null, midnight: 0,
+  overview: null, payments: null, proof: null, itemsView: null, live: null, midnight: 0,
 };
 
 function showOnly(id) {
@@ -84,6 +85,7 @@ function noticeNode(words) {
 
 function showSignedOut(reason) {
   page.live?.stop();
+  page.proof?.stop();
   clearTimeout(page.midnight);
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   for (const id of ["who", "live", "sign-out", "views", "demo-banner"]) byId(id).hidden = true;
@@ -154,6 +156,7 @@ function onTotals(totals) {
   if (isOlder) return;
   page.totals = totals;
   page.overview.show(totals, shownDays(), page.provider);
+  page.proof.draw();
   showRefusedCount(totals.refused);
   if (page.items !== null) showWelcome(totals, page.creator, page.items);
   watchMidnight(totals.now);
@@ -285,6 +288,9 @@ async function open() {
     page.overview = new Overview();
     page.payments = new Payments(creator);
     page.itemsView = new Items(creator, onItems);
+    // Before it draws, so that it compares with what was last shown.
+    page.totals = null;
+    page.proof = new Proof(creator, () => ({ payments: page.totals?.all.count ?? 0, total: page.totals?.all.total ?? "0.00" }));
     showSignedIn();
     onTotals(totals);
   } catch (error) {

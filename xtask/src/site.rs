@@ -14,14 +14,21 @@ use sha2::{Digest, Sha256};
 use crate::minify;
 use crate::sizes::{self, Row};
 use crate::tools::Tools;
+use crate::wasm::Bound;
+
+/// What was compiled to Wasm.
+pub struct Modules<'a> {
+    pub frame: &'a [u8],
+    pub wallet: &'a [u8],
+    pub proofs: &'a Bound,
+}
 
 /// Writes everything and gives the table's rows.
 pub fn write(
     root: &Path,
     www: &Path,
     tools: &Tools,
-    frame: &[u8],
-    wallet: &[u8],
+    modules: &Modules<'_>,
 ) -> Result<Vec<Row>, String> {
     let source = root.join("www");
     // Built beside the old one and swapped in at the end: a verifier that embeds or serves the
@@ -34,7 +41,7 @@ pub fn write(
     let loader = minify::script(tools, &read(&source.join("loader/v1.js"))?)?;
     site.put("v1.js", loader.into_bytes(), true)?;
 
-    let wasm = site.asset("frame", "wasm", frame.to_vec(), true)?;
+    let wasm = site.asset("frame", "wasm", modules.frame.to_vec(), true)?;
     let style = minify::style(tools, &read(&source.join("frame/frame.css"))?)?;
     let words = read(&source.join("frame/words.js"))?;
     let page = read(&source.join("frame/frame.js"))?;
@@ -47,7 +54,9 @@ pub fn write(
     let html = minify::document(&html).replace("$WASM", &wasm).replace("$JS", &script);
     site.put("frame.html", html.into_bytes(), true)?;
 
-    let wasm = site.asset("wallet", "wasm", wallet.to_vec(), false)?;
+    let proofs = site.proofs(&source.join("proofs"), tools, modules.proofs)?;
+
+    let wasm = site.asset("wallet", "wasm", modules.wallet.to_vec(), false)?;
     let style = minify::style(tools, &read(&source.join("wallet/wallet.css"))?)?;
     let style = site.asset("wallet", "css", style.into_bytes(), false)?;
     let page = read(&source.join("wallet/wallet.js"))?;
@@ -66,7 +75,7 @@ pub fn write(
         .replace("$CSS", &style);
     site.put("wallet.html", html.into_bytes(), false)?;
 
-    site.creator(&source.join("creator"))?;
+    site.creator(&source.join("creator"), &proofs)?;
     copy(&source.join("demo"), &fresh.join("demo"))?;
     remove(www)?;
     std::fs::rename(&fresh, www).map_err(|e| format!("{}: {e}", www.display()))?;
@@ -110,12 +119,27 @@ impl Site {
         Ok(format!("/{name}"))
     }
 
+    /// The checker: its module, the workers' script, and the script by which a page drives them, whose
+    /// address it gives. Fetched only by who asks for a check.
+    fn proofs(&mut self, source: &Path, tools: &Tools, bound: &Bound) -> Result<String, String> {
+        let wasm = self.asset("proofs", "wasm", bound.wasm.clone(), false)?;
+        let worker = [bound.script.as_str(), &read(&source.join("worker.js"))?].join("\n");
+        let worker = minify::script(tools, &worker.replace("$WASM", &wasm))?;
+        let worker = self.asset("proofs-worker", "js", worker.into_bytes(), false)?;
+        let page = read(&source.join("proofs.js"))?.replace("$WORKER", &worker);
+        self.asset("proofs", "js", page.into_bytes(), false)
+    }
+
     /// The creator's page: its files are hashed, and named anew wherever another one names them in
     /// quotes. A file comes after those that it names, so that its hash covers what they hold.
-    fn creator(&mut self, source: &Path) -> Result<(), String> {
+    fn creator(&mut self, source: &Path, proofs: &str) -> Result<(), String> {
         let mut waiting = Vec::new();
         for name in list(source)? {
             let bytes = std::fs::read(source.join(&name)).map_err(|e| format!("{name}: {e}"))?;
+            let bytes = match String::from_utf8(bytes) {
+                Ok(text) => text.replace("$PROOFS", proofs).into_bytes(),
+                Err(error) => error.into_bytes(),
+            };
             waiting.push((name, bytes));
         }
         while !waiting.is_empty() {

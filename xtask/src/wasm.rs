@@ -45,8 +45,10 @@ pub fn build(arguments: &Arguments) -> Result<(Vec<sizes::Row>, Tools), String> 
     let compact = "--cfg=sha2_backend=\"soft\"\u{1f}--cfg=sha2_backend_soft=\"compact\"";
     let frame = module(&root, &target, &tools, "frame", compact)?;
     let wallet = module(&root, &target, &tools, "wallet", "--cfg=sha2_backend=\"soft\"")?;
+    let proofs = proofs(&root, &target)?;
     // Not in the target folder that the environment may name: the verifier embeds this one.
-    let rows = site::write(&root, &root.join("target/www"), &tools, &frame, &wallet)?;
+    let modules = site::Modules { frame: &frame, wallet: &wallet, proofs: &proofs };
+    let rows = site::write(&root, &root.join("target/www"), &tools, &modules)?;
     Ok((rows, tools))
 }
 
@@ -75,22 +77,65 @@ fn add_target() -> Outcome {
     }
 }
 
-fn module(
+/// The checker's module, which runs in workers, with the script that binds it to them.
+pub struct Bound {
+    pub wasm: Vec<u8>,
+    pub script: String,
+}
+
+/// Builds the checker: as fast as it can be, with the whole binding, since no visitor waits for it.
+fn proofs(root: &Path, target: &Path) -> Result<Bound, String> {
+    // Wasm multiplies 32 bits to 64, and has no 64 to 128: the smaller field is twice as fast (decision 0010).
+    // Its panics name their places, which must not name this machine's folders.
+    let flags = [
+        "--cfg=curve25519_dalek_bits=\"32\"".to_owned(),
+        format!("--remap-path-prefix={}=crates", cargo_home().join("registry/src").display()),
+        format!("--remap-path-prefix={}=farthing", root.display()),
+    ];
+    let flags = flags.join("\u{1f}");
+    let built = compiled(root, target, &["farthing-proofs", "proofs"], &[], &flags)?;
+    let output = wasm_bindgen_cli_support::Bindgen::new()
+        .input_path(built.join("farthing_proofs.wasm"))
+        .no_modules(true)
+        .and_then(|bindgen| {
+            bindgen
+                .omit_default_module_path(true)
+                .typescript(false)
+                .remove_name_section(true)
+                .remove_producers_section(true)
+                .generate_output()
+        })
+        .map_err(|e| format!("wasm-bindgen: {e:#}"))?;
+    let script = output.js().to_owned();
+    let mut output = output;
+    let wasm = output.wasm_mut().emit_wasm();
+    tells_no_path(root, "proofs", &wasm)?;
+    Ok(Bound { wasm, script })
+}
+
+fn cargo_home() -> PathBuf {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from)
+}
+
+/// Compiles a package to Wasm under a profile and gives the folder with what came out.
+fn compiled(
     root: &Path,
     target: &Path,
-    tools: &Tools,
-    feature: &str,
+    [package, profile]: &[&str; 2],
+    features: &[&str],
     flags: &str,
-) -> Result<Vec<u8>, String> {
-    let folder = target.join("wasm").join(feature);
+) -> Result<PathBuf, String> {
+    let folder = target.join("wasm").join(features.last().unwrap_or(profile));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["rustc", "--quiet", "--locked", "--package", "farthing-widget", "--lib"])
+        .args(["rustc", "--quiet", "--locked", "--lib", "--package", package])
         // Named here and not in Cargo.toml: beside an rlib, cargo leaves link-time optimisation out
         // without a word, and the module is twice as large.
         .args(["--crate-type", "cdylib"])
-        .args(["--target", TARGET, "--profile", "widget"])
-        .args(["--no-default-features", "--features", feature, "--target-dir"])
+        .args(["--target", TARGET, "--profile", profile])
+        .args(features)
+        .arg("--target-dir")
         .arg(&folder)
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .env_remove("RUSTFLAGS")
@@ -98,9 +143,22 @@ fn module(
         .status()
         .map_err(|e| format!("cargo: {e}"))?;
     if !status.success() {
-        return Err(format!("building the {feature} module ended with {status}"));
+        return Err(format!("building {package} {features:?} ended with {status}"));
     }
-    let built = folder.join(TARGET).join("widget/farthing_widget.wasm");
+    Ok(folder.join(TARGET).join(profile))
+}
+
+fn module(
+    root: &Path,
+    target: &Path,
+    tools: &Tools,
+    feature: &str,
+    flags: &str,
+) -> Result<Vec<u8>, String> {
+    let features = ["--no-default-features", "--features", feature];
+    let built = compiled(root, target, &["farthing-widget", "widget"], &features, flags)?;
+    let built = built.join("farthing_widget.wasm");
+    let folder = target.join("wasm").join(feature);
     let out = folder.join("bound");
     std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
     let wasm = smallest(tools, &out, bound(&built)?)?;

@@ -36,10 +36,13 @@ const FRAME_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval
     require-trusted-types-for 'script'; trusted-types 'none'";
 const WALLET_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
     style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'; trusted-types 'none'";
+    require-trusted-types-for 'script'; trusted-types farthing-worker";
 const CREATOR_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
     style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'; trusted-types farthing-seal";
+    require-trusted-types-for 'script'; trusted-types farthing-seal farthing-worker";
+/// A worker has the policy of its own script's answer, not that of its page.
+const SCRIPT_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
+    base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 impl Site {
     /// Takes the files out of the binary.
@@ -181,12 +184,15 @@ pub(super) async fn asset(
     if app.site.file(&path).is_none() {
         return Problem::missing("file").into_response();
     }
-    let headers = [
+    let mut headers = vec![
         (header::CACHE_CONTROL, FOR_EVER),
         (COEP, "require-corp"),
         (CORP, "cross-origin"),
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     ];
+    if name.ends_with(".js") {
+        headers.push((header::CONTENT_SECURITY_POLICY, SCRIPT_CSP));
+    }
     app.site.answer(&path, &asked, &headers)
 }
 

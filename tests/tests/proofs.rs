@@ -1,0 +1,182 @@
+//! The checker that runs in browsers, natively: several statements in turn, shares, and what it says.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use farthing_proofs::check::{Check, follow, receipt, share};
+use farthing_shared::leaf::{Leaf, LeafBody};
+use farthing_shared::merkle::{Nodes, consistency_proof, inclusion_proof, leaf_hash, node_hash};
+use farthing_shared::receipt::Receipt;
+use farthing_shared::{CreatorId, Micros};
+use farthing_tests::books::Books;
+
+const ME: CreatorId = CreatorId([7; 16]);
+
+/// Checks statements of `part` payments, their signatures in three shares; the lie's name, or what is proven.
+fn check(books: &Books, seen: &str, part: u64, shown: (u64, &str)) -> Result<u64, String> {
+    let begin = || Check::begin(&books.key().to_string(), &ME.to_string(), seen);
+    let told = |said: farthing_proofs::words::Said| format!("{}: {}", said.lie, said.title);
+    let (mut chief, mut one, mut two) =
+        (begin().map_err(told)?, begin().unwrap(), begin().unwrap());
+    let (mut proven, mut since) = (0, seen.lines().nth(1).map_or(0, |size| size.parse().unwrap()));
+    while proven < shown.0 {
+        let file = books.statement(proven + 1, shown.0.min(proven + part), since);
+        let payments = chief.open(&file).map_err(told)?;
+        chief.signatures(share(payments, 0, 3));
+        for (number, helper) in [&mut one, &mut two].into_iter().enumerate() {
+            helper.open(&file).map_err(told)?;
+            helper.signatures(share(payments, number + 1, 3));
+            chief.helped(helper.invented());
+        }
+        let (now, size, note) = chief.finish().map_err(told)?;
+        let note = note.to_owned();
+        one.follows(&note).map_err(told)?;
+        two.follows(&note).map_err(told)?;
+        if now == proven {
+            break;
+        }
+        (proven, since) = (now, size);
+    }
+    let done = chief.compare(shown.0, shown.1).map_err(told)?;
+    assert_eq!(done.total, Micros::parse(shown.1).unwrap());
+    Ok(done.payments)
+}
+
+#[test]
+fn shares_cover_every_place_once() {
+    for payments in [0, 1, 2, 3, 7, 100, 101] {
+        for shares in 1..9 {
+            let all: Vec<usize> =
+                (0..shares).flat_map(|number| share(payments, number, shares)).collect();
+            assert_eq!(all, (0..payments).collect::<Vec<_>>(), "{payments} in {shares}");
+        }
+    }
+}
+
+#[test]
+fn statements_taken_in_turn_prove_the_whole() {
+    let books = Books::new(ME, 130, 3);
+    for part in [1_000, 130, 129, 64, 10, 7] {
+        assert_eq!(check(&books, "", part, (130, "1.30")), Ok(130), "{part}");
+    }
+    // A part of what is there, as a page shows it that was loaded a while ago.
+    assert_eq!(check(&books, "", 50, (100, "1.00")), Ok(100));
+}
+
+#[test]
+fn a_lie_between_or_within_parts_is_named_at_its_entry() {
+    type Row = (&'static str, fn(&mut Books));
+    let rows: [Row; 4] = [
+        ("wrong_total: The total is wrong from entry 20 on", |books| {
+            books.payment(20).total = Micros::ZERO;
+        }),
+        ("wrong_total: The total is wrong from entry 21 on", |books| {
+            for number in 21..=40 {
+                let total = books.payment(number).total;
+                books.payment(number).total = total.minus(Micros::new(1).unwrap()).unwrap();
+            }
+        }),
+        ("reordered: The payment in entry 21 stands twice or in the wrong place", |books| {
+            books.payment(21).number = 20;
+        }),
+        // The first of two in different shares, whoever finds it.
+        ("invented: The payment in entry 24 is not genuine", |books| {
+            for number in [24, 38] {
+                let other = books.payment(number + 1).signed.encode();
+                let mut mine = books.payment(number).signed.encode();
+                mine[192..].copy_from_slice(&other[192..]);
+                books.payment(number).signed = farthing_shared::SignedClaim::decode(&mine).unwrap();
+            }
+        }),
+    ];
+    for (said, lie) in rows {
+        let mut books = Books::new(ME, 40, 1);
+        lie(&mut books);
+        assert_eq!(check(&books, "", 20, (40, "0.40")), Err(said.to_owned()));
+    }
+    let books = Books::new(ME, 40, 1);
+    let rows = [
+        ((41, "0.41"), "cut_short: Payment 41 is missing"),
+        ((45, "0.45"), "cut_short: Payments 41 to 45 are missing"),
+        ((40, "0.41"), "other_total: This page shows another total than the payments add up to"),
+    ];
+    for (shown, said) in rows {
+        assert_eq!(check(&books, "", 20, shown), Err(said.to_owned()));
+    }
+}
+
+fn signed(books: &Books, size: u64) -> String {
+    // The note of a statement over a log that ends there.
+    let mut short = books.clone();
+    short.leaves.truncate(usize::try_from(size).unwrap());
+    let file = short.statement(1, 0, 0);
+    String::from_utf8(file[104..].to_vec()).unwrap()
+}
+
+#[test]
+fn what_was_seen_before_must_be_the_beginning() {
+    let books = Books::new(ME, 40, 2);
+    for size in [1, 2, 63, 64, 79, 80] {
+        assert_eq!(check(&books, &signed(&books, size), 15, (40, "0.40")), Ok(40), "{size}");
+    }
+    let mut other = books.clone();
+    other.leaves[10].at.0 += 1;
+    let said = check(&books, &signed(&other, 60), 15, (40, "0.40")).unwrap_err();
+    assert!(said.starts_with("split_view"), "{said}");
+    let grown = Books::new(ME, 50, 2);
+    let said = check(&books, &signed(&grown, 100), 15, (40, "0.40")).unwrap_err();
+    assert!(said.starts_with("rolled_back"), "{said}");
+    let mut renamed = books.clone();
+    renamed.origin = "made.up/log/2".into();
+    let said = check(&books, &signed(&renamed, 20), 15, (40, "0.40")).unwrap_err();
+    assert!(said.starts_with("other_log"), "{said}");
+}
+
+struct Leaves<'a>(&'a [Leaf]);
+
+impl Nodes for Leaves<'_> {
+    type Error = ();
+    fn node(&mut self, level: u8, index: u64) -> Result<farthing_shared::merkle::Hash, ()> {
+        if level == 0 {
+            return self.0.get(usize::try_from(index).unwrap()).map(Leaf::hash).ok_or(());
+        }
+        let left = self.node(level - 1, index * 2)?;
+        Ok(node_hash(&left, &self.node(level - 1, index * 2 + 1)?))
+    }
+}
+
+#[test]
+fn a_receipt_holds_and_the_log_goes_on_from_it() {
+    let books = Books::new(ME, 40, 2);
+    let key = books.key().to_string();
+    let leaf = &books.leaves[21];
+    assert!(matches!(leaf.body, LeafBody::Claim(_)));
+    let mut tree = Leaves(&books.leaves);
+    let proof = inclusion_proof(&mut tree, 21, 60).unwrap();
+    let note = signed(&books, 60);
+    let checkpoint = farthing_shared::note::Note::parse(&note).unwrap();
+    let text = Receipt { leaf: leaf.encode(), index: 21, proof, checkpoint }.to_string();
+    let held = receipt(&key, &text).unwrap();
+    assert_eq!((held.entry, held.number, held.size), (22, 11, 60));
+    assert_eq!(held.checkpoint, note);
+    assert_eq!(leaf_hash(&leaf.encode()), leaf.hash());
+    for at in 0..text.len() {
+        let mut flipped = text.clone().into_bytes();
+        flipped[at] ^= 1;
+        let Ok(flipped) = String::from_utf8(flipped) else { continue };
+        assert!(receipt(&key, &flipped).is_err(), "byte {at}");
+    }
+
+    let lines = |old, new| -> String {
+        let proof = consistency_proof(&mut Leaves(&books.leaves), old, new).unwrap();
+        proof.iter().map(|hash| format!("{hash}\n")).collect()
+    };
+    for (old, new) in [(60, 60), (60, 80), (1, 80), (64, 70)] {
+        let (from, to) = (signed(&books, old), signed(&books, new));
+        assert_eq!(follow(&key, &from, &to, &lines(old, new)), Ok(new), "{old} {new}");
+    }
+    let (old, new) = (signed(&books, 60), signed(&books, 80));
+    let lie = |said: Result<u64, farthing_proofs::words::Said>| said.unwrap_err().lie;
+    assert_eq!(lie(follow(&key, &new, &old, "")), "rolled_back");
+    assert_eq!(lie(follow(&key, &old, &new, "")), "split_view");
+    assert_eq!(lie(follow(&key, &old, &new, &lines(59, 80))), "split_view");
+}
