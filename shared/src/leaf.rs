@@ -4,7 +4,7 @@
 //!   0 tag               16  "farthing/leaf/1\0"
 //!  16 entry              8  the entry's number, from 1; the leaf's index is one less
 //!  24 at                 8  when it was accepted, Unix milliseconds
-//!  32 kind               1  1 claim, 2 top-up, 3 welcome, 4 release
+//!  32 kind               1  1 claim, 2 top-up, 3 welcome, 4 release, 5 refund
 //!  33 zero               7
 //!                           of a claim                      │ of the others
 //!  40 running number     8  the creator's, from 1           │ account   8  wallet's or creator's number
@@ -12,6 +12,10 @@
 //!  56 credited           8  amount less fee, micros         │ detail    8  rail, or the minute released
 //!  64 claim            256  as it was signed                │ reference 32, salt 16
 //! ```
+//!
+//! A refund has 120 bytes: 40 running number of the creator's refunds 8 · 48 their running total 8 ·
+//! 56 taken back 8 · 64 the claim's entry 8 · 72 id of the payer's signed request 32 · 104 salt 16.
+//! The running number and total of claims never fall; what is left is one total less the other.
 //!
 //! Only hashes of leaves are public. A claim's leaf cannot be guessed from its hash, since it holds a
 //! signature; the others hold a salt that only the verifier can make.
@@ -41,6 +45,8 @@ pub struct Leaf {
 pub enum LeafBody {
     /// A visitor paid a creator.
     Claim(Box<ClaimLeaf>),
+    /// A creator gave a claim's money back.
+    Refund(RefundLeaf),
     /// Money moved without a signature of its own.
     Other(OtherLeaf),
 }
@@ -58,6 +64,24 @@ pub struct ClaimLeaf {
     pub signed: SignedClaim,
 }
 
+/// A refund with the figures its creator was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundLeaf {
+    /// The running number of the creator's refunds, from 1.
+    pub number: u64,
+    /// Their running total, this one included.
+    pub total: Micros,
+    /// What this one takes back: what the claim had credited.
+    pub taken: Micros,
+    /// The entry of the claim.
+    pub claim: u64,
+    /// Id of the payer's signed request. Not the request itself: one that a root key signed would
+    /// show two creators that they have the same visitor.
+    pub request: [u8; 32],
+    /// Made by the verifier so that the leaf cannot be guessed.
+    pub salt: [u8; 16],
+}
+
 /// The kinds of leaves without a signature. The number is in the leaf and frozen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtherKind {
@@ -70,6 +94,7 @@ pub enum OtherKind {
 }
 
 const CLAIM: u8 = 1;
+const REFUND: u8 = 5;
 
 impl OtherKind {
     /// The number in the leaf.
@@ -114,6 +139,8 @@ impl Leaf {
     pub const TAG: &'static [u8; 16] = b"farthing/leaf/1\0";
     /// Bytes of a claim's leaf.
     pub const CLAIM_LEN: usize = 320;
+    /// Bytes of a refund's leaf.
+    pub const REFUND_LEN: usize = 120;
     /// Bytes of the others.
     pub const OTHER_LEN: usize = 112;
 
@@ -133,6 +160,16 @@ impl Leaf {
                 writer.put_u64(claim.total.get());
                 writer.put_u64(claim.credited.get());
                 writer.put(&claim.signed.encode());
+                writer.finish().to_vec()
+            }
+            LeafBody::Refund(refund) => {
+                let mut writer = self.head::<{ Self::REFUND_LEN }>(REFUND);
+                writer.put_u64(refund.number);
+                writer.put_u64(refund.total.get());
+                writer.put_u64(refund.taken.get());
+                writer.put_u64(refund.claim);
+                writer.put(&refund.request);
+                writer.put(&refund.salt);
                 writer.finish().to_vec()
             }
             LeafBody::Other(other) => {
@@ -161,8 +198,11 @@ impl Leaf {
     /// # Errors
     /// [`DecodeError`] names the field.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let expected =
-            if bytes.len() == Self::OTHER_LEN { Self::OTHER_LEN } else { Self::CLAIM_LEN };
+        let expected = match bytes.len() {
+            Self::OTHER_LEN => Self::OTHER_LEN,
+            Self::REFUND_LEN => Self::REFUND_LEN,
+            _ => Self::CLAIM_LEN,
+        };
         let mut reader = Reader::new(bytes, expected, Self::TAG)?;
         let entry = reader.take_u64();
         let at = UnixMillis(reader.take_u64());
@@ -171,25 +211,30 @@ impl Leaf {
         if entry == 0 || i64::try_from(entry).is_err() {
             return Err(DecodeError::Field("entry"));
         }
-        let body = if expected == Self::CLAIM_LEN {
-            if kind != CLAIM {
-                return Err(DecodeError::Field("kind"));
-            }
-            LeafBody::Claim(Box::new(ClaimLeaf {
+        let body = match expected {
+            Self::CLAIM_LEN if kind == CLAIM => LeafBody::Claim(Box::new(ClaimLeaf {
                 number: reader.take_u64(),
                 total: reader.take_micros("running total")?,
                 credited: reader.take_micros("credited")?,
                 signed: SignedClaim::decode(&reader.take::<{ Claim::SIGNED_LEN }>())?,
-            }))
-        } else {
-            LeafBody::Other(OtherLeaf {
+            })),
+            Self::REFUND_LEN if kind == REFUND => LeafBody::Refund(RefundLeaf {
+                number: reader.take_u64(),
+                total: reader.take_micros("running total")?,
+                taken: reader.take_micros("taken back")?,
+                claim: reader.take_u64(),
+                request: reader.take(),
+                salt: reader.take(),
+            }),
+            Self::OTHER_LEN => LeafBody::Other(OtherLeaf {
                 kind: OtherKind::from_code(kind).ok_or(DecodeError::Field("kind"))?,
                 account: reader.take_u64(),
                 amount: reader.take_micros("amount")?,
                 detail: reader.take_u64(),
                 reference: reader.take(),
                 salt: reader.take(),
-            })
+            }),
+            _ => return Err(DecodeError::Field("kind")),
         };
         reader.finish();
         Ok(Self { entry, at, body })

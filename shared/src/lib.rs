@@ -31,6 +31,7 @@ pub mod offer;
 pub mod opening;
 pub mod outcome;
 pub mod receipt;
+pub mod refund;
 pub mod signing;
 pub mod statement;
 pub mod tiles;
@@ -48,5 +49,6 @@ pub use ids::{
 pub use offer::{Offer, SignedOffer};
 pub use opening::{Challenge, Opening, SignedOpening};
 pub use outcome::{Outcome, Retry};
+pub use refund::{Reason, Refund, RefundOutcome, SignedRefund};
 pub use signing::{Forged, SigningKey, Verified, VerifyingKey};
 pub use time::UnixMillis;

@@ -30,5 +30,19 @@ pub const CHALLENGE_LIFE_MS: u64 = 600_000;
 pub const POW_BITS_MAX: u8 = 24;
 /// A signed read request is good for two minutes either side of the verifier's clock.
 pub const ACCESS_LIFE_MS: u64 = 120_000;
+/// A refund request is good for two minutes either side of the verifier's clock: a request that was
+/// refused cannot be fed in again later.
+pub const REFUND_LIFE_MS: u64 = 120_000;
+/// A creator may let its payers ask for refunds for up to 30 days; the money is held as long.
+pub const REFUND_WINDOW_MS_MAX: u64 = 30 * 86_400_000;
+/// And must for at least one minute: a payment that delivers nothing has to find its way back.
+pub const REFUND_WINDOW_MS_MIN: u64 = 60_000;
+/// Refunds of one wallet within any 24 hours. Reading and refunding everything is the abuse; twenty
+/// leave room for a site whose content failed to open all day.
+pub const REFUNDS_PER_WALLET_MAX: usize = 20;
+/// Of these, to one wallet by one creator: whoever was refunded five times in a day should ask.
+pub const REFUNDS_PER_CREATOR_MAX: usize = 5;
+/// The time in which those are counted.
+pub const REFUNDS_WITHIN_MS: u64 = 86_400_000;
 /// An offer may be dated at most this far ahead of the verifier's clock.
 pub const OFFER_SKEW_MS_MAX: u64 = 300_000;

@@ -85,7 +85,7 @@ impl Log {
     fn claim(&mut self, entry: usize) -> &mut ClaimLeaf {
         match &mut self.0[entry - 1].body {
             LeafBody::Claim(claim) => claim,
-            LeafBody::Other(_) => panic!("entry {entry} is a claim"),
+            LeafBody::Refund(_) | LeafBody::Other(_) => panic!("entry {entry} is a claim"),
         }
     }
 }

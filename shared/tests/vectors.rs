@@ -4,7 +4,8 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{
     Access, Challenge, CreatorId, PublicKey, SignedAccess, SignedAllowance, SignedClaim,
-    SignedOffer, SignedOpening, SigningKey, VerifyingKey, item_hash, origin_hash, title_hash,
+    SignedOffer, SignedOpening, SignedRefund, SigningKey, VerifyingKey, item_hash, origin_hash,
+    title_hash,
 };
 use serde_json::Value;
 
@@ -54,12 +55,22 @@ check!(opening, SignedOpening, opening);
 check!(access, SignedAccess, access);
 check!(offer, SignedOffer, offer);
 
-const KINDS: [(&str, Check); 5] = [
+fn refund(bytes: &[u8], key: &SigningKey) -> Result<Read, String> {
+    let signed = SignedRefund::decode(bytes).map_err(|e| e.to_string())?;
+    let anew = signed.refund().sign(key).encode().to_vec();
+    let again = signed.encode().to_vec();
+    let id = Base64UrlUnpadded::encode_string(&signed.id());
+    signed.verify().map_err(|e| e.to_string())?;
+    Ok((again, anew, Some(id)))
+}
+
+const KINDS: [(&str, Check); 6] = [
     ("claim", claim),
     ("allowance", allowance),
     ("opening", opening),
     ("offer", offer),
     ("access", access),
+    ("refund", refund),
 ];
 
 #[test]

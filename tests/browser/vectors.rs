@@ -6,7 +6,7 @@ use std::rc::Rc;
 use farthing_tests::world::{World, browser_test};
 use serde_json::{Value, json};
 
-const KINDS: [&str; 5] = ["claim", "allowance", "opening", "access", "offer"];
+const KINDS: [&str; 6] = ["claim", "allowance", "opening", "access", "offer", "refund"];
 
 fn file(kind: &str) -> Value {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors");

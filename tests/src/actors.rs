@@ -4,8 +4,8 @@
 
 use farthing_shared::{
     Allowance, Challenge, Claim, CreatorId, Currency, ItemHash, Kind, Micros, Opening, OriginHash,
-    PublicKey, SignedAllowance, SignedClaim, SignedOpening, SigningKey, UnixMillis, Verified,
-    VerifiedClaim, VerifierId, VerifyingKey, item_hash, origin_hash,
+    PublicKey, Reason, Refund, SignedAllowance, SignedClaim, SignedOpening, SigningKey, UnixMillis,
+    Verified, VerifiedClaim, VerifierId, VerifyingKey, item_hash, origin_hash,
 };
 
 /// The site that tests pay from unless they say otherwise.
@@ -144,6 +144,19 @@ impl Visitor {
             kind,
             origin: self.origin,
             expires_at: now.plus_ms(60_000),
+        }
+    }
+
+    /// A request to refund a claim that an entry charged, signed by the spending key.
+    #[must_use]
+    pub fn refund(&self, claim: &Claim, entry: u64, now: UnixMillis) -> Refund {
+        Refund {
+            verifier: self.verifier,
+            signer: self.spending.public(),
+            claim: self.sign(claim).id(),
+            entry,
+            asked_at: now,
+            reason: Reason::Mistake,
         }
     }
 

@@ -1,9 +1,10 @@
 //! A ledger for tests below HTTP: a store with one creator, its items, and visitors with money.
 
 use farthing_rules::command::CreatorDraft;
-use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy, VoucherHash};
+use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy, RefundAnswer, VoucherHash};
 use farthing_shared::{
-    Claim, CreatorId, Micros, Outcome, UnixMillis, VerifierId, item_hash, origin_hash,
+    Claim, CreatorId, Micros, Outcome, Refund, SignedRefund, SigningKey, UnixMillis, Verified,
+    VerifierId, item_hash, origin_hash,
 };
 use farthing_verifier::store::{StoreError, Writer};
 
@@ -44,6 +45,12 @@ pub fn policy() -> Policy {
     }
 }
 
+/// A checked refund request.
+#[must_use]
+pub fn asked(request: &Refund, key: &SigningKey) -> Verified<SignedRefund> {
+    request.sign(key).verify().expect("it was just signed by the key it names")
+}
+
 impl Ledger {
     /// A ledger with the two creators.
     #[must_use]
@@ -62,6 +69,7 @@ impl Ledger {
                 sites: vec![site.into()],
                 threshold: micros("10.00"),
                 offer_key: None,
+                refund_window_ms: None,
                 revoke_links: false,
             }));
         }
@@ -155,6 +163,14 @@ impl Ledger {
     /// Charges one claim and gives its outcome.
     pub fn outcome(&mut self, visitor: &Visitor, key: KeyRef, claim: &Claim) -> Outcome {
         self.charge(visitor, key, claim).outcome
+    }
+
+    /// Asks for a refund with a key.
+    pub fn refund(&mut self, request: &Refund, key: &SigningKey) -> RefundAnswer {
+        match self.apply(&[Command::Refund { refund: asked(request, key) }])[..] {
+            [Answer::Refund(answer)] => answer,
+            ref other => panic!("another answer: {other:?}"),
+        }
     }
 
     /// A visitor's balance.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use farthing_rules::Command;
-use farthing_shared::Outcome;
+use farthing_shared::{Outcome, Refund, RefundOutcome};
 use farthing_tests::ledger::{CREATOR, Ledger};
 use farthing_verifier::audit::audit;
 use farthing_verifier::store::Writer;
@@ -55,6 +55,19 @@ const EDITS: &[(&str, &str)] = &[
     ("holds", "minute"),
     ("tallies", "count"),
     ("tallies", "credited"),
+    ("wallets", "last_refund"),
+    ("creators", "refunds"),
+    ("creators", "refunded"),
+    ("creators", "last_refund"),
+    ("entries", "claim"),
+    ("entries", "previous_refund"),
+    ("refunds", "claim"),
+    ("refunds", "request"),
+    ("refunds", "asked_at"),
+    ("refunds", "code"),
+    ("refunds", "entry"),
+    ("refund_tallies", "count"),
+    ("refund_tallies", "taken"),
     ("counters", "entry"),
     ("counters", "fees"),
     ("counters", "vouchers"),
@@ -74,8 +87,17 @@ fn played() -> (Ledger, tempfile::TempDir) {
             visitor.view(CREATOR, "film", "0.50", ledger.now),
             visitor.donation(CREATOR, "0.10", ledger.now),
         ];
-        for claim in claims {
-            assert_eq!(ledger.outcome(&visitor, key, &claim), Outcome::Accepted);
+        for (at, claim) in claims.iter().enumerate() {
+            let answer = ledger.charge(&visitor, key, claim);
+            assert_eq!(answer.outcome, Outcome::Accepted);
+            // The first and the last are given back, once by either key.
+            let keys = [Some(&visitor.root), None, Some(&visitor.spending)];
+            if let Some(key) = keys[at] {
+                let entry = answer.receipt.unwrap().entry.0;
+                let request = visitor.refund(claim, entry, ledger.now);
+                let request = Refund { signer: key.public(), ..request };
+                assert_eq!(ledger.refund(&request, key).outcome, RefundOutcome::Refunded);
+            }
         }
         ledger.now = ledger.now.plus_ms(1_000_000);
         ledger.apply(&[Command::ReleaseHolds]);

@@ -2,12 +2,14 @@
 //! finds nothing; then rows are changed behind the ledger's back, and it finds each change.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use farthing_rules::{Answer, Command, KeyRef, VoucherHash};
-use farthing_shared::{Allowance, Claim, ItemHash, Kind, Micros, UnixMillis, item_hash};
+use farthing_rules::{Answer, Command, EntryBody, KeyRef, VoucherHash};
+use farthing_shared::{
+    Allowance, Claim, ItemHash, Kind, Micros, Refund, SignedClaim, UnixMillis, item_hash,
+};
 use farthing_tests::actors::{Visitor, micros};
-use farthing_tests::ledger::{CREATOR, Ledger, OTHER, VERIFIER};
+use farthing_tests::ledger::{CREATOR, Ledger, OTHER, VERIFIER, asked};
 use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
-use farthing_verifier::store::{Failure, StoreError, Writer};
+use farthing_verifier::store::{Failure, Snapshot, StoreError, Writer};
 use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 
@@ -29,6 +31,17 @@ enum Step {
     Price { item: usize, cents: u64 },
     /// What is due becomes payable.
     Release,
+    /// Payers want their money back, in one batch with claims.
+    Refunds(Vec<Ask>, Vec<Pay>),
+}
+
+/// A refund request: of which entry, in whose name, how long ago it was signed.
+#[derive(Debug, Clone)]
+struct Ask {
+    entry: u64,
+    by_root: bool,
+    stranger: bool,
+    age_ms: u64,
 }
 
 /// A claim: by whom, under which number, for what.
@@ -53,6 +66,12 @@ fn pay() -> impl Strategy<Value = Pay> {
         })
 }
 
+fn ask() -> impl Strategy<Value = Ask> {
+    let age_ms = prop_oneof![4 => Just(0_u64), 1 => 1_u64..200_000];
+    (1_u64..40, any::<bool>(), prop::bool::weighted(0.1), age_ms)
+        .prop_map(|(entry, by_root, stranger, age_ms)| Ask { entry, by_root, stranger, age_ms })
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (1_u64..400_000).prop_map(|ms| Step::Wait { ms }),
@@ -63,6 +82,8 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         1 => (0..ITEMS.len() - 1, 1_u64..8).prop_map(|(item, cents)| Step::Price { item, cents }),
         1 => Just(Step::Release),
+        6 => (prop::collection::vec(ask(), 1..6), prop::collection::vec(pay(), 0..3))
+            .prop_map(|(asks, pays)| Step::Refunds(asks, pays)),
     ]
 }
 
@@ -144,7 +165,24 @@ fn claim(pay: &Pay, now: UnixMillis) -> (Visitor, Claim) {
     (visitor, claim)
 }
 
-fn commands(step: &Step, keys: &[KeyRef], now: UnixMillis) -> Vec<Command> {
+/// The request to refund the claim of an entry, as its payer would sign it.
+fn request(ask: &Ask, all: &Snapshot, now: UnixMillis) -> Option<Command> {
+    let entry = all.entries.iter().find(|entry| entry.number.0 == ask.entry)?;
+    let EntryBody::Claim(paid) = &entry.body else { return None };
+    let claim = SignedClaim::decode(&paid.signed).expect("the ledger keeps what it decoded");
+    let of = |root| (0..VISITORS).map(visitor).find(|visitor| visitor.root_key() == root);
+    let payer = of(all.wallets[&paid.wallet].root).expect("only visitors pay");
+    let other = (0..VISITORS).map(visitor).find(|other| other.root_key() != payer.root_key());
+    let signer = if ask.stranger { other.expect("three visitors") } else { payer };
+    let key = if ask.by_root { &signer.root } else { &signer.spending };
+    let asked_at = UnixMillis(now.0.saturating_sub(ask.age_ms));
+    let refund = signer.refund(claim.claim(), ask.entry, asked_at);
+    let refund = Refund { claim: claim.id(), signer: key.public(), ..refund };
+    Some(Command::Refund { refund: asked(&refund, key) })
+}
+
+fn commands(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
+    let now = ledger.now;
     match step {
         Step::Wait { .. } => Vec::new(),
         Step::Claims(pays) => pays
@@ -178,6 +216,12 @@ fn commands(step: &Step, keys: &[KeyRef], now: UnixMillis) -> Vec<Command> {
             }]
         }
         Step::Release => vec![Command::ReleaseHolds],
+        Step::Refunds(asks, pays) => {
+            let all = ledger.writer.snapshot().expect("the model can be read");
+            let refunds = asks.iter().filter_map(|ask| request(ask, &all, now));
+            let claims = commands(&Step::Claims(pays.clone()), keys, ledger);
+            refunds.chain(claims).collect()
+        }
     }
 }
 
@@ -197,7 +241,7 @@ impl StateMachineTest for Stores {
             pair.sqlite.now = pair.model.now;
             return pair;
         }
-        let commands = commands(&step, &pair.keys, pair.model.now);
+        let commands = commands(&step, &pair.keys, &pair.model);
         let expected = pair.model.apply(&commands);
         let answers = pair.sqlite.apply(&commands);
         assert_eq!(answers, expected);
@@ -216,6 +260,8 @@ impl StateMachineTest for Stores {
         let came_in = -(all.accounts.vouchers + all.accounts.welcome);
         let there = i64::try_from(wallets + creators).expect("a few units") + all.accounts.fees;
         assert_eq!(there, came_in);
+        // And no creator gave back more than it was credited, nor anything twice.
+        assert!(all.creators.values().all(|row| row.refunded <= row.total));
     }
 }
 
@@ -243,7 +289,7 @@ proptest! {
                 calm.now = ledger.now;
                 continue;
             }
-            let commands = commands(step, &keys, ledger.now);
+            let commands = commands(step, &keys, &ledger);
             let failure = match failure {
                 0 => Some(Failure::BeforeCommit),
                 1 => Some(Failure::LostCommit),

@@ -60,6 +60,7 @@ pub fn creator_draft(
         sites: sites.to_vec(),
         threshold,
         offer_key,
+        refund_window_ms: None,
         revoke_links: false,
     })
 }

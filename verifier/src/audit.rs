@@ -2,13 +2,15 @@
 //! running numbers, holds, ownership, sums. Checks every signature. Trusts nothing but the entries
 //! and the allowances.
 
+mod refunds;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use farthing_rules::accounts::{balanced, postings};
 use farthing_rules::rows::{ClaimEntry, Entry, EntryBody, MARK_EVERY};
 use farthing_rules::{Account, CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
 use farthing_shared::{
-    Allowance, ItemHash, Micros, Outcome, SignedAllowance, SignedClaim, VerifyingKey,
+    Allowance, ItemHash, Micros, Outcome, SignedAllowance, SignedClaim, UnixMillis, VerifyingKey,
 };
 use serde::Serialize;
 
@@ -62,6 +64,12 @@ struct Rebuilt {
     last_of_creator: HashMap<CreatorRef, EntryNumber>,
     last_sequence: HashMap<KeyRef, u64>,
     owned: BTreeSet<(WalletRef, ItemHash, u64)>,
+    refunds: HashMap<CreatorRef, (u64, Micros)>,
+    last_refund_of_creator: HashMap<CreatorRef, EntryNumber>,
+    last_refund_of_wallet: HashMap<WalletRef, EntryNumber>,
+    /// By the claim's entry: the refund's entry, the request's id and time.
+    refunded: BTreeMap<EntryNumber, (EntryNumber, [u8; 32], UnixMillis)>,
+    refund_tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, u64)>,
     holds: BTreeMap<(CreatorRef, u64), i64>,
     tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, u64)>,
     vouchers: HashMap<[u8; 32], (WalletRef, EntryNumber, Micros)>,
@@ -86,6 +94,7 @@ pub fn audit(all: &Snapshot) -> Report {
     compare_keys(all, &rebuilt, &mut report);
     compare_creators(all, &rebuilt, &mut report);
     compare_sums(all, &rebuilt, &mut report);
+    refunds::compare(all, &rebuilt, &mut report);
     report
 }
 
@@ -118,6 +127,7 @@ fn take(all: &Snapshot, entry: &Entry, rebuilt: &mut Rebuilt, report: &mut Repor
         EntryBody::Welcome { wallet, previous_of_wallet, .. } => {
             follow_wallet(entry, *wallet, *previous_of_wallet, rebuilt, report);
         }
+        EntryBody::Refund(refund) => refunds::take(all, entry, refund, rebuilt, report),
         EntryBody::Release { creator, amount, release_minute } => {
             let hold = rebuilt.holds.entry((*creator, *release_minute)).or_default();
             *hold = hold.saturating_sub(amount.signed());
@@ -245,6 +255,8 @@ fn compare_wallets(all: &Snapshot, rebuilt: &Rebuilt, report: &mut Report) {
         report.compare(|| name() + " balance (micros)", &row.balance.signed(), &balance);
         let last = rebuilt.last_of_wallet.get(number).copied().unwrap_or_default();
         report.compare(|| name() + " newest entry", &row.last_entry, &last);
+        let last = rebuilt.last_refund_of_wallet.get(number).copied().unwrap_or_default();
+        report.compare(|| name() + " newest refund", &row.last_refund, &last);
     }
     missing("wallet", rebuilt.last_of_wallet.keys(), |n| all.wallets.contains_key(n), report);
     for gone in all.owned.difference(&rebuilt.owned) {
@@ -358,6 +370,11 @@ fn compare_creators(all: &Snapshot, rebuilt: &Rebuilt, report: &mut Report) {
         report.compare(|| name() + " running total", &row.total, &total);
         let last = rebuilt.last_of_creator.get(number).copied().unwrap_or_default();
         report.compare(|| name() + " newest entry", &row.last_entry, &last);
+        let refunds = rebuilt.refunds.get(number).copied().unwrap_or_default();
+        let stored = (row.refunds, row.refunded);
+        report.compare(|| name() + " refunds, and their total", &stored, &refunds);
+        let last = rebuilt.last_refund_of_creator.get(number).copied().unwrap_or_default();
+        report.compare(|| name() + " newest refund", &row.last_refund, &last);
     }
     missing("creator", rebuilt.number.keys(), |n| all.creators.contains_key(n), report);
 }

@@ -339,7 +339,7 @@ impl Intake {
         let sum = early.entry(name).or_default();
         sum.0 = sum.0.saturating_add(1);
         sum.1 = sum.1.plus(fields.amount).unwrap_or(Micros::MAX);
-        ClaimAnswer { claim: claim.id(), outcome, repeat: false, receipt: None }
+        ClaimAnswer { claim: claim.id(), outcome, repeat: false, receipt: None, refunded: false }
     }
 
     /// Writes what was refused early, and makes payable what is due. Called once a second, so
@@ -429,17 +429,25 @@ fn seen(
             outcome: last.outcome,
             repeat: true,
             receipt: last.receipt,
+            refunded: refunded(reader, last.receipt)?,
         }));
     }
     let past = reader.past_claim(row.last_entry, sequence)?;
-    Ok(past.filter(|past| past.claim == claim).map_or(Seen::NumberUsed, |past| {
-        Seen::Answered(ClaimAnswer {
-            claim,
-            outcome: Outcome::Accepted,
-            repeat: true,
-            receipt: Some(past.receipt),
-        })
+    let Some(past) = past.filter(|past| past.claim == claim) else {
+        return Ok(Seen::NumberUsed);
+    };
+    Ok(Seen::Answered(ClaimAnswer {
+        claim,
+        outcome: Outcome::Accepted,
+        repeat: true,
+        receipt: Some(past.receipt),
+        refunded: refunded(reader, Some(past.receipt))?,
     }))
+}
+
+fn refunded(reader: &Reader, receipt: Option<farthing_rules::Receipt>) -> Result<bool, ReadError> {
+    let Some(receipt) = receipt else { return Ok(false) };
+    Ok(reader.refund(receipt.entry)?.is_some_and(|row| row.outcome.is_success()))
 }
 
 /// Jobs that are committed together.

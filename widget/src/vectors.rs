@@ -5,8 +5,8 @@ use alloc::string::String;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{
-    Access, Allowance, Challenge, Claim, CreatorId, Currency, ItemHash, Kind, Offer, Opening,
-    OriginHash, PublicKey, SigningKey, TitleHash, UnixMillis, VerifierId,
+    Access, Allowance, Challenge, Claim, ClaimId, CreatorId, Currency, ItemHash, Kind, Offer,
+    Opening, OriginHash, PublicKey, Reason, Refund, SigningKey, TitleHash, UnixMillis, VerifierId,
 };
 
 use crate::fields::Fields;
@@ -15,7 +15,7 @@ use crate::signer::base64;
 /// The signed bytes as base64url; `None` when a field is missing or the kind is unknown. The
 /// fields have the names of the vectors' `fields` objects.
 #[must_use]
-#[expect(clippy::too_many_lines, reason = "five structures, one line a field")]
+#[expect(clippy::too_many_lines, reason = "six structures, one line a field")]
 pub fn sign(kind: &str, fields: Fields<'_>, key: &SigningKey) -> Option<String> {
     let text = |name| fields.text(name);
     let number = |name| fields.number(name);
@@ -86,6 +86,17 @@ pub fn sign(kind: &str, fields: Fields<'_>, key: &SigningKey) -> Option<String> 
                 target: PublicKey::parse(text("target")).ok()?.0,
             };
             base64(&access.sign(key).encode())
+        }
+        "refund" => {
+            let refund = Refund {
+                verifier,
+                signer: PublicKey::parse(text("signer")).ok()?,
+                claim: ClaimId::parse(text("claim")).ok()?,
+                entry: number("entry")?,
+                asked_at: at("asked_at")?,
+                reason: Reason::from_code(u8::try_from(number("reason")?).ok()?)?,
+            };
+            base64(&refund.sign(key).encode())
         }
         _ => return None,
     })

@@ -14,10 +14,10 @@
 
 use farthing_shared::encoding::DecodeError;
 use farthing_shared::{
-    Access, Allowance, Challenge, Claim, CreatorId, Currency, ItemHash, Kind, Micros, Offer,
-    Opening, OriginHash, PublicKey, SignedAccess, SignedAllowance, SignedClaim, SignedOffer,
-    SignedOpening, SigningKey, TitleHash, UnixMillis, VerifierId, item_hash, origin_hash,
-    title_hash,
+    Access, Allowance, Challenge, Claim, ClaimId, CreatorId, Currency, ItemHash, Kind, Micros,
+    Offer, Opening, OriginHash, PublicKey, Reason, Refund, SignedAccess, SignedAllowance,
+    SignedClaim, SignedOffer, SignedOpening, SignedRefund, SigningKey, TitleHash, UnixMillis,
+    VerifierId, item_hash, origin_hash, title_hash,
 };
 use serde_json::{Value, json};
 
@@ -62,6 +62,7 @@ fn files() -> Vec<(&'static str, Value)> {
         ("opening.json", openings()),
         ("offer.json", offers()),
         ("access.json", accesses()),
+        ("refund.json", refunds()),
         ("names.json", names()),
         ("log.json", crate::vectors_log::log()),
     ]
@@ -272,6 +273,52 @@ fn accesses() -> Value {
     let cases = vec![case("a read", seed, fields, &signed, None)];
     let bad = refused(&signed, &[], &[], |b| SignedAccess::decode(b).err());
     file("access", Access::TAG, Access::BODY_LEN, cases, bad)
+}
+
+fn refunds() -> Value {
+    let seed = [1; 32];
+    let key = SigningKey::from_seed(&seed);
+    let asked = Refund {
+        verifier: VERIFIER,
+        signer: key.public(),
+        claim: ClaimId([0x66; 32]),
+        entry: 12,
+        asked_at: UnixMillis(1_795_500_000_000),
+        reason: Reason::NotDelivered,
+    };
+    let largest = UnixMillis(i64::MAX.cast_unsigned());
+    let rows = [
+        ("not delivered", asked),
+        ("by mistake", Refund { reason: Reason::Mistake, ..asked }),
+        ("not as described", Refund { reason: Reason::NotAsDescribed, ..asked }),
+        (
+            "the largest values",
+            Refund { entry: largest.0, asked_at: largest, reason: Reason::Other, ..asked },
+        ),
+    ];
+    let cases: Vec<_> = rows
+        .iter()
+        .map(|(name, refund)| {
+            let fields = json!({
+                "verifier": refund.verifier.to_text(), "signer": refund.signer.to_text(),
+                "claim": refund.claim.to_text(), "entry": refund.entry.to_string(),
+                "asked_at": refund.asked_at.0.to_string(),
+                "reason": refund.reason.code().to_string(),
+            });
+            let signed = refund.sign(&key);
+            case(name, seed, fields, &signed.encode(), Some(text(&signed.id())))
+        })
+        .collect();
+    let fields = [
+        ("entry 0", 119, 0),
+        ("an entry beyond the largest", 112, 0x80),
+        ("a time beyond the largest", 120, 0x80),
+        ("reason 0", 128, 0),
+        ("reason 5", 128, 5),
+    ];
+    let signed = asked.sign(&key).encode();
+    let bad = refused(&signed, &[129, 135], &fields, |b| SignedRefund::decode(b).err());
+    file("refund", Refund::TAG, Refund::BODY_LEN, cases, bad)
 }
 
 /// Hashes of names, and a proof of work.

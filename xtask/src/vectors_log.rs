@@ -1,7 +1,7 @@
 //! The golden vectors of the Merkle log: leaves, their hashes, a checkpoint and a receipt over them.
 
 use farthing_shared::checkpoint::Checkpoint;
-use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody, OtherKind, OtherLeaf};
+use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody, OtherKind, OtherLeaf, RefundLeaf};
 use farthing_shared::merkle::node_hash;
 use farthing_shared::note::{ED25519, NoteKey};
 use farthing_shared::receipt::Receipt;
@@ -53,6 +53,19 @@ pub fn log() -> Value {
             signed: claim.sign(&spending),
         })),
     };
+    // Not in the checkpoint below: only its bytes are pinned.
+    let back = Leaf {
+        entry: 3,
+        at: UnixMillis(1_795_392_000_900),
+        body: LeafBody::Refund(RefundLeaf {
+            number: 1,
+            total: amount(49_500),
+            taken: amount(49_500),
+            claim: 2,
+            request: [0x66; 32],
+            salt: [0x55; 16],
+        }),
+    };
     let key = SigningKey::from_seed(&[0x71; 32]);
     let root = node_hash(&top_up.hash(), &paid.hash());
     let checkpoint = Checkpoint { origin: ORIGIN.into(), size: 2, root };
@@ -67,7 +80,7 @@ pub fn log() -> Value {
     let vkey = NoteKey::new(ORIGIN, ED25519, &key.public()).expect("a key that can sign");
     json!({
         "kind": "log", "seed": text(&[0x71; 32]), "key": vkey.to_string(),
-        "leaves": [row(&top_up), row(&paid)],
+        "leaves": [row(&top_up), row(&paid), row(&back)],
         "checkpoint": note.to_string(), "receipt": receipt.to_string(),
     })
 }

@@ -84,6 +84,14 @@ pub fn postings(entry: &Entry) -> [Posting; 3] {
             Posting::new(Account::Wallet(*wallet), amount.signed()),
             Posting::new(Account::Fees, 0),
         ],
+        EntryBody::Refund(refund) => {
+            let taken = refund.amount.minus(refund.fee).unwrap_or(Micros::ZERO);
+            [
+                Posting::new(Account::Wallet(refund.wallet), refund.amount.signed()),
+                Posting::new(Account::CreatorHeld(refund.creator), debit(taken)),
+                Posting::new(Account::Fees, debit(refund.fee)),
+            ]
+        }
         EntryBody::Release { creator, amount, .. } => [
             Posting::new(Account::CreatorHeld(*creator), debit(*amount)),
             Posting::new(Account::CreatorPayable(*creator), amount.signed()),

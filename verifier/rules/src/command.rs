@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use farthing_shared::{
     ClaimId, CreatorId, ItemHash, Micros, OriginHash, PublicKey, SignedAllowance, SignedOffer,
-    SignedOpening, UnixMillis, Verified, VerifiedClaim,
+    SignedOpening, SignedRefund, UnixMillis, Verified, VerifiedClaim,
 };
 
-use crate::rows::{KeyRef, VoucherHash};
+use crate::rows::{EntryNumber, KeyRef, VoucherHash};
 
 /// One request to the ledger. Whatever needs a signature carries the evidence that it was checked.
 #[derive(Debug, Clone)]
@@ -72,6 +72,11 @@ pub enum Command {
         /// For people; its hash is in the offer.
         title: String,
     },
+    /// Give a claim's money back.
+    Refund {
+        /// The payer's request.
+        refund: Verified<SignedRefund>,
+    },
     /// Make payable what was held long enough.
     ReleaseHolds,
     /// Count claims that were refused before they came here.
@@ -91,6 +96,8 @@ pub struct CreatorDraft {
     pub threshold: Micros,
     /// The key that signs its offers.
     pub offer_key: Option<PublicKey>,
+    /// How long its payers may ask for refunds; `None` for as long as the provider says.
+    pub refund_window_ms: Option<u64>,
     /// Whether sign-in links and sessions made before become void.
     pub revoke_links: bool,
 }
@@ -153,6 +160,8 @@ pub struct Names {
     pub items: Vec<ItemHash>,
     /// Vouchers.
     pub vouchers: Vec<VoucherHash>,
+    /// Entries of claims to be refunded: with their wallets, creators, holds and earlier answers.
+    pub refunds: Vec<EntryNumber>,
     /// Whether holds that are due are needed.
     pub holds: bool,
 }
@@ -205,6 +214,13 @@ impl Names {
             Command::TakeOffer { offer, .. } => {
                 self.creators.push(offer.offer().creator);
                 self.items.push(offer.offer().item);
+            }
+            Command::Refund { refund } => {
+                let fields = refund.refund();
+                // The signer is a root key or a spending key; which one the ledger knows.
+                self.roots.push(fields.signer);
+                self.keys.push(fields.signer);
+                self.refunds.push(EntryNumber(fields.entry));
             }
             Command::ReleaseHolds => self.holds = true,
             Command::CountRefusals(tallies) => {

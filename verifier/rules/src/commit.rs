@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use farthing_shared::{ClaimId, Outcome, SignedAllowance};
+use farthing_shared::{ClaimId, Outcome, RefundOutcome, SignedAllowance};
 
 use crate::rows::{
-    Accounts, Counters, CreatorProfile, CreatorRow, Entry, EntryNumber, Equivocation, HoldRow,
-    ItemRow, ItemText, KeyRef, KeyRow, Ownership, ReceiptRow, RefusalTally, Tally, VoucherRow,
-    WalletRow,
+    Accounts, Counters, CreatorProfile, CreatorRow, Entry, EntryNumber, Equivocation, HoldChange,
+    HoldRow, ItemRow, ItemText, KeyRef, KeyRow, Ownership, ReceiptRow, RefundRow, RefundTally,
+    RefusalTally, Tally, VoucherRow, WalletRow,
 };
 
 /// A receipt as it is answered.
@@ -23,6 +23,21 @@ pub struct ClaimAnswer {
     /// Whether this same claim was answered before.
     pub repeat: bool,
     /// For accepted and already owned.
+    pub receipt: Option<Receipt>,
+    /// Whether the money of that receipt was given back since: nothing is owned by it any more.
+    pub refunded: bool,
+}
+
+/// What became of a refund request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundAnswer {
+    /// The claim it names.
+    pub claim: ClaimId,
+    /// Its outcome, the first one when this is a repeat.
+    pub outcome: RefundOutcome,
+    /// Whether this same request was answered before.
+    pub repeat: bool,
+    /// The refund's entry, for refunded and already refunded.
     pub receipt: Option<Receipt>,
 }
 
@@ -108,6 +123,8 @@ pub enum Answer {
     TopUp(Result<TopUpReceipt, TopUpRefusal>),
     /// To the commands that save things without moving money.
     Saved(Result<(), SaveRefusal>),
+    /// To [`crate::Command::Refund`].
+    Refund(RefundAnswer),
     /// To [`crate::Command::ReleaseHolds`]: how many buckets were released.
     Released(u64),
 }
@@ -121,6 +138,8 @@ pub struct Commit {
     pub entries: Vec<Entry>,
     /// New ownerships.
     pub owned: Vec<Ownership>,
+    /// Ownerships that end with a refund; a store may as well see it by the refund.
+    pub disowned: Vec<Ownership>,
     /// Wallets that are new or changed, as they are now.
     pub wallets: Vec<WalletRow>,
     /// Spending keys that are new or changed, as they are now.
@@ -135,10 +154,14 @@ pub struct Commit {
     pub allowances: Vec<(KeyRef, SignedAllowance)>,
     /// Vouchers that are new or changed, as they are now.
     pub vouchers: Vec<VoucherRow>,
-    /// Amounts to add to holds.
-    pub holds_added: Vec<HoldRow>,
+    /// By how much holds change; a hold of nothing is removed.
+    pub holds_changed: Vec<HoldChange>,
     /// Holds to remove.
     pub holds_released: Vec<HoldRow>,
+    /// Answers to refund requests, to be kept in place of older ones of the same claim.
+    pub refunds: Vec<RefundRow>,
+    /// Counts to add.
+    pub refund_tallies: Vec<RefundTally>,
     /// Counts to add.
     pub tallies: Vec<Tally>,
     /// Counts to add.
@@ -164,6 +187,7 @@ impl Commit {
             && self.allowances.is_empty()
             && self.vouchers.is_empty()
             && self.refusals.is_empty()
+            && self.refunds.is_empty()
             && self.equivocations.is_empty()
     }
 

@@ -3,13 +3,14 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use farthing_shared::{ClaimId, CreatorId, ItemHash, PublicKey, claim::Claim};
+use farthing_shared::{ClaimId, CreatorId, ItemHash, Micros, PublicKey, UnixMillis, claim::Claim};
 use hashbrown::{HashMap, HashSet};
 
 use crate::command::Slot;
 use crate::rows::{
-    Accounts, Counters, CreatorProfile, CreatorRef, CreatorRow, EntryNumber, HoldRow, ItemRow,
-    ItemText, KeyRef, KeyRow, ReceiptRow, VoucherHash, VoucherRow, WalletRef, WalletRow,
+    Accounts, ClaimEntry, Counters, CreatorProfile, CreatorRef, CreatorRow, EntryNumber, HoldRow,
+    ItemRow, ItemText, KeyRef, KeyRow, ReceiptRow, RefundRow, VoucherHash, VoucherRow, WalletRef,
+    WalletRow,
 };
 
 /// An accepted claim under an older number of a key.
@@ -60,6 +61,15 @@ pub struct Context {
     pub vouchers: HashMap<VoucherHash, VoucherRow>,
     /// Receipts of the vouchers' top-up entries.
     pub top_ups: HashMap<EntryNumber, ReceiptRow>,
+    /// The claims that refund requests name.
+    pub claims: HashMap<EntryNumber, ClaimEntry>,
+    /// Answers to earlier refund requests, of those claims and of claims that are sent again.
+    pub refunds: HashMap<EntryNumber, RefundRow>,
+    /// What is held in the buckets of those claims.
+    pub holds: HashMap<(CreatorRef, u64), Micros>,
+    /// Of the wallets of those claims: when and by whom they were refunded, newest first, at most
+    /// [`farthing_shared::limits::REFUNDS_PER_WALLET_MAX`].
+    pub recent_refunds: HashMap<WalletRef, Vec<(UnixMillis, CreatorRef)>>,
     /// Holds that are due, in order of creator and minute.
     pub holds_due: Vec<HoldRow>,
 }
@@ -86,6 +96,10 @@ impl Context {
             proved: HashSet::new(),
             vouchers: HashMap::new(),
             top_ups: HashMap::new(),
+            claims: HashMap::new(),
+            refunds: HashMap::new(),
+            holds: HashMap::new(),
+            recent_refunds: HashMap::new(),
             holds_due: Vec::new(),
         }
     }

@@ -22,10 +22,11 @@ pub mod rows;
 
 pub use accounts::{Account, Posting, Rail};
 pub use command::{Command, Names};
-pub use commit::{Answer, ClaimAnswer, Commit, Receipt};
+pub use commit::{Answer, ClaimAnswer, Commit, Receipt, RefundAnswer};
 pub use context::Context;
 pub use decide::{decide, screen};
 pub use policy::Policy;
 pub use rows::{
-    ClaimEntry, CreatorRef, Entry, EntryBody, EntryNumber, ItemRef, KeyRef, VoucherHash, WalletRef,
+    ClaimEntry, CreatorRef, Entry, EntryBody, EntryNumber, ItemRef, KeyRef, RefundEntry,
+    VoucherHash, WalletRef,
 };

@@ -13,7 +13,8 @@ pub struct Policy {
     pub provider_origin: OriginHash,
     /// The provider's share of each claim in millionths, rounded down; 0 to 1,000,000.
     pub fee_ppm: u32,
-    /// How long a creator's money is held so that a refund can still be paid, in milliseconds.
+    /// How long a creator's money is held so that a refund can still be paid, in milliseconds,
+    /// where the creator has not chosen.
     pub refund_window_ms: u64,
     /// What a new wallet is given; more than zero only for demo money.
     pub welcome: Micros,

@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use farthing_shared::{
-    ClaimId, CreatorId, ItemHash, Micros, OriginHash, Outcome, PublicKey, UnixMillis, claim::Claim,
+    ClaimId, CreatorId, ItemHash, Micros, OriginHash, Outcome, PublicKey, Refund, RefundOutcome,
+    UnixMillis, claim::Claim,
 };
 
 use crate::accounts::Rail;
@@ -56,6 +57,8 @@ pub struct WalletRow {
     pub opened_at: UnixMillis,
     /// Its newest entry; older ones hang on it as a chain.
     pub last_entry: EntryNumber,
+    /// Its newest refund; older ones hang on it as a chain.
+    pub last_refund: EntryNumber,
 }
 
 /// What the payer of an accepted claim was told.
@@ -158,6 +161,14 @@ pub struct CreatorRow {
     pub total: Micros,
     /// Its newest claim entry; older ones hang on it as a chain.
     pub last_entry: EntryNumber,
+    /// Number of its newest refund entry.
+    pub refunds: u64,
+    /// Sum that refunds took back so far; never more than `total`.
+    pub refunded: Micros,
+    /// Its newest refund entry; older ones hang on it as a chain.
+    pub last_refund: EntryNumber,
+    /// How long its payers may ask for refunds; `None` for as long as the provider says.
+    pub refund_window_ms: Option<u64>,
 }
 
 /// What a creator is called and where it publishes.
@@ -255,6 +266,37 @@ pub struct ClaimEntry {
     pub previous_of_creator: EntryNumber,
 }
 
+/// A claim's money given back, with the running figures it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundEntry {
+    /// The payer's signed request.
+    pub signed: [u8; Refund::SIGNED_LEN],
+    /// The entry of the claim.
+    pub claim: EntryNumber,
+    /// The wallet that had paid.
+    pub wallet: WalletRef,
+    /// Who had been paid.
+    pub creator: CreatorRef,
+    /// For what; 0 for a donation.
+    pub item: ItemRef,
+    /// What the wallet had paid.
+    pub amount: Micros,
+    /// The provider's share of it, given back too.
+    pub fee: Micros,
+    /// The bucket it was held in.
+    pub release_minute: u64,
+    /// The running number of the creator's refunds, from 1.
+    pub creator_number: u64,
+    /// The running total of what refunds took back (amount less fee).
+    pub creator_total: Micros,
+    /// The entry before this one of the same wallet.
+    pub previous_of_wallet: EntryNumber,
+    /// The refund before this one of the same creator.
+    pub previous_of_creator: EntryNumber,
+    /// The refund before this one of the same wallet.
+    pub previous_refund_of_wallet: EntryNumber,
+}
+
 /// What an entry is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryBody {
@@ -291,6 +333,8 @@ pub enum EntryBody {
         /// The bucket it was held in.
         release_minute: u64,
     },
+    /// A creator gave a claim's money back.
+    Refund(Box<RefundEntry>),
 }
 
 /// An accepted change of the ledger. Never changed, never removed.
@@ -344,6 +388,47 @@ pub struct HoldRow {
     pub minute: u64,
     /// How much.
     pub amount: Micros,
+}
+
+/// By how much the money held in a bucket changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldChange {
+    /// Whose money.
+    pub creator: CreatorRef,
+    /// Released at this minute of Unix time.
+    pub minute: u64,
+    /// More or less, never nothing.
+    pub micros: i64,
+}
+
+/// What became of the newest request to refund a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundRow {
+    /// The entry of the claim.
+    pub claim: EntryNumber,
+    /// Id of the request.
+    pub request: [u8; 32],
+    /// When it was asked; an older request is answered as this one.
+    pub asked_at: UnixMillis,
+    /// What became of it.
+    pub outcome: RefundOutcome,
+    /// The refund's entry, where there is one.
+    pub receipt: Option<ReceiptRow>,
+}
+
+/// Refunds of one creator, item and day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundTally {
+    /// UTC day since 1970-01-01.
+    pub day: u32,
+    /// Whose.
+    pub creator: CreatorRef,
+    /// Of which item; 0 for donations.
+    pub item: ItemRef,
+    /// How many more.
+    pub count: u64,
+    /// What they took back (amount less fee).
+    pub taken: Micros,
 }
 
 /// Accepted claims of one creator, item and day.

@@ -34,6 +34,8 @@ pub(super) struct AnswerBody {
     code: u16,
     charged: bool,
     repeat: bool,
+    /// Whether the money was given back since.
+    refunded: bool,
     message: &'static str,
     retry: &'static str,
     claim_id: String,
@@ -53,6 +55,7 @@ impl AnswerBody {
             code: answer.outcome.code(),
             charged: answer.outcome.is_charged(),
             repeat: answer.repeat,
+            refunded: answer.refunded,
             message: answer.outcome.sentence(),
             retry: answer.outcome.retry().name(),
             claim_id: answer.claim.to_text(),
@@ -94,7 +97,9 @@ pub(super) async fn one(
     charge_junk(&app, prefix, &answers);
     let answer =
         answers.first().ok_or_else(|| Problem::new(Kind::Internal, "the ledger gave no answer"))?;
-    let opens = answer.outcome.is_success() && fields.kind == ClaimKind::View;
+    // An answer given again is the first one; what it opened is closed once the money went back.
+    let owned = answer.outcome.is_success() && !answer.refunded;
+    let opens = owned && fields.kind == ClaimKind::View;
     let key = opens.then(|| content_key(&app, &fields.creator, &fields.item));
     Ok(Json(AnswerBody::of(&app, answer, key)))
 }

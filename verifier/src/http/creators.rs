@@ -203,6 +203,10 @@ fn empty_row(profile: &CreatorProfile) -> CreatorRow {
         number: 0,
         total: Micros::ZERO,
         last_entry: EntryNumber(0),
+        refunds: 0,
+        refunded: Micros::ZERO,
+        last_refund: EntryNumber(0),
+        refund_window_ms: None,
     }
 }
 

@@ -225,6 +225,7 @@ pub(super) async fn entries(
 fn wallet_of(view: &EntryView) -> Option<farthing_rules::WalletRef> {
     match &view.entry.body {
         EntryBody::Claim(claim) => Some(claim.wallet),
+        EntryBody::Refund(refund) => Some(refund.wallet),
         EntryBody::TopUp { wallet, .. } | EntryBody::Welcome { wallet, .. } => Some(*wallet),
         EntryBody::Release { .. } => None,
     }
@@ -235,6 +236,10 @@ fn entry_body(view: EntryView) -> WalletEntryBody {
         EntryBody::Claim(claim) => {
             let id = farthing_shared::SignedClaim::decode(&claim.signed).ok().map(|c| c.id());
             ("claim", claim.amount, id)
+        }
+        EntryBody::Refund(refund) => {
+            let signed = farthing_shared::SignedRefund::decode(&refund.signed).ok();
+            ("refund", refund.amount, signed.map(|signed| signed.refund().claim))
         }
         EntryBody::TopUp { amount, .. } => ("top_up", *amount, None),
         EntryBody::Welcome { amount, .. } => ("welcome", *amount, None),

@@ -2,8 +2,8 @@
 //! entries without a signature, of the master key.
 
 use farthing_rules::rows::{Entry, EntryBody};
-use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody, OtherKind, OtherLeaf};
-use farthing_shared::{DecodeError, SignedClaim};
+use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody, OtherKind, OtherLeaf, RefundLeaf};
+use farthing_shared::{DecodeError, SignedClaim, SignedRefund};
 
 use crate::secrets::Mac256;
 
@@ -49,6 +49,21 @@ pub fn leaf(entry: &Entry, salt: &Mac256) -> Result<Leaf, BrokenEntry> {
         }
         EntryBody::Welcome { wallet, amount, .. } => {
             other(OtherKind::Welcome, wallet.0, *amount, 0, [0; 32])
+        }
+        EntryBody::Refund(refund) => {
+            let tag = salt.tag(&[&number.to_be_bytes()]);
+            let signed = SignedRefund::decode(&refund.signed).map_err(broken)?;
+            LeafBody::Refund(RefundLeaf {
+                number: refund.creator_number,
+                total: refund.creator_total,
+                taken: refund
+                    .amount
+                    .minus(refund.fee)
+                    .ok_or_else(|| broken(DecodeError::Field("fee")))?,
+                claim: refund.claim.0,
+                request: signed.id(),
+                salt: *tag.first_chunk().expect("a tag has 32 bytes"),
+            })
         }
         EntryBody::Release { creator, amount, release_minute } => {
             other(OtherKind::Release, creator.0, *amount, *release_minute, [0; 32])

@@ -5,7 +5,7 @@ use farthing_rules::command::{ClaimName, Names};
 use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{EntryBody, HoldRow, ReceiptRow};
 use farthing_rules::{Answer, Command, Context, EntryNumber, KeyRef, Policy, WalletRef, decide};
-use farthing_shared::{ItemHash, Outcome, SignedClaim, UnixMillis};
+use farthing_shared::{ItemHash, Outcome, SignedClaim, UnixMillis, limits};
 
 use super::{Snapshot, StoreError};
 
@@ -94,6 +94,9 @@ impl MemoryStore {
         for hash in &names.vouchers {
             self.load_voucher(&mut context, *hash);
         }
+        for number in &names.refunds {
+            self.load_refund(&mut context, *number);
+        }
         if names.holds {
             context.holds_due = self
                 .rows
@@ -128,6 +131,14 @@ impl MemoryStore {
             && let Some(past) = self.past(key.key, key.last_entry, name.sequence)
         {
             context.past.insert((key.key, name.sequence), past);
+        }
+        if name.sequence <= sequence {
+            let newest = key.last.as_ref().filter(|last| last.sequence == name.sequence);
+            let past = context.past.get(&(key.key, name.sequence)).map(|past| past.receipt);
+            let receipt = newest.and_then(|last| last.receipt).or(past);
+            if let Some(row) = receipt.and_then(|receipt| self.rows.refunds.get(&receipt.entry)) {
+                context.refunds.insert(row.claim, *row);
+            }
         }
         let proofs = self.rows.equivocations.iter().filter(|proof| proof.key == key.key);
         context.proved.extend(proofs.map(|proof| (proof.key, proof.sequence)));
@@ -166,6 +177,7 @@ impl MemoryStore {
         let entry = self.rows.entries.iter().find(|entry| entry.number == number)?;
         let amount = match &entry.body {
             EntryBody::Claim(body) => body.amount,
+            EntryBody::Refund(body) => body.amount,
             EntryBody::TopUp { amount, .. }
             | EntryBody::Welcome { amount, .. }
             | EntryBody::Release { amount, .. } => *amount,
@@ -188,6 +200,30 @@ impl MemoryStore {
             context.put_key(key.clone());
             context.slots.insert(*slot, key.key);
         }
+    }
+
+    fn load_refund(&self, context: &mut Context, number: EntryNumber) {
+        let entry = self.rows.entries.iter().find(|entry| entry.number == number);
+        let Some(EntryBody::Claim(claim)) = entry.map(|entry| &entry.body) else { return };
+        context.claims.insert(number, (**claim).clone());
+        if let Some(row) = self.rows.refunds.get(&number) {
+            context.refunds.insert(number, *row);
+        }
+        let bucket = (claim.creator, claim.release_minute);
+        if let Some(held) = self.rows.holds.get(&bucket) {
+            context.holds.insert(bucket, *held);
+        }
+        self.rows.wallets.get(&claim.wallet).into_iter().for_each(|row| context.put_wallet(*row));
+        let creator = self.rows.creators.get(&claim.creator);
+        creator.into_iter().for_each(|row| context.put_creator(*row));
+        let refunds = self.rows.entries.iter().rev().filter_map(|entry| match &entry.body {
+            EntryBody::Refund(refund) if refund.wallet == claim.wallet => {
+                Some((entry.at, refund.creator))
+            }
+            _ => None,
+        });
+        let recent = refunds.take(limits::REFUNDS_PER_WALLET_MAX).collect();
+        context.recent_refunds.insert(claim.wallet, recent);
     }
 
     fn load_voucher(&self, context: &mut Context, hash: farthing_rules::VoucherHash) {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farthing_rules::rows::{
     Accounts, Counters, CreatorProfile, CreatorRow, Entry, Equivocation, ItemRow, ItemText, KeyRow,
-    VoucherRow, WalletRow,
+    RefundRow, VoucherRow, WalletRow,
 };
-use farthing_rules::{Commit, CreatorRef, ItemRef, KeyRef, VoucherHash, WalletRef};
+use farthing_rules::{Commit, CreatorRef, EntryNumber, ItemRef, KeyRef, VoucherHash, WalletRef};
 use farthing_shared::{ItemHash, Micros};
 
 /// Every row of a ledger.
@@ -37,6 +37,10 @@ pub struct Snapshot {
     pub owned: BTreeSet<(WalletRef, ItemHash, u64)>,
     /// Amounts by creator and minute.
     pub holds: BTreeMap<(CreatorRef, u64), Micros>,
+    /// Answers to refund requests, by the entry of the claim.
+    pub refunds: BTreeMap<EntryNumber, RefundRow>,
+    /// Count and sum by day (0: all days), creator, item.
+    pub refund_tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>,
     /// Count and sum by day (0: all days), creator, item.
     pub tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>,
     /// Count and sum by day, creator, outcome.
@@ -60,6 +64,8 @@ impl Default for Snapshot {
             entries: Vec::new(),
             owned: BTreeSet::new(),
             holds: BTreeMap::new(),
+            refunds: BTreeMap::new(),
+            refund_tallies: BTreeMap::new(),
             tallies: BTreeMap::new(),
             refusals: BTreeMap::new(),
             equivocations: Vec::new(),
@@ -87,14 +93,27 @@ impl Snapshot {
         self.vouchers.extend(commit.vouchers.iter().map(|row| (row.hash, *row)));
         self.entries.extend(commit.entries.iter().cloned());
         self.owned.extend(commit.owned.iter().map(|own| (own.wallet, own.item, own.entry.0)));
+        for own in &commit.disowned {
+            self.owned.remove(&(own.wallet, own.item, own.entry.0));
+        }
+        self.refunds.extend(commit.refunds.iter().map(|row| (row.claim, *row)));
         self.write_sums(commit);
         self.equivocations.extend(commit.equivocations.iter().cloned());
     }
 
     fn write_sums(&mut self, commit: &Commit) {
-        for hold in &commit.holds_added {
+        for hold in &commit.holds_changed {
             let held = self.holds.entry((hold.creator, hold.minute)).or_default();
-            *held = add(*held, hold.amount);
+            let after = held.signed().saturating_add(hold.micros);
+            *held = u64::try_from(after).ok().and_then(Micros::new).unwrap_or_default();
+        }
+        self.holds.retain(|_, held| *held != Micros::ZERO);
+        for tally in &commit.refund_tallies {
+            for day in [0, tally.day] {
+                let name = (day, tally.creator, tally.item);
+                let sum = self.refund_tallies.entry(name).or_default();
+                *sum = (sum.0 + tally.count, add(sum.1, tally.taken));
+            }
         }
         for hold in &commit.holds_released {
             self.holds.remove(&(hold.creator, hold.minute));

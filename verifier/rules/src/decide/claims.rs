@@ -83,12 +83,12 @@ pub(super) fn charge(
     });
     working.context.keys.insert(key, row);
     working.touch_key(key);
-    ClaimAnswer { claim: signed.id(), outcome, repeat: false, receipt }
+    ClaimAnswer { claim: signed.id(), outcome, repeat: false, receipt, refunded: false }
 }
 
 /// An answer that leaves nothing behind.
 fn passing(signed: &SignedClaim, outcome: Outcome) -> ClaimAnswer {
-    ClaimAnswer { claim: signed.id(), outcome, repeat: false, receipt: None }
+    ClaimAnswer { claim: signed.id(), outcome, repeat: false, receipt: None, refunded: false }
 }
 
 /// The same body gets its first answer again; another body under the number is equivocation.
@@ -101,6 +101,7 @@ fn answer_used_number(working: &mut Working, signed: &SignedClaim, row: &KeyRow)
             outcome: last.outcome,
             repeat: true,
             receipt: last.receipt,
+            refunded: refunded(working, last.receipt),
         };
     }
     let first = match newest {
@@ -118,6 +119,7 @@ fn answer_used_number(working: &mut Working, signed: &SignedClaim, row: &KeyRow)
                     outcome: Outcome::Accepted,
                     repeat: true,
                     receipt: Some(past.receipt),
+                    refunded: refunded(working, Some(past.receipt)),
                 };
             }
             past.map(|past| past.signed.clone())
@@ -131,6 +133,11 @@ fn answer_used_number(working: &mut Working, signed: &SignedClaim, row: &KeyRow)
         keep_proof(working, signed, row, first);
     }
     passing(signed, Outcome::Equivocation)
+}
+
+fn refunded(working: &Working, receipt: Option<ReceiptRow>) -> bool {
+    let row = receipt.and_then(|receipt| working.context.refunds.get(&receipt.entry));
+    row.is_some_and(|row| row.outcome.is_success())
 }
 
 fn signed_of_entry(working: &Working, receipt: ReceiptRow) -> Option<Box<[u8; Claim::SIGNED_LEN]>> {
@@ -267,8 +274,9 @@ fn accept(
     let credited = claim.amount.minus(fee).ok_or(Outcome::CreatorFull)?;
     let total = creator.total.plus(credited).ok_or(Outcome::CreatorFull)?;
     let number = creator.number.checked_add(1).ok_or(Outcome::CreatorFull)?;
+    let window = creator.refund_window_ms.unwrap_or(policy.refund_window_ms);
     // Rounded up to the next whole minute, so that nothing is released early.
-    let release_minute = now.plus_ms(policy.refund_window_ms).minute().saturating_add(1);
+    let release_minute = now.plus_ms(window).minute().saturating_add(1);
     let entry = ClaimEntry {
         signed: signed.encode(),
         key: row.key,
@@ -305,7 +313,7 @@ fn accept(
     }
     working.touch_wallet(row.wallet);
     working.touch_creator(row.creator);
-    working.hold(row.creator, release_minute, credited);
+    working.hold(row.creator, release_minute, credited.signed());
     working.count_credit(row.creator, item, credited);
     if claim.item != ItemHash::NONE {
         working.own(row.wallet, claim.item, receipt);

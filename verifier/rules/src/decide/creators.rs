@@ -14,6 +14,10 @@ use crate::rows::{
 pub(super) fn save(working: &mut Working, draft: &CreatorDraft) -> Result<(), SaveRefusal> {
     let known = working.context.creator_refs.get(&draft.id).copied();
     let creator = known.unwrap_or_else(|| register(working, draft.id));
+    if let Some(row) = working.context.creators.get_mut(&creator) {
+        row.refund_window_ms = draft.refund_window_ms;
+    }
+    working.touch_creator(creator);
     let generation = working.context.profiles.get(&creator).map_or(1, |p| p.link_generation);
     let link_generation = generation.saturating_add(u32::from(draft.revoke_links));
     working.put_profile(CreatorProfile {
@@ -41,8 +45,11 @@ fn register(working: &mut Working, id: CreatorId) -> CreatorRef {
         number: 0,
         total: Micros::ZERO,
         last_entry: EntryNumber(0),
+        refunds: 0,
+        refunded: Micros::ZERO,
+        last_refund: EntryNumber(0),
+        refund_window_ms: None,
     });
-    working.touch_creator(creator);
     creator
 }
 

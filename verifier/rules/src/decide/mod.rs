@@ -3,6 +3,7 @@
 mod allowances;
 mod claims;
 mod creators;
+mod refunds;
 mod wallets;
 mod working;
 
@@ -66,6 +67,7 @@ fn other_than_claim(policy: &Policy, working: &mut Working, command: &Command) -
             let text = crate::rows::ItemText { name: name.clone(), title: title.clone() };
             Answer::Saved(creators::take_offer(policy, working, offer.offer(), text))
         }
+        Command::Refund { refund } => Answer::Refund(refunds::refund(policy, working, refund)),
         Command::ReleaseHolds => Answer::Released(creators::release_holds(working)),
         Command::CountRefusals(tallies) => {
             Answer::Saved(creators::count_refusals(working, tallies))

@@ -26,6 +26,7 @@ pub(super) fn open(policy: &Policy, working: &mut Working, root: PublicKey) -> A
         balance: Micros::ZERO,
         opened_at: working.now,
         last_entry: EntryNumber(0),
+        last_refund: EntryNumber(0),
     };
     working.context.put_wallet(row);
     working.touch_wallet(wallet);
@@ -115,7 +116,7 @@ pub(super) fn issue_vouchers(
     Ok(())
 }
 
-fn set_last_entry(working: &mut Working, wallet: WalletRef, entry: EntryNumber) {
+pub(super) fn set_last_entry(working: &mut Working, wallet: WalletRef, entry: EntryNumber) {
     if let Some(row) = working.context.wallets.get_mut(&wallet) {
         row.last_entry = entry;
     }

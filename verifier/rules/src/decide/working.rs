@@ -10,8 +10,9 @@ use crate::accounts::{Account, Rail, balanced, postings};
 use crate::commit::{Answer, Commit};
 use crate::context::Context;
 use crate::rows::{
-    CreatorProfile, CreatorRef, Entry, EntryBody, EntryNumber, Equivocation, HoldRow, ItemRef,
-    ItemRow, ItemText, KeyRef, Ownership, ReceiptRow, RefusalTally, Tally, VoucherHash, WalletRef,
+    CreatorProfile, CreatorRef, Entry, EntryBody, EntryNumber, Equivocation, HoldChange, HoldRow,
+    ItemRef, ItemRow, ItemText, KeyRef, Ownership, ReceiptRow, RefundRow, RefundTally,
+    RefusalTally, Tally, VoucherHash, WalletRef,
 };
 use farthing_shared::ItemHash;
 
@@ -21,6 +22,7 @@ pub(super) struct Working {
     pub(super) now: UnixMillis,
     entries: Vec<Entry>,
     owned: Vec<Ownership>,
+    disowned: Vec<Ownership>,
     wallets: BTreeSet<WalletRef>,
     keys: BTreeSet<KeyRef>,
     creators: BTreeSet<CreatorRef>,
@@ -28,8 +30,10 @@ pub(super) struct Working {
     items: BTreeSet<ItemHash>,
     vouchers: BTreeSet<VoucherHash>,
     allowances: Vec<(KeyRef, SignedAllowance)>,
-    holds_added: BTreeMap<(CreatorRef, u64), Micros>,
+    holds_changed: BTreeMap<(CreatorRef, u64), i64>,
     holds_released: Vec<HoldRow>,
+    refunds: BTreeMap<EntryNumber, RefundRow>,
+    refund_tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>,
     tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>,
     refusals: BTreeMap<(u32, CreatorRef, u16), (u64, Micros)>,
     equivocations: Vec<Equivocation>,
@@ -46,6 +50,7 @@ impl Working {
             now,
             entries: Vec::new(),
             owned: Vec::new(),
+            disowned: Vec::new(),
             wallets: BTreeSet::new(),
             keys: BTreeSet::new(),
             creators: BTreeSet::new(),
@@ -53,8 +58,10 @@ impl Working {
             items: BTreeSet::new(),
             vouchers: BTreeSet::new(),
             allowances: Vec::new(),
-            holds_added: BTreeMap::new(),
+            holds_changed: BTreeMap::new(),
             holds_released: Vec::new(),
+            refunds: BTreeMap::new(),
+            refund_tallies: BTreeMap::new(),
             tallies: BTreeMap::new(),
             refusals: BTreeMap::new(),
             equivocations: Vec::new(),
@@ -191,9 +198,30 @@ impl Working {
         self.owned.push(Ownership { wallet, item, entry: receipt.entry });
     }
 
-    pub(super) fn hold(&mut self, creator: CreatorRef, minute: u64, amount: Micros) {
-        let held = self.holds_added.entry((creator, minute)).or_insert(Micros::ZERO);
-        *held = held.plus(amount).expect("the creator's held balance was checked to fit");
+    pub(super) fn hold(&mut self, creator: CreatorRef, minute: u64, micros: i64) {
+        let held = self.holds_changed.entry((creator, minute)).or_default();
+        *held = held.checked_add(micros).expect("the creator's held balance was checked to fit");
+    }
+
+    /// Ends the ownership that a claim's entry had begun.
+    pub(super) fn disown(&mut self, wallet: WalletRef, item: ItemHash, entry: EntryNumber) {
+        let owned = self.context.owned.get(&(wallet, item));
+        if owned.is_some_and(|receipt| receipt.entry == entry) {
+            self.context.owned.remove(&(wallet, item));
+        }
+        self.disowned.push(Ownership { wallet, item, entry });
+    }
+
+    /// Keeps the answer to a refund request.
+    pub(super) fn keep_refund(&mut self, row: RefundRow) {
+        self.context.refunds.insert(row.claim, row);
+        self.refunds.insert(row.claim, row);
+    }
+
+    pub(super) fn count_refund(&mut self, creator: CreatorRef, item: ItemRef, taken: Micros) {
+        let tally = self.refund_tallies.entry((self.now.day(), creator, item)).or_default();
+        tally.0 = tally.0.saturating_add(1);
+        tally.1 = tally.1.plus(taken).unwrap_or(Micros::MAX);
     }
 
     pub(super) fn release(&mut self, hold: HoldRow) {
@@ -232,6 +260,7 @@ impl Working {
             answers,
             entries: self.entries,
             owned: self.owned,
+            disowned: self.disowned,
             wallets: self
                 .wallets
                 .iter()
@@ -261,12 +290,10 @@ impl Working {
                 .iter()
                 .filter_map(|hash| context.vouchers.get(hash).copied())
                 .collect(),
-            holds_added: self
-                .holds_added
-                .into_iter()
-                .map(|((creator, minute), amount)| HoldRow { creator, minute, amount })
-                .collect(),
+            holds_changed: holds_changed(self.holds_changed),
             holds_released: self.holds_released,
+            refunds: self.refunds.into_values().collect(),
+            refund_tallies: refund_tallies(self.refund_tallies),
             tallies: self
                 .tallies
                 .into_iter()
@@ -294,4 +321,15 @@ impl Working {
             counters: Some(context.counters),
         }
     }
+}
+
+fn holds_changed(changes: BTreeMap<(CreatorRef, u64), i64>) -> Vec<HoldChange> {
+    let changed = changes.into_iter().filter(|(_, micros)| *micros != 0);
+    changed.map(|((creator, minute), micros)| HoldChange { creator, minute, micros }).collect()
+}
+
+fn refund_tallies(sums: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>) -> Vec<RefundTally> {
+    let tally =
+        |((day, creator, item), (count, taken))| RefundTally { day, creator, item, count, taken };
+    sums.into_iter().map(tally).collect()
 }

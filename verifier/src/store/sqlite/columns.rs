@@ -2,11 +2,12 @@
 
 use farthing_rules::rows::{
     ClaimEntry, CreatorProfile, CreatorRow, Entry, EntryBody, Equivocation, ItemRow, ItemText,
-    KeyRow, LastAnswer, ReceiptRow, VoucherRow, WalletRow,
+    KeyRow, LastAnswer, ReceiptRow, RefundEntry, RefundRow, VoucherRow, WalletRow,
 };
 use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, Rail, VoucherHash, WalletRef};
 use farthing_shared::{
-    Claim, ClaimId, CreatorId, ItemHash, Micros, OriginHash, Outcome, PublicKey, UnixMillis,
+    Claim, ClaimId, CreatorId, ItemHash, Micros, OriginHash, Outcome, PublicKey, RefundOutcome,
+    UnixMillis,
 };
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
@@ -48,7 +49,7 @@ fn wrong_type(at: usize, error: FromSqlError) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(at, Type::Blob, Box::new(error))
 }
 
-pub(super) const WALLET: &str = "wallet, root, balance, opened_at, last_entry";
+pub(super) const WALLET: &str = "wallet, root, balance, opened_at, last_entry, last_refund";
 
 pub(super) fn wallet(row: &Row<'_>) -> Sql<WalletRow> {
     Ok(WalletRow {
@@ -57,6 +58,7 @@ pub(super) fn wallet(row: &Row<'_>) -> Sql<WalletRow> {
         balance: micros(row, 2)?,
         opened_at: UnixMillis(nat(row, 3)?),
         last_entry: EntryNumber(nat(row, 4)?),
+        last_refund: EntryNumber(nat(row, 5)?),
     })
 }
 
@@ -117,7 +119,8 @@ fn last_answer(row: &Row<'_>) -> Sql<Option<LastAnswer>> {
     }))
 }
 
-pub(super) const CREATOR: &str = "creator, id, payable, held, number, total, last_entry";
+pub(super) const CREATOR: &str = "creator, id, payable, held, number, total, last_entry, \
+    refunds, refunded, last_refund, refund_window";
 
 pub(super) fn creator(row: &Row<'_>) -> Sql<CreatorRow> {
     Ok(CreatorRow {
@@ -128,6 +131,13 @@ pub(super) fn creator(row: &Row<'_>) -> Sql<CreatorRow> {
         number: nat(row, 4)?,
         total: micros(row, 5)?,
         last_entry: EntryNumber(nat(row, 6)?),
+        refunds: nat(row, 7)?,
+        refunded: micros(row, 8)?,
+        last_refund: EntryNumber(nat(row, 9)?),
+        refund_window_ms: match row.get::<_, Option<i64>>(10)? {
+            None => None,
+            Some(_) => Some(nat(row, 10)?),
+        },
     })
 }
 
@@ -193,7 +203,7 @@ pub(super) fn voucher(row: &Row<'_>) -> Sql<VoucherRow> {
 
 pub(super) const ENTRY: &str = "number, at, kind, wallet, creator, amount, key, item, fee, \
     release_minute, creator_number, creator_total, previous_of_key, previous_of_wallet, \
-    previous_of_creator, rail, body, mark_of_key";
+    previous_of_creator, rail, body, mark_of_key, claim, previous_refund";
 
 pub(super) fn entry(row: &Row<'_>) -> Sql<Entry> {
     let amount = micros(row, 5)?;
@@ -229,9 +239,46 @@ pub(super) fn entry(row: &Row<'_>) -> Sql<Entry> {
         },
         3 => EntryBody::Welcome { wallet: wallet()?, amount, previous_of_wallet },
         4 => EntryBody::Release { creator: creator()?, amount, release_minute: nat(row, 9)? },
+        5 => EntryBody::Refund(Box::new(RefundEntry {
+            signed: bytes(row, 16)?,
+            claim: EntryNumber(nat(row, 18)?),
+            wallet: wallet()?,
+            creator: creator()?,
+            item: ItemRef(nat(row, 7)?),
+            amount,
+            fee: micros(row, 8)?,
+            release_minute: nat(row, 9)?,
+            creator_number: nat(row, 10)?,
+            creator_total: micros(row, 11)?,
+            previous_of_wallet,
+            previous_of_creator: EntryNumber(nat(row, 14)?),
+            previous_refund_of_wallet: EntryNumber(nat(row, 19)?),
+        })),
         _ => return Err(broken(2, "an unknown kind of entry")),
     };
     Ok(Entry { number: EntryNumber(nat(row, 0)?), at: UnixMillis(nat(row, 1)?), body })
+}
+
+pub(super) const REFUND: &str = "r.claim, r.request, r.asked_at, r.code, r.entry, e.at, e.amount \
+    FROM refunds r LEFT JOIN entries e ON e.number = r.entry";
+
+pub(super) fn refund(row: &Row<'_>) -> Sql<RefundRow> {
+    let code = u16::try_from(small(row, 3)?).ok().and_then(RefundOutcome::from_code);
+    let receipt = match row.get::<_, Option<i64>>(4)? {
+        None => None,
+        Some(_) => Some(ReceiptRow {
+            entry: EntryNumber(nat(row, 4)?),
+            at: UnixMillis(nat(row, 5)?),
+            amount: micros(row, 6)?,
+        }),
+    };
+    Ok(RefundRow {
+        claim: EntryNumber(nat(row, 0)?),
+        request: bytes(row, 1)?,
+        asked_at: UnixMillis(nat(row, 2)?),
+        outcome: code.ok_or_else(|| broken(3, "an unknown outcome"))?,
+        receipt,
+    })
 }
 
 pub(super) fn equivocation(row: &Row<'_>) -> Sql<Equivocation> {

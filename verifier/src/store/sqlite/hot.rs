@@ -43,7 +43,8 @@ pub(super) struct Hot {
     pub(super) wallets: HashMap<WalletRef, WalletRow>,
     pub(super) creators: HashMap<CreatorRef, CreatorRow>,
     pub(super) owned: HashMap<WalletRef, Vec<OwnedPair>>,
-    pub(super) holds: BTreeMap<(u64, CreatorRef), Micros>,
+    /// More or less than the tables have.
+    pub(super) holds: BTreeMap<(u64, CreatorRef), i64>,
     pub(super) tallies: HashMap<(CreatorRef, u32, ItemRef), More>,
     pub(super) refusals: HashMap<(CreatorRef, u32, u16), More>,
 }
@@ -80,7 +81,7 @@ impl Hot {
         }
         for row in change.holds {
             let held = self.holds.entry((row.minute, row.creator)).or_default();
-            *held = held.plus(row.amount).unwrap_or(Micros::MAX);
+            *held = held.saturating_add(row.micros);
         }
         for row in change.tallies {
             for day in [0, row.day] {

@@ -3,10 +3,11 @@
 use farthing_rules::command::{ClaimName, Names, Slot};
 use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{
-    Accounts, Counters, CreatorRow, HoldRow, ItemRow, KeyRow, ReceiptRow, WalletRow,
+    Accounts, Counters, CreatorRow, EntryBody, HoldRow, ItemRow, KeyRow, ReceiptRow, RefundRow,
+    WalletRow,
 };
 use farthing_rules::{Context, CreatorRef, EntryNumber, KeyRef, VoucherHash, WalletRef};
-use farthing_shared::{Claim, ItemHash, Micros, Outcome, SignedClaim, UnixMillis};
+use farthing_shared::{Claim, ItemHash, Micros, Outcome, SignedClaim, UnixMillis, limits};
 use hashbrown::HashSet;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -24,6 +25,9 @@ pub(super) struct Source<'a> {
     pub(super) connection: &'a Connection,
     pub(super) hot: &'a Hot,
     pub(super) cache: &'a mut Cache,
+    /// The tables have been brought up to date in this transaction: what `hot` would add to their
+    /// sums is in them.
+    pub(super) folded: bool,
 }
 
 pub(super) fn context(source: &mut Source<'_>, names: &Names, now: UnixMillis) -> Sql<Context> {
@@ -34,6 +38,7 @@ pub(super) fn context(source: &mut Source<'_>, names: &Names, now: UnixMillis) -
     };
     let mut context = Context::new(counters, accounts);
     claims(source, names, &mut context)?;
+    refunds(source, names, &mut context)?;
     let context_ref = &mut context;
     for root in &names.roots {
         let sql = concat_wallet("root");
@@ -106,6 +111,9 @@ fn claims(source: &mut Source<'_>, names: &Names, context: &mut Context) -> Sql<
                 context.past.insert((name.key, name.sequence), past);
             }
         }
+        if name.sequence <= context.keys.get(&name.key).map_or(0, KeyRow::last_sequence) {
+            load_refund_of_answer(source.connection, context, name)?;
+        }
         if !context.wallets.contains_key(&wallet) {
             let row = source.wallet(wallet)?;
             context.put_wallet(row);
@@ -127,6 +135,93 @@ fn claims(source: &mut Source<'_>, names: &Names, context: &mut Context) -> Sql<
         }
     }
     Ok(())
+}
+
+/// Whether the money of an answer that is given again went back since.
+fn load_refund_of_answer(
+    connection: &Connection,
+    context: &mut Context,
+    name: &ClaimName,
+) -> Sql<()> {
+    let key = context.keys.get(&name.key);
+    let newest = key.and_then(|key| key.last.as_ref());
+    let newest = newest.filter(|last| last.sequence == name.sequence);
+    let past = context.past.get(&(name.key, name.sequence)).map(|past| past.receipt);
+    let Some(receipt) = newest.and_then(|last| last.receipt).or(past) else { return Ok(()) };
+    if let Some(row) = refund(connection, receipt.entry)? {
+        context.refunds.insert(row.claim, row);
+    }
+    Ok(())
+}
+
+/// Claims to be refunded, with their wallets, creators and holds. Wallets come by root key too,
+/// later and with the same rows.
+fn refunds(source: &mut Source<'_>, names: &Names, context: &mut Context) -> Sql<()> {
+    let Source { connection, hot, .. } = *source;
+    for number in &names.refunds {
+        let sql = format!("SELECT {} FROM entries WHERE number = ?1", columns::ENTRY);
+        let mut query = connection.prepare_cached(&sql)?;
+        let entry = query.query_row([int(number.0)], columns::entry).optional()?;
+        let Some(EntryBody::Claim(claim)) = entry.map(|entry| entry.body) else { continue };
+        if let Some(row) = refund(connection, *number)? {
+            context.refunds.insert(*number, row);
+        }
+        let bucket = (claim.creator, claim.release_minute);
+        let newer = if source.folded { None } else { hot.holds.get(&(bucket.1, bucket.0)) };
+        if let Some(held) = held(connection, newer.copied(), bucket)? {
+            context.holds.insert(bucket, held);
+        }
+        if !context.wallets.contains_key(&claim.wallet) {
+            let row = source.wallet(claim.wallet)?;
+            context.put_wallet(row);
+        }
+        if !context.creators.contains_key(&claim.creator) {
+            let row = source.creator(claim.creator)?;
+            context.put_creator(row);
+        }
+        let newest = context.wallets.get(&claim.wallet).map_or(EntryNumber(0), |w| w.last_refund);
+        let recent = recent_refunds(connection, newest)?;
+        context.recent_refunds.insert(claim.wallet, recent);
+        context.claims.insert(*number, *claim);
+    }
+    Ok(())
+}
+
+/// What a bucket holds: the table's sum and what is to be added to it.
+fn held(
+    connection: &Connection,
+    newer: Option<i64>,
+    (creator, minute): (CreatorRef, u64),
+) -> Sql<Option<Micros>> {
+    let sql = "SELECT amount FROM holds WHERE minute = ?1 AND creator = ?2";
+    let mut query = connection.prepare_cached(sql)?;
+    let stored: Option<i64> =
+        query.query_row((int(minute), int(creator.0)), |row| row.get(0)).optional()?;
+    let sum = stored.unwrap_or(0).saturating_add(newer.unwrap_or(0));
+    Ok(u64::try_from(sum).ok().and_then(Micros::new).filter(|held| *held != Micros::ZERO))
+}
+
+/// The newest refunds of a wallet, as many as are ever looked at.
+fn recent_refunds(
+    connection: &Connection,
+    newest: EntryNumber,
+) -> Sql<Vec<(UnixMillis, CreatorRef)>> {
+    let sql = "SELECT at, creator, previous_refund FROM entries WHERE number = ?1";
+    let mut query = connection.prepare_cached(sql)?;
+    let (mut at, mut recent) = (newest, Vec::new());
+    while at.0 != 0 && recent.len() < limits::REFUNDS_PER_WALLET_MAX {
+        let (when, creator, previous) =
+            query.query_row([int(at.0)], |row| Ok((nat(row, 0)?, nat(row, 1)?, nat(row, 2)?)))?;
+        recent.push((UnixMillis(when), CreatorRef(creator)));
+        at = EntryNumber(previous);
+    }
+    Ok(recent)
+}
+
+/// What became of the newest request to refund the claim of an entry.
+pub(super) fn refund(connection: &Connection, claim: EntryNumber) -> Sql<Option<RefundRow>> {
+    let sql = format!("SELECT {} WHERE r.claim = ?1", columns::REFUND);
+    connection.prepare_cached(&sql)?.query_row([int(claim.0)], columns::refund).optional()
 }
 
 impl Source<'_> {
@@ -196,8 +291,8 @@ pub(super) fn wallet_with_window(
     let sql =
         format!("SELECT {}, owned, owned_moved FROM wallets WHERE wallet = ?1", columns::WALLET);
     connection.prepare_cached(&sql)?.query_row([int(wallet.0)], |row| {
-        let pairs = row.get_ref(5)?.as_blob().unwrap_or_default().as_chunks().0.to_vec();
-        Ok((columns::wallet(row)?, OwnedWindow { pairs, moved: row.get(6)? }))
+        let pairs = row.get_ref(6)?.as_blob().unwrap_or_default().as_chunks().0.to_vec();
+        Ok((columns::wallet(row)?, OwnedWindow { pairs, moved: row.get(7)? }))
     })
 }
 
@@ -311,7 +406,11 @@ pub(super) fn owned_receipt(
     Ok(None)
 }
 
+/// The receipt of a purchase, if it is of this item and its money was not given back.
 fn receipt_if_for(connection: &Connection, number: u64, item: ItemHash) -> Sql<Option<ReceiptRow>> {
+    if refund(connection, EntryNumber(number))?.is_some_and(|row| row.outcome.is_success()) {
+        return Ok(None);
+    }
     let sql = "SELECT at, amount, body FROM entries WHERE number = ?1";
     let mut query = connection.prepare_cached(sql)?;
     query.query_row([int(number)], |row| {

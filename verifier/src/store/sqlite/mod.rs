@@ -32,8 +32,11 @@ use redo::Change;
 
 pub use read::{EntryView, ReadError, Reader, Sum};
 
-const MIGRATIONS: &[M<'static>] =
-    &[M::up(include_str!("0001-ledger.sql")), M::up(include_str!("0002-redo.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("0001-ledger.sql")),
+    M::up(include_str!("0002-redo.sql")),
+    M::up(include_str!("0003-refunds.sql")),
+];
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -165,6 +168,7 @@ impl SqliteWriter {
             let fold = fold || releases;
             if fold {
                 write::fold(source.connection, source.hot, source.cache)?;
+                source.folded = true;
             }
             let context = load::context(source, &names, now)?;
             let before = context.counters;
@@ -197,8 +201,12 @@ impl SqliteWriter {
         let written = self.catch_up().and_then(|()| {
             let hot = self.hot.read().unwrap_or_else(PoisonError::into_inner);
             let full = hot.is_full();
-            let mut source =
-                load::Source { connection: &self.connection, hot: &hot, cache: &mut self.cache };
+            let mut source = load::Source {
+                connection: &self.connection,
+                hot: &hot,
+                cache: &mut self.cache,
+                folded: false,
+            };
             write(&mut source, full)
         });
         match written {

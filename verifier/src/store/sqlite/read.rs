@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{
     CreatorProfile, CreatorRow, Entry, Equivocation, ItemRow, ItemText, KeyRow, ReceiptRow,
-    VoucherRow, WalletRow,
+    RefundRow, VoucherRow, WalletRow,
 };
 use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
 use farthing_shared::{CreatorId, ItemHash, Micros, PublicKey};
@@ -368,6 +368,7 @@ impl Reader {
             use farthing_rules::EntryBody as Body;
             match &entry.body {
                 Body::Claim(claim) => claim.previous_of_wallet,
+                Body::Refund(refund) => refund.previous_of_wallet,
                 Body::TopUp { previous_of_wallet, .. }
                 | Body::Welcome { previous_of_wallet, .. } => *previous_of_wallet,
                 Body::Release { .. } => EntryNumber(0),
@@ -384,6 +385,37 @@ impl Reader {
         self.chain(from, limit, |entry| match &entry.body {
             farthing_rules::EntryBody::Claim(claim) => claim.previous_of_creator,
             _ => EntryNumber(0),
+        })
+    }
+
+    /// Refund entries of a creator, newest first; as [`Reader::entries_of_wallet`].
+    pub fn refunds_of_creator(
+        &self,
+        from: EntryNumber,
+        limit: usize,
+    ) -> Read<(Vec<EntryView>, EntryNumber)> {
+        self.chain(from, limit, |entry| match &entry.body {
+            farthing_rules::EntryBody::Refund(refund) => refund.previous_of_creator,
+            _ => EntryNumber(0),
+        })
+    }
+
+    /// What became of the newest request to refund the claim of an entry.
+    pub fn refund(&self, claim: EntryNumber) -> Read<Option<RefundRow>> {
+        self.with(|connection| load::refund(connection, claim))
+    }
+
+    /// Sums of a creator's refunds over all days, by item.
+    pub fn refund_tallies(&self, creator: CreatorRef) -> Read<Vec<(ItemRef, Sum)>> {
+        self.with(|connection| {
+            let sql =
+                "SELECT item, count, taken FROM refund_tallies WHERE day = 0 AND creator = ?1";
+            let mut query = connection.prepare_cached(sql)?;
+            let rows = query.query_map([int(creator.0)], |row| {
+                let sum = Sum { count: nat(row, 1)?, amount: micros(row, 2)? };
+                Ok((ItemRef(nat(row, 0)?), sum))
+            })?;
+            rows.collect()
         })
     }
 
@@ -525,14 +557,16 @@ fn profile(connection: &Connection, creator: CreatorRef) -> Sql<Option<CreatorPr
 }
 
 fn view(connection: &Connection, entry: Entry) -> Sql<EntryView> {
-    let farthing_rules::EntryBody::Claim(claim) = &entry.body else {
-        return Ok(EntryView { entry, item: None, creator: None });
+    let (item, creator) = match &entry.body {
+        farthing_rules::EntryBody::Claim(claim) => (claim.item, claim.creator),
+        farthing_rules::EntryBody::Refund(refund) => (refund.item, refund.creator),
+        _ => return Ok(EntryView { entry, item: None, creator: None }),
     };
     let sql = format!("SELECT {}, name, title FROM items WHERE item = ?1", columns::ITEM);
     let item = connection
         .prepare_cached(&sql)?
-        .query_row([int(claim.item.0)], columns::item_with_text)
+        .query_row([int(item.0)], columns::item_with_text)
         .optional()?;
-    let creator = profile(connection, claim.creator)?.map(|profile| (profile.id, profile.name));
+    let creator = profile(connection, creator)?.map(|profile| (profile.id, profile.name));
     Ok(EntryView { entry, item, creator })
 }

@@ -6,7 +6,7 @@
 //! as long as the older ones are still read.
 
 use farthing_rules::rows::{
-    Accounts, Counters, CreatorRow, HoldRow, KeyRow, LastAnswer, Ownership, ReceiptRow,
+    Accounts, Counters, CreatorRow, HoldChange, KeyRow, LastAnswer, Ownership, ReceiptRow,
     RefusalTally, Tally, WalletRow,
 };
 use farthing_rules::{Commit, CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
@@ -14,7 +14,8 @@ use farthing_shared::{
     Claim, ClaimId, CreatorId, Micros, OriginHash, Outcome, PublicKey, UnixMillis,
 };
 
-const VERSION: u8 = 1;
+/// Version 1 knew no refunds.
+const VERSION: u8 = 2;
 
 /// A purchase, as a wallet's row keeps it: eight bytes of the item hash, the entry's number.
 pub(super) type OwnedPair = [u8; 16];
@@ -28,7 +29,7 @@ pub(super) struct Change {
     pub(super) wallets: Vec<WalletRow>,
     pub(super) creators: Vec<CreatorRow>,
     pub(super) owned: Vec<(WalletRef, OwnedPair)>,
-    pub(super) holds: Vec<HoldRow>,
+    pub(super) holds: Vec<HoldChange>,
     pub(super) tallies: Vec<Tally>,
     pub(super) refusals: Vec<RefusalTally>,
 }
@@ -43,7 +44,7 @@ impl Change {
             wallets: std::mem::take(&mut commit.wallets),
             creators: std::mem::take(&mut commit.creators),
             owned: commit.owned.drain(..).map(|own| (own.wallet, owned_pair(&own))).collect(),
-            holds: std::mem::take(&mut commit.holds_added),
+            holds: std::mem::take(&mut commit.holds_changed),
             tallies: std::mem::take(&mut commit.tallies),
             refusals: std::mem::take(&mut commit.refusals),
         }
@@ -62,18 +63,23 @@ impl Change {
         out.list(&self.wallets, |out, row| {
             out.0.extend(row.root.0);
             out.nats([row.wallet.0, row.balance.get(), row.opened_at.0, row.last_entry.0]);
+            out.nats([row.last_refund.0]);
         });
         out.list(&self.creators, |out, row| {
             out.0.extend(row.id.0);
             out.nats([row.creator.0, row.payable.get(), row.held.get()]);
             out.nats([row.number, row.total.get(), row.last_entry.0]);
+            out.nats([row.refunds, row.refunded.get(), row.last_refund.0]);
+            let window: Vec<u64> = row.refund_window_ms.into_iter().collect();
+            out.list(&window, |out, window| out.nats([*window]));
         });
         out.list(&self.owned, |out, (wallet, pair)| {
             out.nats([wallet.0]);
             out.0.extend(pair);
         });
         out.list(&self.holds, |out, row| {
-            out.nats([row.creator.0, row.minute, row.amount.get()]);
+            out.nats([row.creator.0, row.minute]);
+            out.0.extend(row.micros.to_be_bytes());
         });
         out.list(&self.tallies, |out, row| {
             out.nats([row.day.into(), row.creator.0, row.item.0, row.count, row.credited.get()]);
@@ -87,10 +93,11 @@ impl Change {
 
     /// `None` when the bytes are not such a row.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut from = From(bytes);
-        if from.bytes::<1>()? != [VERSION] {
+        let (version, rest) = bytes.split_first()?;
+        if !(1..=VERSION).contains(version) {
             return None;
         }
+        let mut from = From(rest, *version);
         let counters = Counters {
             entry: from.nat()?,
             wallet: from.nat()?,
@@ -111,23 +118,15 @@ impl Change {
                     balance: from.micros()?,
                     opened_at: UnixMillis(from.nat()?),
                     last_entry: EntryNumber(from.nat()?),
+                    last_refund: EntryNumber(from.nat_since(2)?),
                 })
             })?,
-            creators: from.list(|from| {
-                Some(CreatorRow {
-                    id: CreatorId(from.bytes()?),
-                    creator: CreatorRef(from.nat()?),
-                    payable: from.micros()?,
-                    held: from.micros()?,
-                    number: from.nat()?,
-                    total: from.micros()?,
-                    last_entry: EntryNumber(from.nat()?),
-                })
-            })?,
+            creators: from.list(From::creator)?,
             owned: from.list(|from| Some((WalletRef(from.nat()?), from.bytes()?)))?,
             holds: from.list(|from| {
                 let creator = CreatorRef(from.nat()?);
-                Some(HoldRow { creator, minute: from.nat()?, amount: from.micros()? })
+                let minute = from.nat()?;
+                Some(HoldChange { creator, minute, micros: from.bytes().map(i64::from_be_bytes)? })
             })?,
             tallies: from.list(|from| {
                 Some(Tally {
@@ -196,7 +195,8 @@ impl Out {
     }
 }
 
-struct From<'a>(&'a [u8]);
+/// What is left to read, and the version it is written in.
+struct From<'a>(&'a [u8], u8);
 
 impl From<'_> {
     fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
@@ -207,6 +207,11 @@ impl From<'_> {
 
     fn nat(&mut self) -> Option<u64> {
         self.bytes().map(u64::from_be_bytes)
+    }
+
+    /// A number that older versions left out, where it was 0.
+    fn nat_since(&mut self, version: u8) -> Option<u64> {
+        if self.1 < version { Some(0) } else { self.nat() }
     }
 
     fn small(&mut self) -> Option<u32> {
@@ -225,6 +230,25 @@ impl From<'_> {
             rows.push(one(self)?);
         }
         Some(rows)
+    }
+
+    fn creator(&mut self) -> Option<CreatorRow> {
+        Some(CreatorRow {
+            id: CreatorId(self.bytes()?),
+            creator: CreatorRef(self.nat()?),
+            payable: self.micros()?,
+            held: self.micros()?,
+            number: self.nat()?,
+            total: self.micros()?,
+            last_entry: EntryNumber(self.nat()?),
+            refunds: self.nat_since(2)?,
+            refunded: Micros::new(self.nat_since(2)?)?,
+            last_refund: EntryNumber(self.nat_since(2)?),
+            refund_window_ms: match self.1 {
+                1 => None,
+                _ => self.list(Self::nat)?.pop(),
+            },
+        })
     }
 
     fn key(&mut self) -> Option<KeyRow> {

@@ -1,9 +1,9 @@
 //! Reads the whole ledger.
 
 use farthing_rules::rows::{Accounts, Counters};
-use farthing_rules::{CreatorRef, ItemRef, KeyRef, WalletRef};
+use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
 use farthing_shared::{Claim, ItemHash, Micros, SignedClaim};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::columns::{self, Sql, bytes, micros, nat, small};
 use super::hot::{Hot, add};
@@ -49,6 +49,11 @@ pub(super) fn read(connection: &Connection) -> Sql<Snapshot> {
         Ok(())
     })?;
     let hot = Hot::read(&moment)?;
+    each(&moment, &format!("SELECT {}", columns::REFUND), |row| {
+        let refund = columns::refund(row)?;
+        all.refunds.insert(refund.claim, refund);
+        Ok(())
+    })?;
     owned(&moment, &hot, &mut all)?;
     sums(&moment, &mut all)?;
     lay_over(&mut all, hot);
@@ -64,10 +69,12 @@ fn lay_over(all: &mut Snapshot, hot: Hot) {
     all.keys.extend(hot.keys);
     all.wallets.extend(hot.wallets);
     all.creators.extend(hot.creators);
-    for ((minute, creator), amount) in hot.holds {
+    for ((minute, creator), micros) in hot.holds {
         let held = all.holds.entry((creator, minute)).or_default();
-        *held = held.plus(amount).unwrap_or(Micros::MAX);
+        let after = held.signed().saturating_add(micros);
+        *held = u64::try_from(after).ok().and_then(Micros::new).unwrap_or_default();
     }
+    all.holds.retain(|_, held| *held != Micros::ZERO);
     for ((creator, day, item), more) in hot.tallies {
         let sum = all.tallies.entry((day, creator, item)).or_default();
         *sum = add(*sum, more);
@@ -134,8 +141,14 @@ fn owned(connection: &Connection, hot: &Hot, all: &mut Snapshot) -> Sql<()> {
         let item = body.query_row([columns::int(entry)], |row| {
             let signed = bytes::<{ Claim::SIGNED_LEN }>(row, 0)?;
             Ok(SignedClaim::decode(&signed).map_or(ItemHash::NONE, |claim| claim.claim().item))
-        })?;
-        all.owned.insert((WalletRef(wallet), item, entry));
+        });
+        // An entry that is missing sold nothing; the audit names it.
+        let item = item.optional()?.unwrap_or(ItemHash::NONE);
+        // What was refunded is owned no more; its pair stays where it is.
+        let refund = all.refunds.get(&EntryNumber(entry));
+        if !refund.is_some_and(|row| row.outcome.is_success()) {
+            all.owned.insert((WalletRef(wallet), item, entry));
+        }
     }
     Ok(())
 }
@@ -148,6 +161,11 @@ fn sums(connection: &Connection, all: &mut Snapshot) -> Sql<()> {
     each(connection, "SELECT day, creator, item, count, credited FROM tallies", |row| {
         let name = (small(row, 0)?, CreatorRef(nat(row, 1)?), ItemRef(nat(row, 2)?));
         all.tallies.insert(name, (nat(row, 3)?, micros(row, 4)?));
+        Ok(())
+    })?;
+    each(connection, "SELECT day, creator, item, count, taken FROM refund_tallies", |row| {
+        let name = (small(row, 0)?, CreatorRef(nat(row, 1)?), ItemRef(nat(row, 2)?));
+        all.refund_tallies.insert(name, (nat(row, 3)?, micros(row, 4)?));
         Ok(())
     })?;
     each(connection, "SELECT day, creator, code, count, amount FROM refusals", |row| {

@@ -1,7 +1,9 @@
 //! Writes a commit, inside its transaction: some of it at once, the rest as one row of `redo` that
 //! is folded into the tables later (hot.rs says why).
 
-use farthing_rules::rows::{Accounts, Counters, CreatorRow, Entry, EntryBody, KeyRow, WalletRow};
+use farthing_rules::rows::{
+    Accounts, Counters, CreatorRow, Entry, EntryBody, KeyRow, RefundEntry, WalletRow,
+};
 use farthing_rules::{Commit, KeyRef, WalletRef};
 use farthing_shared::Micros;
 use hashbrown::HashSet;
@@ -34,6 +36,7 @@ pub(super) fn at_once(connection: &Connection, commit: &Commit, before: Counters
         let sql = "DELETE FROM holds WHERE minute = ?1 AND creator = ?2";
         connection.prepare_cached(sql)?.execute((int(row.minute), int(row.creator.0)))?;
     }
+    refunds(connection, commit)?;
     for proof in &commit.equivocations {
         let sql = "INSERT INTO equivocations (at, key, creator, sequence, first, second) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -110,6 +113,8 @@ struct Extras<'a> {
     rail: Option<u8>,
     body: Option<&'a [u8]>,
     mark_of_key: Option<i64>,
+    claim: Option<i64>,
+    previous_refund: Option<i64>,
 }
 
 fn entries(connection: &Connection, entries: &[Entry]) -> Sql<()> {
@@ -117,7 +122,8 @@ fn entries(connection: &Connection, entries: &[Entry]) -> Sql<()> {
         return Ok(());
     }
     let sql = "INSERT INTO entries VALUES \
-               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+               ?19, ?20)";
     let mut insert = connection.prepare_cached(sql)?;
     for entry in entries {
         let (amount, extras) = extras(&entry.body);
@@ -140,6 +146,8 @@ fn entries(connection: &Connection, entries: &[Entry]) -> Sql<()> {
             extras.rail,
             extras.body,
             extras.mark_of_key,
+            extras.claim,
+            extras.previous_refund,
         ])?;
     }
     Ok(())
@@ -162,9 +170,9 @@ fn extras(body: &EntryBody) -> (Micros, Extras<'_>) {
                 previous_of_key: some(claim.previous_of_key.0),
                 previous_of_wallet: some(claim.previous_of_wallet.0),
                 previous_of_creator: some(claim.previous_of_creator.0),
-                rail: None,
                 body: Some(&claim.signed),
                 mark_of_key: some(claim.mark_of_key.0),
+                ..Extras::default()
             };
             (claim.amount, extras)
         }
@@ -184,11 +192,57 @@ fn extras(body: &EntryBody) -> (Micros, Extras<'_>) {
             let wallet = some(wallet.0);
             (*amount, Extras { kind: 3, wallet, previous_of_wallet, ..Extras::default() })
         }
+        EntryBody::Refund(refund) => (refund.amount, refund_extras(refund)),
         EntryBody::Release { creator, amount, release_minute } => {
             let (creator, release_minute) = (some(creator.0), some(*release_minute));
             (*amount, Extras { kind: 4, creator, release_minute, ..Extras::default() })
         }
     }
+}
+
+fn refund_extras(refund: &RefundEntry) -> Extras<'_> {
+    let some = |number: u64| Some(int(number));
+    Extras {
+        kind: 5,
+        wallet: some(refund.wallet.0),
+        creator: some(refund.creator.0),
+        item: some(refund.item.0),
+        fee: Some(refund.fee.signed()),
+        release_minute: some(refund.release_minute),
+        creator_number: some(refund.creator_number),
+        creator_total: Some(refund.creator_total.signed()),
+        previous_of_wallet: some(refund.previous_of_wallet.0),
+        previous_of_creator: some(refund.previous_of_creator.0),
+        body: Some(&refund.signed),
+        claim: some(refund.claim.0),
+        previous_refund: some(refund.previous_refund_of_wallet.0),
+        ..Extras::default()
+    }
+}
+
+/// Answers to refund requests and their sums. They are few, so they are not held back.
+fn refunds(connection: &Connection, commit: &Commit) -> Sql<()> {
+    for row in &commit.refunds {
+        let sql = "INSERT OR REPLACE INTO refunds VALUES (?1, ?2, ?3, ?4, ?5)";
+        connection.prepare_cached(sql)?.execute(params![
+            int(row.claim.0),
+            &row.request[..],
+            int(row.asked_at.0),
+            row.outcome.code(),
+            row.receipt.map(|receipt| int(receipt.entry.0)),
+        ])?;
+    }
+    for row in &commit.refund_tallies {
+        let sql = "INSERT INTO refund_tallies VALUES (?1, ?2, ?3, ?4, ?5) \
+                   ON CONFLICT (day, creator, item) DO UPDATE SET \
+                   count = count + ?4, taken = taken + ?5";
+        let mut tally = connection.prepare_cached(sql)?;
+        for day in [0, row.day] {
+            let (creator, item) = (int(row.creator.0), int(row.item.0));
+            tally.execute((day, creator, item, int(row.count), row.taken.signed()))?;
+        }
+    }
+    Ok(())
 }
 
 fn insert_wallet(connection: &Connection, row: &WalletRow) -> Sql<()> {
@@ -207,17 +261,18 @@ fn insert_wallet(connection: &Connection, row: &WalletRow) -> Sql<()> {
 fn wallets(connection: &Connection, hot: &Hot, cache: &mut Cache) -> Sql<()> {
     let mut rows: Vec<&WalletRow> = hot.wallets.values().collect();
     rows.sort_unstable_by_key(|row| row.wallet);
-    let mut plain = connection
-        .prepare_cached("UPDATE wallets SET balance = ?2, last_entry = ?3 WHERE wallet = ?1")?;
+    let mut plain = connection.prepare_cached(
+        "UPDATE wallets SET balance = ?2, last_entry = ?3, last_refund = ?4 WHERE wallet = ?1",
+    )?;
     let mut with_window = connection.prepare_cached(
-        "UPDATE wallets SET balance = ?2, last_entry = ?3, owned = ?4, owned_moved = ?5 \
+        "UPDATE wallets SET balance = ?2, last_entry = ?3, last_refund = ?4, owned = ?5, owned_moved = ?6 \
          WHERE wallet = ?1",
     )?;
     for row in rows {
         let (wallet, balance) = (int(row.wallet.0), row.balance.signed());
         let newer = hot.owned(row.wallet);
         if newer.is_empty() {
-            plain.execute((wallet, balance, int(row.last_entry.0)))?;
+            plain.execute((wallet, balance, int(row.last_entry.0), int(row.last_refund.0)))?;
             if let Some(mut known) = cache.wallets.get_mut(&row.wallet) {
                 known.0 = *row;
             }
@@ -236,6 +291,7 @@ fn wallets(connection: &Connection, hot: &Hot, cache: &mut Cache) -> Sql<()> {
             wallet,
             balance,
             int(row.last_entry.0),
+            int(row.last_refund.0),
             window.pairs.as_flattened(),
             window.moved,
         ])?;
@@ -321,8 +377,9 @@ fn insert_key(connection: &Connection, row: &KeyRow) -> Sql<()> {
 
 fn creators<'a>(connection: &Connection, rows: impl Iterator<Item = &'a CreatorRow>) -> Sql<()> {
     let mut upsert = connection.prepare_cached(
-        "INSERT INTO creators VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (creator) DO \
-         UPDATE SET payable = ?3, held = ?4, number = ?5, total = ?6, last_entry = ?7",
+        "INSERT INTO creators VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+         ON CONFLICT (creator) DO UPDATE SET payable = ?3, held = ?4, number = ?5, total = ?6, \
+         last_entry = ?7, refunds = ?8, refunded = ?9, last_refund = ?10, refund_window = ?11",
     )?;
     for row in rows {
         upsert.execute(params![
@@ -333,6 +390,10 @@ fn creators<'a>(connection: &Connection, rows: impl Iterator<Item = &'a CreatorR
             int(row.number),
             row.total.signed(),
             int(row.last_entry.0),
+            int(row.refunds),
+            row.refunded.signed(),
+            int(row.last_refund.0),
+            row.refund_window_ms.map(int),
         ])?;
     }
     Ok(())
@@ -396,8 +457,14 @@ fn sums(connection: &Connection, hot: &Hot) -> Sql<()> {
         "INSERT INTO holds VALUES (?1, ?2, ?3) \
          ON CONFLICT (minute, creator) DO UPDATE SET amount = amount + ?3",
     )?;
-    for ((minute, creator), amount) in &hot.holds {
-        hold.execute(params![int(*minute), int(creator.0), amount.signed()])?;
+    let mut nothing = connection
+        .prepare_cached("DELETE FROM holds WHERE minute = ?1 AND creator = ?2 AND amount = 0")?;
+    for ((minute, creator), micros) in &hot.holds {
+        let name = (int(*minute), int(creator.0));
+        hold.execute(params![name.0, name.1, micros])?;
+        if *micros <= 0 {
+            nothing.execute(name)?;
+        }
     }
     let mut tallies: Vec<_> = hot.tallies.iter().collect();
     tallies.sort_unstable_by_key(|((creator, day, item), _)| (*day, *creator, *item));

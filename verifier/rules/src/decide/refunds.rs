@@ -1,0 +1,156 @@
+//! Refunds: a claim's money goes back from the creator's hold to the wallet that paid, once.
+
+use alloc::boxed::Box;
+
+use farthing_shared::{ItemHash, Micros, RefundOutcome, SignedClaim, SignedRefund, limits};
+
+use super::working::Working;
+use crate::commit::RefundAnswer;
+use crate::policy::Policy;
+use crate::rows::{ClaimEntry, EntryBody, EntryNumber, ReceiptRow, RefundEntry, RefundRow};
+
+/// Refunds a claim, or says why not.
+pub(super) fn refund(
+    policy: &Policy,
+    working: &mut Working,
+    signed: &SignedRefund,
+) -> RefundAnswer {
+    let fields = signed.refund();
+    let number = EntryNumber(fields.entry);
+    let answer =
+        |outcome, receipt, repeat| RefundAnswer { claim: fields.claim, outcome, repeat, receipt };
+    if fields.verifier != policy.verifier {
+        return answer(RefundOutcome::WrongVerifier, None, false);
+    }
+    let claim = working.context.claims.get(&number).cloned();
+    let paid = claim.as_ref().and_then(|claim| SignedClaim::decode(&claim.signed).ok());
+    let (Some(claim), Some(paid)) = (claim, paid) else {
+        return answer(RefundOutcome::UnknownClaim, None, false);
+    };
+    if paid.id() != fields.claim {
+        return answer(RefundOutcome::UnknownClaim, None, false);
+    }
+    if !may_ask(working, signed, &claim) {
+        return answer(RefundOutcome::NotYours, None, false);
+    }
+    // Each request has one answer for ever; a later one of the same claim may get another.
+    let before = working.context.refunds.get(&number).copied();
+    if let Some(before) = before {
+        if before.request == signed.id() {
+            return answer(before.outcome, before.receipt, true);
+        }
+        if before.outcome.is_success() {
+            return answer(RefundOutcome::AlreadyRefunded, before.receipt, false);
+        }
+        if fields.asked_at <= before.asked_at {
+            return answer(before.outcome, None, false);
+        }
+    }
+    let (now, asked_at) = (working.now, fields.asked_at);
+    let live = asked_at <= now.plus_ms(limits::REFUND_LIFE_MS)
+        && now <= asked_at.plus_ms(limits::REFUND_LIFE_MS);
+    if !live {
+        return answer(RefundOutcome::Expired, None, false);
+    }
+    // Nothing is kept of this one: a window that is over stays over.
+    if now.minute() >= claim.release_minute {
+        return answer(RefundOutcome::WindowOver, None, false);
+    }
+    let (outcome, receipt) = match give_back(working, signed, number, &claim) {
+        Ok(receipt) => (RefundOutcome::Refunded, Some(receipt)),
+        Err(outcome) => (outcome, None),
+    };
+    let request = signed.id();
+    working.keep_refund(RefundRow { claim: number, request, asked_at, outcome, receipt });
+    if receipt.is_some() && paid.claim().item != ItemHash::NONE {
+        working.disown(claim.wallet, paid.claim().item, number);
+    }
+    answer(outcome, receipt, false)
+}
+
+/// The wallet's root key may ask, and its spending keys in force for the same creator.
+fn may_ask(working: &Working, signed: &SignedRefund, claim: &ClaimEntry) -> bool {
+    let signer = &signed.refund().signer;
+    if working.context.wallet_refs.get(signer) == Some(&claim.wallet) {
+        return true;
+    }
+    let key = working.context.key_refs.get(signer).and_then(|key| working.context.keys.get(key));
+    key.is_some_and(|key| {
+        !key.revoked && key.wallet == claim.wallet && key.creator == claim.creator
+    })
+}
+
+/// Whether the wallet was refunded too often, by all creators or by this one.
+fn too_many(working: &Working, claim: &ClaimEntry) -> bool {
+    let recent = working.context.recent_refunds.get(&claim.wallet);
+    let since = |(at, _): &&(_, _)| working.now < at_plus(*at);
+    let within = || recent.into_iter().flatten().filter(since);
+    within().count() >= limits::REFUNDS_PER_WALLET_MAX
+        || within().filter(|(_, creator)| *creator == claim.creator).count()
+            >= limits::REFUNDS_PER_CREATOR_MAX
+}
+
+fn at_plus(at: farthing_shared::UnixMillis) -> farthing_shared::UnixMillis {
+    at.plus_ms(limits::REFUNDS_WITHIN_MS)
+}
+
+/// Moves the money. After [`Working::record`] has returned an entry, nothing here can fail.
+fn give_back(
+    working: &mut Working,
+    signed: &SignedRefund,
+    number: EntryNumber,
+    claim: &ClaimEntry,
+) -> Result<ReceiptRow, RefundOutcome> {
+    if too_many(working, claim) {
+        return Err(RefundOutcome::TooManyRefunds);
+    }
+    let taken = claim.amount.minus(claim.fee).ok_or(RefundOutcome::NotHeld)?;
+    let bucket = (claim.creator, claim.release_minute);
+    let held = working.context.holds.get(&bucket).copied().unwrap_or(Micros::ZERO);
+    let left = held.minus(taken).ok_or(RefundOutcome::NotHeld)?;
+    let creator = *working.context.creators.get(&claim.creator).ok_or(RefundOutcome::NotHeld)?;
+    let wallet = *working.context.wallets.get(&claim.wallet).ok_or(RefundOutcome::NotHeld)?;
+    wallet.balance.plus(claim.amount).ok_or(RefundOutcome::WalletFull)?;
+    let refunds = creator.refunds.checked_add(1).ok_or(RefundOutcome::NotHeld)?;
+    let refunded = creator.refunded.plus(taken).ok_or(RefundOutcome::NotHeld)?;
+    let entry = RefundEntry {
+        signed: signed.encode(),
+        claim: number,
+        wallet: claim.wallet,
+        creator: claim.creator,
+        item: claim.item,
+        amount: claim.amount,
+        fee: claim.fee,
+        release_minute: claim.release_minute,
+        creator_number: refunds,
+        creator_total: refunded,
+        previous_of_wallet: wallet.last_entry,
+        previous_of_creator: creator.last_refund,
+        previous_refund_of_wallet: wallet.last_refund,
+    };
+    let entry =
+        working.record(EntryBody::Refund(Box::new(entry))).map_err(|_| RefundOutcome::NotHeld)?;
+    // After this point the claim is refunded.
+    working.context.holds.insert(bucket, left);
+    working.hold(claim.creator, claim.release_minute, back(taken));
+    if let Some(row) = working.context.wallets.get_mut(&claim.wallet) {
+        row.last_entry = entry;
+        row.last_refund = entry;
+    }
+    if let Some(row) = working.context.creators.get_mut(&claim.creator) {
+        row.refunds = refunds;
+        row.refunded = refunded;
+        row.last_refund = entry;
+    }
+    working.touch_wallet(claim.wallet);
+    working.touch_creator(claim.creator);
+    working.count_refund(claim.creator, claim.item, taken);
+    let now = working.now;
+    let recent = working.context.recent_refunds.entry(claim.wallet).or_default();
+    recent.insert(0, (now, claim.creator));
+    Ok(ReceiptRow { entry, at: now, amount: claim.amount })
+}
+
+fn back(taken: Micros) -> i64 {
+    taken.signed().checked_neg().expect("an amount is never negative, so it can be negated")
+}
