@@ -80,7 +80,7 @@ impl Books {
     pub fn payment(&mut self, number: u64) -> &mut ClaimLeaf {
         let mut claims = self.leaves.iter_mut().filter_map(|leaf| match &mut leaf.body {
             LeafBody::Claim(claim) => Some(&mut **claim),
-            LeafBody::Other(_) => None,
+            LeafBody::Refund(_) | LeafBody::Other(_) => None,
         });
         claims.find(|claim| claim.number == number).expect("a payment with this number")
     }
@@ -111,7 +111,7 @@ impl Books {
     pub fn statement(&self, from: u64, to: u64, since: u64) -> Vec<u8> {
         let ours = |leaf: &&Leaf| match &leaf.body {
             LeafBody::Claim(claim) => (from..=to).contains(&claim.number),
-            LeafBody::Other(_) => false,
+            LeafBody::Refund(_) | LeafBody::Other(_) => false,
         };
         let leaves: Vec<Leaf> = self.leaves.iter().filter(ours).cloned().collect();
         let size = u64::try_from(self.leaves.len()).unwrap_or(0);
