@@ -11,6 +11,7 @@ mod hostile;
 mod payment;
 mod policy;
 mod proof;
+mod receipts;
 mod recovery;
 mod refused;
 mod vectors;

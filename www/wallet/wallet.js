@@ -54,6 +54,7 @@ ops.fetch = async (tag, method, path, body, signer) => {
   }
   const answer = await ask(method, path, body, access);
   send("answer", { ...answer, tag });
+  receipts.heard(path, answer);
 };
 ops.timer = (name, ms) => setTimeout(() => send("timer", { name }), ms);
 ops.settle = forget;

@@ -61,12 +61,14 @@ pub fn write(
     let style = site.asset("wallet", "css", style.into_bytes(), false)?;
     let page = read(&source.join("wallet/wallet.js"))?;
     let recovery = read(&source.join("wallet/recovery.js"))?;
+    let receipts = read(&source.join("wallet/receipts.js"))?;
     // Fetched only by who writes down the recovery words, or brings a wallet back with them.
     let words = std::fs::read(source.join("wallet/recovery-words.txt"))
         .map_err(|e| format!("recovery-words.txt: {e}"))?;
     let words = site.asset("recovery-words", "txt", words, false)?;
-    let joined = [&*core, &page, &recovery].concat();
-    let joined = joined.replace("$WASM", &wasm).replace("$WORDS", &words);
+    let joined = [&*core, &page, &recovery, &receipts].concat();
+    let joined =
+        joined.replace("$WASM", &wasm).replace("$WORDS", &words).replace("$PROOFS", &proofs);
     let script = site.asset("wallet", "js", minify::script(tools, &joined)?.into_bytes(), false)?;
     let html = read(&source.join("wallet/wallet.html"))?;
     let html = minify::document(&html)

@@ -21,10 +21,11 @@ use super::Failure;
 /// Check offline. Exit code 0: it holds; 1: it does not, or cannot be read.
 #[derive(Debug, Subcommand)]
 pub(super) enum VerifyCommand {
-    /// A receipt: that the payment is in the log, signed by the one who paid.
+    /// Receipts: that the payments are in the log, signed by the one who paid.
     Receipt {
-        /// The file, as GET /v1/receipts answers it.
-        file: PathBuf,
+        /// The files, as GET /v1/receipts answers them and the wallet page saves them.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
         /// The log's key, as `farthing log key` and /log/key print it.
         #[arg(long)]
         key: String,
@@ -68,7 +69,7 @@ pub(super) enum VerifyCommand {
 
 pub(super) fn run(command: &VerifyCommand) -> Result<(), Failure> {
     let (verdict, json) = match command {
-        VerifyCommand::Receipt { file, key, json } => (receipt(file, key), *json),
+        VerifyCommand::Receipt { files, key, json } => (receipts(files, key), *json),
         VerifyCommand::Statement { file, key, creator, since, json } => {
             (statement(file, key, creator.as_deref(), since.as_deref()), *json)
         }
@@ -114,6 +115,27 @@ fn read(path: &Path) -> Result<String, String> {
 
 fn note_key(text: &str) -> Result<NoteKey, String> {
     NoteKey::parse(text.trim()).map_err(|why| format!("--key: {why}"))
+}
+
+/// One file is answered by itself; of several, all must hold.
+fn receipts(files: &[PathBuf], key: &str) -> Verdict {
+    if let [file] = files {
+        return receipt(file, key);
+    }
+    let (mut words, mut facts, mut bad) = (Vec::new(), Vec::new(), Vec::new());
+    for file in files {
+        match receipt(file, key) {
+            Ok((said, fact)) => {
+                words.push(format!("{}: {said}", file.display()));
+                facts.push(fact);
+            }
+            Err(not) => bad.push(not.why),
+        }
+    }
+    if bad.is_empty() {
+        return Ok((words.join("\n"), facts.into()));
+    }
+    Err(format!("{} of {} do not hold:\n{}", bad.len(), files.len(), bad.join("\n")).into())
 }
 
 fn receipt(file: &Path, key: &str) -> Verdict {

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use farthing_rules::{EntryBody, EntryNumber};
+use farthing_shared::merkle::consistency_proof;
 use farthing_shared::tiles::TileName;
 use farthing_shared::{ClaimId, SignedClaim};
 use serde::Deserialize;
@@ -61,6 +62,42 @@ pub(super) async fn tile(
         .map_err(|why| Problem::new(Kind::Internal, why))?;
     let bytes = bytes.ok_or_else(|| Problem::missing("tile"))?;
     Ok(answer("application/octet-stream", "public, max-age=31536000, immutable", bytes))
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Sizes {
+    /// Entries of the older checkpoint, at least 1.
+    from: u64,
+    /// Entries of the newer one.
+    to: u64,
+}
+
+/// The proof that the log of one size is the beginning of that of another: a hash a line, base64. Who
+/// reads tiles can make it; this spares a wallet page forty requests.
+#[utoipa::path(get, path = "/v1/log/consistency", params(Sizes),
+    responses((status = 200, body = String, content_type = "text/plain"), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub(super) async fn consistency(
+    State(app): State<App>,
+    Asked(Sizes { from, to }): Asked<Sizes>,
+) -> Result<Response, Problem> {
+    let newest = app.log.newest().ok_or_else(|| Problem::missing("checkpoint"))?;
+    let size = newest.checkpoint.size;
+    if to > size {
+        return Err(Problem::field("to", format!("the log has {size} entries")));
+    }
+    if from == 0 || from > to {
+        return Err(Problem::field("from", "it is at least 1 and at most to"));
+    }
+    let read = app.clone();
+    let proof =
+        tokio::task::spawn_blocking(move || consistency_proof(&mut read.log.tree(to), from, to));
+    let internal = |why: String| Problem::new(Kind::Internal, why);
+    let proof = proof.await.map_err(|error| internal(error.to_string()))?;
+    let proof = proof.map_err(|error| internal(format!("the log's files: {error:?}")))?;
+    let lines: String = proof.iter().map(|hash| format!("{hash}\n")).collect();
+    Ok(answer(TEXT, "public, max-age=31536000, immutable", lines.into_bytes()))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]

@@ -143,6 +143,7 @@ pub fn router(app: App) -> Router {
         ("/v1/claims/batch", post(claims::batch), BATCH),
         ("/v1/claims/{id}", get(claims::status), READ),
         ("/v1/receipts/{id}", get(log::receipt), READ),
+        ("/v1/log/consistency", get(log::consistency), READ),
         ("/log/checkpoint", get(log::checkpoint), READ),
         ("/log/key", get(log::key), READ),
         ("/log/tile/{*rest}", get(log::tile), READ),

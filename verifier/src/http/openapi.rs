@@ -30,6 +30,7 @@ use super::{claims, creators, payments, provider, wallets};
         claims::batch,
         claims::status,
         super::log::receipt,
+        super::log::consistency,
         super::log::checkpoint,
         super::log::key,
         super::log::tile,
