@@ -85,6 +85,12 @@ impl NoteKey {
         &self.name
     }
 
+    /// [`ED25519`] or [`COSIGNATURE`].
+    #[must_use]
+    pub const fn kind(&self) -> u8 {
+        self.kind
+    }
+
     /// Reads the text form; the exact inverse of its `Display`.
     ///
     /// # Errors
@@ -257,20 +263,22 @@ impl Note {
         &self.text
     }
 
-    /// Adds the signature lines that a witness answered.
+    /// Adds a witness's cosignature out of the lines that it answered; lines of other keys are passed
+    /// over, as the protocol demands.
     ///
     /// # Errors
-    /// [`NoteError::Malformed`] when they are none.
-    pub fn add_signatures(&mut self, lines: &str) -> Result<(), NoteError> {
-        let ended = lines.strip_suffix('\n').unwrap_or(lines);
-        for line in ended.split('\n') {
-            let line = SignatureLine::parse(line)?;
-            if self.signatures.len() >= SIGNATURES_MAX {
-                return Err(NoteError::Malformed("it has more than 32 signatures"));
-            }
-            if !self.signatures.contains(&line) {
-                self.signatures.push(line);
-            }
+    /// [`NoteError`] when none of the lines holds a good signature by this key.
+    pub fn add_cosignature(&mut self, lines: &str, key: &NoteKey) -> Result<(), NoteError> {
+        let lines = lines.split('\n').filter_map(|line| SignatureLine::parse(line).ok());
+        let mut mine = lines.filter(|line| line.is_by(&key.name, key.hash()));
+        let line = mine.next().ok_or(NoteError::Unsigned)?;
+        key.check(&Self { text: self.text.clone(), signatures: alloc::vec![line.clone()] })?;
+        if self.signatures.len() >= SIGNATURES_MAX {
+            return Err(NoteError::Malformed("it has more than 32 signatures"));
+        }
+        // A second cosignature by the same witness, at another time, says nothing new.
+        if !self.signatures.iter().any(|there| there.is_by(&key.name, key.hash())) {
+            self.signatures.push(line);
         }
         Ok(())
     }

@@ -23,4 +23,5 @@ pub mod site;
 pub mod stock;
 pub mod wait;
 pub mod wire;
+pub mod witness;
 pub mod world;

@@ -10,6 +10,11 @@ use farthing_rules::Policy;
 use farthing_shared::{Currency, Micros, VerifierId, origin_hash};
 use serde::Deserialize;
 
+use crate::log::Witness;
+
+/// Witnesses at most: C2SP's readers take 16 signatures, one of them is the log's.
+const WITNESSES_MAX: usize = 15;
+
 /// Every setting with its default and meaning; what `farthing config` prints.
 pub const DOCUMENTED: &str = include_str!("../farthing.example.toml");
 
@@ -73,6 +78,7 @@ pub struct Log {
 pub struct Proofs {
     pub origin: String,
     pub high_water: Option<PathBuf>,
+    pub witnesses: Vec<String>,
 }
 
 /// The demo magazine.
@@ -259,7 +265,28 @@ impl Config {
         if self.demo_site.listen.is_some() && !self.demo {
             return Err(wrong("demo_site.listen", "the demo magazine needs demo = true"));
         }
+        self.witnesses()?;
         self.proxies().map(|_| ())
+    }
+
+    /// Who cosigns the log's checkpoints.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when one is not an address and a key, or two have the same name.
+    pub fn witnesses(&self) -> Result<Vec<Witness>, ConfigError> {
+        let told = |why: String| wrong("proofs.witnesses", &why);
+        let read = |text: &String| Witness::parse(text).map_err(told);
+        let witnesses: Vec<Witness> =
+            self.proofs.witnesses.iter().map(read).collect::<Result<_, _>>()?;
+        if witnesses.len() > WITNESSES_MAX {
+            return Err(told(format!("at most {WITNESSES_MAX}, as many as fit a checkpoint")));
+        }
+        let mut names: Vec<&str> = witnesses.iter().map(|witness| witness.key.name()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair.first() == pair.last()) {
+            return Err(told("two have the same name".into()));
+        }
+        Ok(witnesses)
     }
 
     /// The networks whose `X-Forwarded-For` is believed.
@@ -367,6 +394,7 @@ mod tests {
             ("[limits]\nwork_bits = 30", "work_bits"),
             ("trusted_proxies = [\"everyone\"]", "trusted_proxies"),
             ("[store]\ndurability = \"fast\"", "durability"),
+            ("[proofs]\nwitnesses = [\"https://w.example w+1+2\"]", "proofs.witnesses"),
         ];
         for (file, setting) in rows {
             let error = load(file, &[]).unwrap_err().0;

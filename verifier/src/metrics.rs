@@ -11,6 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::log::Witnessed;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ClaimLabels {
     outcome: &'static str,
@@ -43,7 +45,16 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
+        Self::new(&Witnessed::default())
+    }
+}
+
+impl Metrics {
+    /// Everything is counted from now on; what witnesses say, the log counts.
+    #[must_use]
+    pub fn new(witnessed: &Witnessed) -> Self {
         let mut registry = Registry::with_prefix("farthing");
+        witnessed.register(&mut registry);
         let claims = Family::default();
         registry.register("claims", "Claims answered, by outcome", claims.clone());
         let requests = Family::default();
@@ -89,9 +100,7 @@ impl Default for Metrics {
             connections_refused,
         }
     }
-}
 
-impl Metrics {
     /// Counts an answered claim.
     pub fn claim(&self, outcome: Outcome, repeat: bool) {
         let repeat = if repeat { "yes" } else { "no" };

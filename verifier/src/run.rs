@@ -140,7 +140,7 @@ pub fn build(
     let log = Log::start(&config, &secrets, reader.clone(), &ledger_path(&config))
         .map_err(NotStarted::LogRefused)?;
     let policy = config.policy(secrets.verifier()).map_err(|error| error.to_string())?;
-    let metrics = Arc::new(Metrics::default());
+    let metrics = Arc::new(Metrics::new(log.witnessed()));
     let (intake, thread) = Intake::start(
         Writer::Sqlite(Box::new(writer)),
         reader.clone(),

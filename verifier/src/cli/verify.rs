@@ -8,7 +8,7 @@ use farthing_shared::CreatorId;
 use farthing_shared::checkpoint::Checkpoint;
 use farthing_shared::leaf::LeafBody;
 use farthing_shared::merkle::Hash;
-use farthing_shared::note::{Note, NoteKey};
+use farthing_shared::note::{COSIGNATURE, Note, NoteKey};
 use farthing_shared::receipt::Receipt;
 use farthing_shared::statement::{BadStatement, STATEMENT_BYTES_MAX, Statement};
 use farthing_shared::tiles::{TileName, Tiles, parse_tile};
@@ -29,6 +29,8 @@ pub(super) enum VerifyCommand {
         /// The log's key, as `farthing log key` and /log/key print it.
         #[arg(long)]
         key: String,
+        #[command(flatten)]
+        quorum: Quorum,
         /// Print the verdict as JSON.
         #[arg(long)]
         json: bool,
@@ -47,6 +49,8 @@ pub(super) enum VerifyCommand {
         /// A checkpoint seen earlier, with which the log must be consistent.
         #[arg(long)]
         since: Option<PathBuf>,
+        #[command(flatten)]
+        quorum: Quorum,
         /// Print the verdict as JSON.
         #[arg(long)]
         json: bool,
@@ -61,19 +65,77 @@ pub(super) enum VerifyCommand {
         /// A checkpoint seen earlier, with which this log must be consistent; may be given several times.
         #[arg(long = "seen")]
         seen: Vec<PathBuf>,
+        #[command(flatten)]
+        quorum: Quorum,
         /// Print the verdict as JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
+/// Who else must have seen the checkpoint.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Quorum {
+    /// The cosignature key of a witness that you trust; may be given several times.
+    #[arg(long = "witness")]
+    witnesses: Vec<String>,
+    /// How many of them must have cosigned the checkpoint; all of them unless told.
+    #[arg(long, requires = "witnesses")]
+    quorum: Option<usize>,
+}
+
+impl Quorum {
+    /// Words and count of the witnesses that have cosigned.
+    fn check(&self, note: &Note) -> Result<(String, usize), Not> {
+        let mut keys: Vec<NoteKey> = Vec::new();
+        for text in &self.witnesses {
+            let key = NoteKey::parse(text.trim()).map_err(|why| format!("--witness: {why}"))?;
+            if key.kind() != COSIGNATURE {
+                return Err(format!("--witness: {text} is a log's key and not a witness's").into());
+            }
+            if keys.iter().all(|other| other.to_string() != key.to_string()) {
+                keys.push(key);
+            }
+        }
+        let needed = self.quorum.unwrap_or(keys.len());
+        if needed > keys.len() {
+            return Err(format!("--quorum: {needed} of {} witnesses", keys.len()).into());
+        }
+        let mut missing = Vec::new();
+        for key in &keys {
+            if let Err(why) = key.check(note) {
+                missing.push(format!("{}: {why}", key.name()));
+            }
+        }
+        let cosigned = keys.len().saturating_sub(missing.len());
+        if cosigned < needed {
+            let why = format!(
+                "not witnessed: {cosigned} of {} witnesses cosigned the checkpoint, {needed} are asked for; {}",
+                keys.len(),
+                missing.join("; ")
+            );
+            return Err(Not { why, lie: Some("not_witnessed") });
+        }
+        let words = if keys.is_empty() {
+            String::new()
+        } else {
+            format!(", cosigned by {cosigned} of {} witnesses", keys.len())
+        };
+        Ok((words, cosigned))
+    }
+}
+
 pub(super) fn run(command: &VerifyCommand) -> Result<(), Failure> {
     let (verdict, json) = match command {
-        VerifyCommand::Receipt { files, key, json } => (receipts(files, key), *json),
-        VerifyCommand::Statement { file, key, creator, since, json } => {
-            (statement(file, key, creator.as_deref(), since.as_deref()), *json)
+        VerifyCommand::Receipt { files, key, quorum, json } => {
+            (receipts(files, key, quorum), *json)
         }
-        VerifyCommand::Log { folder, key, seen, json } => (log(folder, key, seen), *json),
+        VerifyCommand::Statement { file, key, creator, since, quorum, json } => {
+            (statement(file, key, creator.as_deref(), since.as_deref(), quorum), *json)
+        }
+        VerifyCommand::Log { folder, key, seen, quorum, json } => {
+            (log(folder, key, seen, quorum), *json)
+        }
     };
     if !json {
         let (words, _) = verdict.map_err(|not| Failure::NotDone(not.why))?;
@@ -118,13 +180,13 @@ fn note_key(text: &str) -> Result<NoteKey, String> {
 }
 
 /// One file is answered by itself; of several, all must hold.
-fn receipts(files: &[PathBuf], key: &str) -> Verdict {
+fn receipts(files: &[PathBuf], key: &str, quorum: &Quorum) -> Verdict {
     if let [file] = files {
-        return receipt(file, key);
+        return receipt(file, key, quorum);
     }
     let (mut words, mut facts, mut bad) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
-        match receipt(file, key) {
+        match receipt(file, key, quorum) {
             Ok((said, fact)) => {
                 words.push(format!("{}: {said}", file.display()));
                 facts.push(fact);
@@ -138,16 +200,17 @@ fn receipts(files: &[PathBuf], key: &str) -> Verdict {
     Err(format!("{} of {} do not hold:\n{}", bad.len(), files.len(), bad.join("\n")).into())
 }
 
-fn receipt(file: &Path, key: &str) -> Verdict {
+fn receipt(file: &Path, key: &str, quorum: &Quorum) -> Verdict {
     let told = |why: farthing_shared::receipt::BadReceipt| format!("{}: {why}", file.display());
     let receipt = Receipt::parse(&read(file)?).map_err(told)?;
     let proven = receipt.verify(&note_key(key)?).map_err(told)?;
     let LeafBody::Claim(claim) = &proven.leaf.body else {
         return Err(format!("{}: it is not the receipt of a payment", file.display()).into());
     };
+    let (witnessed, cosigned) = quorum.check(&receipt.checkpoint)?;
     let fields = claim.signed.claim();
     let words = format!(
-        "holds: {} {} to {} at {}, entry {} of {} in the log {}, the creator's payment number {}",
+        "holds: {} {} to {} at {}, entry {} of {} in the log {}, the creator's payment number {}{witnessed}",
         fields.amount,
         fields.currency.as_str(),
         fields.creator,
@@ -162,12 +225,18 @@ fn receipt(file: &Path, key: &str) -> Verdict {
         "creator": fields.creator.to_text(), "amount": fields.amount.to_decimal(),
         "currency": fields.currency.as_str(), "number": claim.number,
         "running_total": claim.total.to_decimal(), "log": proven.checkpoint.origin,
-        "log_size": proven.checkpoint.size,
+        "log_size": proven.checkpoint.size, "cosigned": cosigned,
     });
     Ok((words, facts))
 }
 
-fn statement(file: &Path, key: &str, creator: Option<&str>, since: Option<&Path>) -> Verdict {
+fn statement(
+    file: &Path,
+    key: &str,
+    creator: Option<&str>,
+    since: Option<&Path>,
+    quorum: &Quorum,
+) -> Verdict {
     let told = |why: BadStatement| Not {
         why: format!("{}: {why}", file.display()),
         lie: Some(why.name()),
@@ -183,10 +252,11 @@ fn statement(file: &Path, key: &str, creator: Option<&str>, since: Option<&Path>
     }
     let statement = Statement::parse(&std::fs::read(file).map_err(unread)?).map_err(told)?;
     let proven = statement.verify(&key, creator.as_ref(), seen.as_ref()).map_err(told)?;
+    let (witnessed, cosigned) = quorum.check(&statement.checkpoint)?;
     let currency = proven.currency.as_str();
     let words = format!(
         "holds: {} of {} payments proven, numbers {} to {} without a gap, {} {currency} credited of {} {currency} \
-         paid, running total {} {currency}; creator {}, {} entries in the log {}",
+         paid, running total {} {currency}; creator {}, {} entries in the log {}{witnessed}",
         proven.payments,
         proven.payments,
         proven.first,
@@ -203,7 +273,7 @@ fn statement(file: &Path, key: &str, creator: Option<&str>, since: Option<&Path>
         "first": proven.first, "last": proven.last, "paid": proven.paid.to_decimal(),
         "credited": proven.credited.to_decimal(), "running_total": proven.total.to_decimal(),
         "log": proven.checkpoint.origin, "log_size": proven.checkpoint.size,
-        "root": proven.checkpoint.root.to_text(),
+        "root": proven.checkpoint.root.to_text(), "cosigned": cosigned,
     });
     Ok((words, facts))
 }
@@ -223,15 +293,25 @@ impl Tiles for Folder<'_> {
 }
 
 fn opened(path: &Path, key: &NoteKey) -> Result<Checkpoint, String> {
-    let told = |why: farthing_shared::note::NoteError| format!("{}: {why}", path.display());
-    Checkpoint::open(&Note::parse(&read(path)?).map_err(told)?, key).map_err(told)
+    note_in(path, key).map(|(_, checkpoint)| checkpoint)
 }
 
-fn log(folder: &Path, key: &str, seen: &[PathBuf]) -> Verdict {
+fn note_in(path: &Path, key: &NoteKey) -> Result<(Note, Checkpoint), String> {
+    let told = |why: farthing_shared::note::NoteError| format!("{}: {why}", path.display());
+    let note = Note::parse(&read(path)?).map_err(told)?;
+    let checkpoint = Checkpoint::open(&note, key).map_err(told)?;
+    Ok((note, checkpoint))
+}
+
+fn log(folder: &Path, key: &str, seen: &[PathBuf], quorum: &Quorum) -> Verdict {
     let key = note_key(key)?;
-    let newest = opened(&folder.join("checkpoint"), &key)?;
+    let (note, newest) = note_in(&folder.join("checkpoint"), &key)?;
+    let (witnessed, cosigned) = quorum.check(&note)?;
     let seen = seen.iter().map(|path| opened(path, &key)).collect::<Result<Vec<_>, _>>()?;
     check(&mut Folder(folder), &newest, &seen).map_err(|lie| lie.to_string())?;
-    let words = format!("holds: {} entries in the log {}", newest.size, newest.origin);
-    Ok((words, json!({ "log": newest.origin, "size": newest.size, "root": newest.root.to_text() })))
+    let words = format!("holds: {} entries in the log {}{witnessed}", newest.size, newest.origin);
+    let facts = json!({
+        "log": newest.origin, "size": newest.size, "root": newest.root.to_text(), "cosigned": cosigned,
+    });
+    Ok((words, facts))
 }

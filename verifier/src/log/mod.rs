@@ -6,6 +6,7 @@ mod files;
 mod high_water;
 mod leaves;
 mod sequencer;
+mod witness;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +30,7 @@ pub use check::{LogLie, check};
 pub use files::LevelReader;
 pub use high_water::HighWater;
 pub use leaves::{BrokenEntry, leaf};
+pub use witness::{Witness, Witnessed};
 
 /// A checkpoint that was shown.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ struct Shared {
     stopping: AtomicBool,
     abandoned: AtomicBool,
     halted: watch::Sender<bool>,
+    witnessed: Witnessed,
 }
 
 impl Shared {
@@ -179,9 +182,13 @@ impl Log {
             stopping: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
             halted: watch::channel(false).0,
+            witnessed: Witnessed::default(),
         });
-        let sequencer =
+        let witnesses = config.witnesses().map_err(|error| error.to_string())?;
+        let cosigners = witness::Cosigners::start(witnesses, &shared)?;
+        let mut sequencer =
             sequencer::Sequencer::open(shared.clone(), reader, ledger, secrets.log_key(), mark)?;
+        sequencer.begin_showing(cosigners);
         let thread = std::thread::Builder::new()
             .name("log".into())
             .spawn(move || sequencer.run())
@@ -206,6 +213,12 @@ impl Log {
     pub fn abandon(&self) {
         self.shared.abandoned.store(true, Ordering::SeqCst);
         self.stop();
+    }
+
+    /// How witnesses answered.
+    #[must_use]
+    pub fn witnessed(&self) -> &Witnessed {
+        &self.shared.witnessed
     }
 
     /// Becomes true when nothing may be signed any more.

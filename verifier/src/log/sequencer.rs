@@ -19,11 +19,13 @@ use farthing_rules::EntryNumber;
 use farthing_shared::SigningKey;
 use farthing_shared::checkpoint::Checkpoint;
 use farthing_shared::merkle::{Hash, root};
+use farthing_shared::note::Note;
 use farthing_shared::tiles::{Frontier, TILE_WIDTH, TileName, TileTree, Tiles};
 
 use super::files::{LevelFiles, LevelReader};
 use super::high_water::{HighWater, MarkError};
 use super::leaves::leaf;
+use super::witness::Cosigners;
 use super::{Published, Shared};
 use crate::clock::monotonic;
 use crate::store::sqlite::Reader;
@@ -58,6 +60,8 @@ pub struct Sequencer {
     key: SigningKey,
     mark: HighWater,
     synced: u64,
+    /// None before the first checkpoint of this process is shown: a start waits for nobody.
+    cosigners: Option<Cosigners>,
 }
 
 impl Sequencer {
@@ -76,7 +80,8 @@ impl Sequencer {
         let (files, edge) = LevelFiles::open(&shared.folder)
             .map_err(|error| format!("the log's folder {}: {error}", shared.folder.display()))?;
         let synced = edge.size();
-        let mut sequencer = Self { shared, files, edge, reader, key, mark, synced };
+        let mut sequencer =
+            Self { shared, files, edge, reader, key, mark, synced, cosigners: None };
         let known = sequencer.mark.checkpoint(&sequencer.shared.key)?;
         let newest = sequencer.reader.newest_entry().map_err(|error| error.to_string())?.0;
         let signed = known.as_ref().map_or(0, |known| known.size);
@@ -239,9 +244,24 @@ impl Sequencer {
             super::files::replace(&signed, b"")
                 .map_err(|error| Halt::Later(format!("{}: {error}", signed.display())))?;
         }
-        let published = Published { text: note.to_string(), note, checkpoint };
-        self.shared.published.send_replace(Some(Arc::new(published)));
+        let show = |note: Note| {
+            let published = Published { text: note.to_string(), note, checkpoint };
+            self.shared.published.send_replace(Some(Arc::new(published)));
+        };
+        match &self.cosigners {
+            Some(cosigners) => cosigners.show(note, size, show),
+            None => show(note),
+        }
         Ok(())
+    }
+
+    /// From now on witnesses are asked, first about what is shown already.
+    pub(super) fn begin_showing(&mut self, cosigners: Cosigners) {
+        let shown = self.shared.published.borrow().clone();
+        if let Some(shown) = shown {
+            cosigners.show(shown.note.clone(), shown.checkpoint.size, drop);
+        }
+        self.cosigners = Some(cosigners);
     }
 
     fn sync(&mut self) -> Result<(), Halt> {
