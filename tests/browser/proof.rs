@@ -46,6 +46,8 @@ fn real_payments_are_proven_and_a_provider_that_lies_is_caught() {
 
         browser.open_tab(&format!("{}/essay.html", provider.magazine)).await;
         browser.pay_first("farthing-gate").await;
+        // A page that is left before the answer pays at its next visit.
+        browser.text("farthing-gate", |text| text.contains("The word itself is a recipe")).await;
         browser.open(&format!("{}/picture.html", provider.magazine)).await;
         browser.press_in("farthing-gate").await;
         browser.see("farthing-gate .plate img").await;
