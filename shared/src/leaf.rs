@@ -4,13 +4,16 @@
 //!   0 tag               16  "farthing/leaf/1\0"
 //!  16 entry              8  the entry's number, from 1; the leaf's index is one less
 //!  24 at                 8  when it was accepted, Unix milliseconds
-//!  32 kind               1  1 claim, 2 top-up, 3 welcome, 4 release, 5 refund
+//!  32 kind               1  1 claim, 2 top-up, 3 welcome, 4 release, 5 refund, 6 hold, 7 its lift
 //!  33 zero               7
 //!                           of a claim                      │ of the others
 //!  40 running number     8  the creator's, from 1           │ account   8  wallet's or creator's number
 //!  48 running total      8  the creator's, micros           │ amount    8  micros
-//!  56 credited           8  amount less fee, micros         │ detail    8  rail, or the minute released
+//!  56 credited           8  amount less free credit and fee │ detail    8  rail, minute released, or claim held
 //!  64 claim            256  as it was signed                │ reference 32, salt 16
+//!
+//! Of a hold and its lift the reference is the finding's id, 24 bytes, seven zeros, and the place it
+//! comes from or goes to: 0 held, 1 payable, 2 the wallet that paid.
 //! ```
 //!
 //! A refund has 120 bytes: 40 running number of the creator's refunds 8 · 48 their running total 8 ·
@@ -91,6 +94,10 @@ pub enum OtherKind {
     Welcome,
     /// Held money became payable.
     Release,
+    /// A creator's share came under review because of a finding.
+    Hold,
+    /// A creator's share came out of review.
+    Lift,
 }
 
 const CLAIM: u8 = 1;
@@ -104,6 +111,8 @@ impl OtherKind {
             Self::TopUp => 2,
             Self::Welcome => 3,
             Self::Release => 4,
+            Self::Hold => 6,
+            Self::Lift => 7,
         }
     }
 
@@ -112,6 +121,8 @@ impl OtherKind {
             2 => Some(Self::TopUp),
             3 => Some(Self::Welcome),
             4 => Some(Self::Release),
+            6 => Some(Self::Hold),
+            7 => Some(Self::Lift),
             _ => None,
         }
     }
@@ -126,9 +137,9 @@ pub struct OtherLeaf {
     pub account: u64,
     /// How much.
     pub amount: Micros,
-    /// The rail of a top-up, the minute of a release, else 0.
+    /// The rail of a top-up, the minute of a release, the claim of a hold or lift, else 0.
     pub detail: u64,
-    /// The rail's name for a top-up, else zero.
+    /// The rail's name for a top-up, the finding and place of a hold or lift, else zero.
     pub reference: [u8; 32],
     /// Made by the verifier so that the leaf cannot be guessed.
     pub salt: [u8; 16],

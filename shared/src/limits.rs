@@ -44,5 +44,9 @@ pub const REFUNDS_PER_WALLET_MAX: usize = 20;
 pub const REFUNDS_PER_CREATOR_MAX: usize = 5;
 /// The time in which those are counted.
 pub const REFUNDS_WITHIN_MS: u64 = 86_400_000;
+/// Bytes of the name of whoever decides about a finding.
+pub const REVIEWER_BYTES_MAX: usize = 100;
+/// Bytes of a reason or an answer: a page of text, so that nobody is cut short.
+pub const REVIEW_BYTES_MAX: usize = 4_000;
 /// An offer may be dated at most this far ahead of the verifier's clock.
 pub const OFFER_SKEW_MS_MAX: u64 = 300_000;

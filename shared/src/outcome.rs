@@ -111,6 +111,9 @@ outcomes! {
     TooFast = 42, "too_fast", Later, "Too many payments in a short time.";
     UnknownCreator = 43, "unknown_creator", Never, "This creator is not known here.";
     CreatorFull = 44, "creator_full", Never, "This creator cannot receive more at present.";
+
+    WalletSlowed = 55, "wallet_slowed", Later, "Your provider is looking into this wallet and lets it pay slowly for now; try again in a minute, or ask your provider why.";
+    WalletFrozen = 56, "wallet_frozen", Never, "Your provider has stopped payments from this wallet; its money stays yours. Ask your provider why, and say what you know.";
 }
 
 impl Outcome {

@@ -2,6 +2,7 @@
 //! running numbers, holds, ownership, sums. Checks every signature. Trusts nothing but the entries
 //! and the allowances.
 
+mod findings;
 mod refunds;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -71,8 +72,11 @@ struct Rebuilt {
     refunded: BTreeMap<EntryNumber, (EntryNumber, [u8; 32], UnixMillis)>,
     refund_tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, u64)>,
     holds: BTreeMap<(CreatorRef, u64), i64>,
-    tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, u64)>,
+    tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, u64, u64)>,
     vouchers: HashMap<[u8; 32], (WalletRef, EntryNumber, Micros)>,
+    free_of_wallet: HashMap<WalletRef, Micros>,
+    free_of_creator: HashMap<CreatorRef, Micros>,
+    claim_holds: BTreeMap<EntryNumber, farthing_rules::findings::ClaimHold>,
 }
 
 /// Audits a ledger.
@@ -95,6 +99,7 @@ pub fn audit(all: &Snapshot) -> Report {
     compare_creators(all, &rebuilt, &mut report);
     compare_sums(all, &rebuilt, &mut report);
     refunds::compare(all, &rebuilt, &mut report);
+    findings::compare(all, &rebuilt, &mut report);
     report
 }
 
@@ -124,14 +129,18 @@ fn take(all: &Snapshot, entry: &Entry, rebuilt: &mut Rebuilt, report: &mut Repor
                     .differs(format!("entry {}: its voucher was redeemed before", entry.number.0));
             }
         }
-        EntryBody::Welcome { wallet, previous_of_wallet, .. } => {
+        EntryBody::Welcome { wallet, free, previous_of_wallet, .. } => {
             follow_wallet(entry, *wallet, *previous_of_wallet, rebuilt, report);
+            let sum = rebuilt.free_of_wallet.entry(*wallet).or_default();
+            *sum = sum.plus(*free).unwrap_or(Micros::MAX);
         }
         EntryBody::Refund(refund) => refunds::take(all, entry, refund, rebuilt, report),
         EntryBody::Release { creator, amount, release_minute } => {
             let hold = rebuilt.holds.entry((*creator, *release_minute)).or_default();
             *hold = hold.saturating_sub(amount.signed());
         }
+        EntryBody::Hold(review) => findings::take_hold(all, entry, review, rebuilt, report),
+        EntryBody::Lift(review) => findings::take_lift(all, entry, review, rebuilt, report),
     }
 }
 
@@ -168,7 +177,8 @@ fn take_claim(
         &last,
     );
 
-    let credited = claim.amount.minus(claim.fee).unwrap_or(Micros::ZERO);
+    findings::take_free(entry, claim, rebuilt, report);
+    let credited = claim.credited().unwrap_or(Micros::ZERO);
     let number = rebuilt.number.entry(claim.creator).or_default();
     *number = number.saturating_add(1);
     report.compare(|| name() + ": running number", &claim.creator_number, number);
@@ -188,7 +198,11 @@ fn take_claim(
     *hold = hold.saturating_add(credited.signed());
     for day in [0, entry.at.day()] {
         let tally = rebuilt.tallies.entry((day, claim.creator, claim.item)).or_default();
-        *tally = (tally.0.saturating_add(1), tally.1.saturating_add(credited.get()));
+        *tally = (
+            tally.0.saturating_add(1),
+            tally.1.saturating_add(credited.get()),
+            tally.2.saturating_add(claim.free.get()),
+        );
     }
     check_signed(all, entry, claim, rebuilt, report);
 }
@@ -398,8 +412,11 @@ fn compare_sums(all: &Snapshot, rebuilt: &Rebuilt, report: &mut Report) {
         let label = || format!("held for creator {} until minute {} (micros)", name.0.0, name.1);
         report.compare(label, &holds.get(name), &rebuilt_holds.get(name));
     }
-    let tallies: BTreeMap<_, _> =
-        all.tallies.iter().map(|(name, (count, sum))| (*name, (*count, sum.get()))).collect();
+    let tallies: BTreeMap<_, _> = all
+        .tallies
+        .iter()
+        .map(|(name, (n, sum, free))| (*name, (*n, sum.get(), free.get())))
+        .collect();
     for name in tallies.keys().chain(rebuilt.tallies.keys()).collect::<BTreeSet<_>>() {
         let label = || format!("sum of day {}, creator {}, item {}", name.0, name.1.0, name.2.0);
         report.compare(label, &tallies.get(name), &rebuilt.tallies.get(name));

@@ -2,7 +2,8 @@
 
 use farthing_shared::Micros;
 
-use crate::rows::{CreatorRef, Entry, EntryBody, WalletRef};
+use crate::findings::Place;
+use crate::rows::{CreatorRef, Entry, EntryBody, ReviewEntry, WalletRef};
 
 /// A way money enters or leaves. The number is stored and frozen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,11 +40,13 @@ pub enum Account {
     CreatorPayable(CreatorRef),
     /// What a creator was credited but cannot be paid yet; never below zero.
     CreatorHeld(CreatorRef),
+    /// A creator's shares of claims that a finding is about; never below zero.
+    CreatorReview(CreatorRef),
     /// The provider's earnings; never below zero.
     Fees,
     /// What came in by a rail, as a negative number: the ledger owes it to the outside.
     Clearing(Rail),
-    /// What was given away as welcome credit, as a negative number.
+    /// What was given away as free credit and is not spent yet, as a negative number.
     Welcome,
 }
 
@@ -62,41 +65,75 @@ impl Posting {
     }
 }
 
-/// What an entry does to the accounts. A third posting of zero stands where two suffice.
+/// Postings of an entry at most.
+pub const POSTINGS: usize = 4;
+
+/// What an entry does to the accounts. Postings of zero stand where fewer suffice.
 #[must_use]
-pub fn postings(entry: &Entry) -> [Posting; 3] {
+pub fn postings(entry: &Entry) -> [Posting; POSTINGS] {
+    let none = Posting::new(Account::Fees, 0);
     match &entry.body {
         EntryBody::Claim(claim) => {
-            let credited = claim.amount.minus(claim.fee).unwrap_or(Micros::ZERO);
+            let credited = claim.credited().unwrap_or(Micros::ZERO);
             [
                 Posting::new(Account::Wallet(claim.wallet), debit(claim.amount)),
                 Posting::new(Account::CreatorHeld(claim.creator), credited.signed()),
                 Posting::new(Account::Fees, claim.fee.signed()),
+                // Free credit goes back to where it came from, and to no creator.
+                Posting::new(Account::Welcome, claim.free.signed()),
             ]
         }
         EntryBody::TopUp { wallet, amount, rail, .. } => [
             Posting::new(Account::Clearing(*rail), debit(*amount)),
             Posting::new(Account::Wallet(*wallet), amount.signed()),
-            Posting::new(Account::Fees, 0),
+            none,
+            none,
         ],
         EntryBody::Welcome { wallet, amount, .. } => [
             Posting::new(Account::Welcome, debit(*amount)),
             Posting::new(Account::Wallet(*wallet), amount.signed()),
-            Posting::new(Account::Fees, 0),
+            none,
+            none,
         ],
         EntryBody::Refund(refund) => {
-            let taken = refund.amount.minus(refund.fee).unwrap_or(Micros::ZERO);
+            let taken = refund.taken().unwrap_or(Micros::ZERO);
             [
                 Posting::new(Account::Wallet(refund.wallet), refund.amount.signed()),
                 Posting::new(Account::CreatorHeld(refund.creator), debit(taken)),
                 Posting::new(Account::Fees, debit(refund.fee)),
+                Posting::new(Account::Welcome, debit(refund.free)),
             ]
         }
         EntryBody::Release { creator, amount, .. } => [
             Posting::new(Account::CreatorHeld(*creator), debit(*amount)),
             Posting::new(Account::CreatorPayable(*creator), amount.signed()),
-            Posting::new(Account::Fees, 0),
+            none,
+            none,
         ],
+        EntryBody::Hold(review) => {
+            let [from, fees] = other_side(review, debit(review.amount), none);
+            [from, Posting::new(review_of(review), review.amount.signed()), fees, none]
+        }
+        EntryBody::Lift(review) => {
+            let [to, fees] = other_side(review, review.amount.signed(), none);
+            [Posting::new(review_of(review), debit(review.amount)), to, fees, none]
+        }
+    }
+}
+
+const fn review_of(review: &ReviewEntry) -> Account {
+    Account::CreatorReview(review.creator)
+}
+
+/// The posting where a share comes from or goes to, and the fee that a wallet gets back with it.
+fn other_side(review: &ReviewEntry, micros: i64, none: Posting) -> [Posting; 2] {
+    match review.place {
+        Place::Held { .. } => [Posting::new(Account::CreatorHeld(review.creator), micros), none],
+        Place::Payable => [Posting::new(Account::CreatorPayable(review.creator), micros), none],
+        Place::Wallet { wallet, fee, .. } => {
+            let whole = micros.checked_add(fee.signed()).unwrap_or(i64::MAX);
+            [Posting::new(Account::Wallet(wallet), whole), Posting::new(Account::Fees, debit(fee))]
+        }
     }
 }
 

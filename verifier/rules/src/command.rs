@@ -8,7 +8,8 @@ use farthing_shared::{
     SignedOpening, SignedRefund, UnixMillis, Verified, VerifiedClaim,
 };
 
-use crate::rows::{EntryNumber, KeyRef, VoucherHash};
+use crate::findings::{Act, FindingDraft, FindingId, FindingRef, Sighting, Standing};
+use crate::rows::{EntryNumber, KeyRef, VoucherHash, WalletRef};
 
 /// One request to the ledger. Whatever needs a signature carries the evidence that it was checked.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub enum Command {
     OpenWallet {
         /// The root key's introduction; its proof of work was checked.
         opening: Verified<SignedOpening>,
+        /// The day's tag of the network it came from, where it is known.
+        origin: Option<u64>,
     },
     /// Put an allowance in force.
     RegisterAllowance {
@@ -81,6 +84,49 @@ pub enum Command {
     ReleaseHolds,
     /// Count claims that were refused before they came here.
     CountRefusals(Vec<EarlyRefusal>),
+    /// Keep what was seen and leaves no entry.
+    Observe(Vec<Sighting>),
+    /// Forget from where came what was seen before a time.
+    ForgetOrigins {
+        /// Observations of before it.
+        before: UnixMillis,
+    },
+    /// Record findings; one that is known is not recorded again.
+    RecordFindings(Vec<FindingDraft>),
+    /// Hold the creator's share of claims that a finding is about.
+    HoldClaims {
+        /// The finding.
+        finding: FindingRef,
+        /// Entries of claims; those that it is not about, or that were held before, are passed over.
+        claims: Vec<EntryNumber>,
+    },
+    /// Uphold or lift a finding, or answer it.
+    Review {
+        /// The finding.
+        finding: FindingRef,
+        /// What is done: `Uphold`, `Lift` or `Answer`.
+        act: Act,
+        /// Who.
+        who: String,
+        /// Why.
+        why: String,
+    },
+    /// Move the money that a decided finding holds, as much as one batch may.
+    SettleFinding {
+        /// The finding.
+        finding: FindingRef,
+    },
+    /// Let a wallet pay, pay slowly, or not at all.
+    SetStanding {
+        /// The wallet.
+        wallet: WalletRef,
+        /// How it stands from now on.
+        standing: Standing,
+        /// Who.
+        who: String,
+        /// Why.
+        why: String,
+    },
 }
 
 /// A creator as it should be.
@@ -160,10 +206,19 @@ pub struct Names {
     pub items: Vec<ItemHash>,
     /// Vouchers.
     pub vouchers: Vec<VoucherHash>,
-    /// Entries of claims to be refunded: with their wallets, creators, holds and earlier answers.
+    /// Entries of claims to be refunded, or held because of a finding: with their wallets, creators, holds,
+    /// earlier answers, and whether they are under review.
     pub refunds: Vec<EntryNumber>,
     /// Whether holds that are due are needed.
     pub holds: bool,
+    /// Findings by their content.
+    pub finding_ids: Vec<FindingId>,
+    /// Findings by number.
+    pub findings: Vec<FindingRef>,
+    /// Decided findings whose held claims are needed.
+    pub settled: Vec<FindingRef>,
+    /// Wallets by number.
+    pub wallets: Vec<WalletRef>,
 }
 
 impl Names {
@@ -188,7 +243,7 @@ impl Names {
                     item: fields.item,
                 });
             }
-            Command::OpenWallet { opening } => self.roots.push(opening.opening().root),
+            Command::OpenWallet { opening, .. } => self.roots.push(opening.opening().root),
             Command::RegisterAllowance { allowance } => {
                 let fields = allowance.allowance();
                 self.roots.push(fields.root);
@@ -226,6 +281,26 @@ impl Names {
             Command::CountRefusals(tallies) => {
                 self.creators.extend(tallies.iter().map(|tally| tally.creator));
             }
+            Command::Observe(sightings) => {
+                self.creators.extend(sightings.iter().filter_map(|sighting| match sighting {
+                    Sighting::Forged { creator, .. } => Some(*creator),
+                    Sighting::Hour => None,
+                }));
+            }
+            Command::ForgetOrigins { .. } => {}
+            Command::RecordFindings(drafts) => {
+                self.finding_ids.extend(drafts.iter().map(|draft| draft.id));
+            }
+            Command::HoldClaims { finding, claims } => {
+                self.findings.push(*finding);
+                self.refunds.extend(claims);
+            }
+            Command::Review { finding, .. } => self.findings.push(*finding),
+            Command::SettleFinding { finding } => {
+                self.findings.push(*finding);
+                self.settled.push(*finding);
+            }
+            Command::SetStanding { wallet, .. } => self.wallets.push(*wallet),
         }
     }
 }

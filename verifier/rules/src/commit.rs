@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use farthing_shared::{ClaimId, Outcome, RefundOutcome, SignedAllowance};
 
+use crate::findings::{ClaimHold, Decision, FindingRef, FindingRow, Observation};
 use crate::rows::{
     Accounts, Counters, CreatorProfile, CreatorRow, Entry, EntryNumber, Equivocation, HoldChange,
     HoldRow, ItemRow, ItemText, KeyRef, KeyRow, Ownership, ReceiptRow, RefundRow, RefundTally,
@@ -96,6 +97,23 @@ pub enum SaveRefusal {
     Exists,
 }
 
+/// Why nothing was decided about a finding or a wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReviewRefusal {
+    /// There is no such finding.
+    UnknownFinding,
+    /// There is no such wallet.
+    UnknownWallet,
+    /// A person has decided it before; that stands.
+    Decided,
+    /// Nobody has decided it yet.
+    Undecided,
+    /// It says who or why with nothing, or with more than may be kept.
+    BadWords,
+    /// It is no act upon a finding.
+    WrongAct,
+}
+
 /// A redeemed voucher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopUpReceipt {
@@ -127,6 +145,19 @@ pub enum Answer {
     Refund(RefundAnswer),
     /// To [`crate::Command::ReleaseHolds`]: how many buckets were released.
     Released(u64),
+    /// To [`crate::Command::RecordFindings`]: their numbers, and whether each is new.
+    Recorded(Vec<(FindingRef, bool)>),
+    /// To [`crate::Command::HoldClaims`].
+    Held {
+        /// Claims held now.
+        claims: u64,
+        /// Their sum.
+        amount: farthing_shared::Micros,
+    },
+    /// To [`crate::Command::Review`] and [`crate::Command::SetStanding`].
+    Reviewed(Result<(), ReviewRefusal>),
+    /// To [`crate::Command::SettleFinding`]: claims settled now, and those still held.
+    Settled(Result<(u64, u64), ReviewRefusal>),
 }
 
 /// Every effect of a batch. A store writes all of it or nothing.
@@ -168,6 +199,16 @@ pub struct Commit {
     pub refusals: Vec<RefusalTally>,
     /// Proofs to keep.
     pub equivocations: Vec<Equivocation>,
+    /// New observations, in the order of their numbers.
+    pub observations: Vec<Observation>,
+    /// Observations of before this time forget their origin.
+    pub forget_origins: Option<farthing_shared::UnixMillis>,
+    /// Findings that are new or changed, as they are now.
+    pub findings: Vec<FindingRow>,
+    /// New lines of the trail.
+    pub decisions: Vec<Decision>,
+    /// Claims under review that are new or changed, as they are now.
+    pub claim_holds: Vec<ClaimHold>,
     /// The single accounts as they are now.
     pub accounts: Accounts,
     /// The next numbers.
@@ -189,6 +230,10 @@ impl Commit {
             && self.refusals.is_empty()
             && self.refunds.is_empty()
             && self.equivocations.is_empty()
+            && self.observations.is_empty()
+            && self.forget_origins.is_none()
+            && self.findings.is_empty()
+            && self.decisions.is_empty()
     }
 
     /// The newest entry's number, if any entry was made.

@@ -7,6 +7,7 @@ use farthing_shared::{ClaimId, CreatorId, ItemHash, Micros, PublicKey, UnixMilli
 use hashbrown::{HashMap, HashSet};
 
 use crate::command::Slot;
+use crate::findings::{ClaimHold, FindingId, FindingRef, FindingRow};
 use crate::rows::{
     Accounts, ClaimEntry, Counters, CreatorProfile, CreatorRef, CreatorRow, EntryNumber, HoldRow,
     ItemRow, ItemText, KeyRef, KeyRow, ReceiptRow, RefundRow, VoucherHash, VoucherRow, WalletRef,
@@ -61,7 +62,7 @@ pub struct Context {
     pub vouchers: HashMap<VoucherHash, VoucherRow>,
     /// Receipts of the vouchers' top-up entries.
     pub top_ups: HashMap<EntryNumber, ReceiptRow>,
-    /// The claims that refund requests name.
+    /// The claims that refund requests and holds name, and those held by a finding to be settled.
     pub claims: HashMap<EntryNumber, ClaimEntry>,
     /// Answers to earlier refund requests, of those claims and of claims that are sent again.
     pub refunds: HashMap<EntryNumber, RefundRow>,
@@ -72,6 +73,14 @@ pub struct Context {
     pub recent_refunds: HashMap<WalletRef, Vec<(UnixMillis, CreatorRef)>>,
     /// Holds that are due, in order of creator and minute.
     pub holds_due: Vec<HoldRow>,
+    /// Findings named.
+    pub findings: HashMap<FindingRef, FindingRow>,
+    /// Those of the findings named by content that are known.
+    pub finding_refs: HashMap<FindingId, FindingRef>,
+    /// Claims among them that are, or were, under review.
+    pub claim_holds: HashMap<EntryNumber, ClaimHold>,
+    /// Claims that a finding to be settled holds, as many as one batch may settle.
+    pub to_settle: HashMap<FindingRef, Vec<EntryNumber>>,
 }
 
 impl Context {
@@ -101,6 +110,10 @@ impl Context {
             holds: HashMap::new(),
             recent_refunds: HashMap::new(),
             holds_due: Vec::new(),
+            findings: HashMap::new(),
+            finding_refs: HashMap::new(),
+            claim_holds: HashMap::new(),
+            to_settle: HashMap::new(),
         }
     }
 

@@ -17,6 +17,7 @@ pub mod command;
 pub mod commit;
 pub mod context;
 mod decide;
+pub mod findings;
 pub mod policy;
 pub mod rows;
 
@@ -25,6 +26,7 @@ pub use command::{Command, Names};
 pub use commit::{Answer, ClaimAnswer, Commit, Receipt, RefundAnswer};
 pub use context::Context;
 pub use decide::{decide, screen};
+pub use findings::{FindingId, FindingRef};
 pub use policy::Policy;
 pub use rows::{
     ClaimEntry, CreatorRef, Entry, EntryBody, EntryNumber, ItemRef, KeyRef, RefundEntry,

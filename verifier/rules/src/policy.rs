@@ -20,4 +20,6 @@ pub struct Policy {
     pub welcome: Micros,
     /// Claims that one spending key may make within one minute of the clock.
     pub claims_per_key_per_minute: u32,
+    /// Claims that one spending key of a slowed wallet may make within one minute of the clock.
+    pub claims_per_slowed_key_per_minute: u32,
 }

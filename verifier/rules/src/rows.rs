@@ -10,6 +10,7 @@ use farthing_shared::{
 };
 
 use crate::accounts::Rail;
+use crate::findings::{FindingId, Place, Standing};
 
 macro_rules! reference {
     ($(#[$doc:meta])* $name:ident) => {
@@ -51,8 +52,12 @@ pub struct WalletRow {
     pub wallet: WalletRef,
     /// Its name.
     pub root: PublicKey,
-    /// What it can spend.
+    /// What it can spend, free credit included.
     pub balance: Micros,
+    /// The free credit in it: spent first, and never payable to a creator.
+    pub free: Micros,
+    /// Whether it may pay.
+    pub standing: Standing,
     /// When it was opened.
     pub opened_at: UnixMillis,
     /// Its newest entry; older ones hang on it as a chain.
@@ -155,6 +160,10 @@ pub struct CreatorRow {
     pub payable: Micros,
     /// What is still held.
     pub held: Micros,
+    /// What is held because of findings.
+    pub review: Micros,
+    /// What visitors paid with free credit so far; never payable, and in no other figure here.
+    pub free: Micros,
     /// Number of its newest claim entry.
     pub number: u64,
     /// Sum credited by its claims so far.
@@ -248,13 +257,15 @@ pub struct ClaimEntry {
     pub item: ItemRef,
     /// What the wallet paid.
     pub amount: Micros,
+    /// How much of it was free credit.
+    pub free: Micros,
     /// The provider's share of it.
     pub fee: Micros,
     /// Held until this minute of Unix time.
     pub release_minute: u64,
     /// The creator's running number, from 1.
     pub creator_number: u64,
-    /// The creator's running total of what was credited (amount less fee).
+    /// The creator's running total of what was credited (amount less free credit and fee).
     pub creator_total: Micros,
     /// The entry before this one of the same key.
     pub previous_of_key: EntryNumber,
@@ -281,13 +292,15 @@ pub struct RefundEntry {
     pub item: ItemRef,
     /// What the wallet had paid.
     pub amount: Micros,
+    /// How much of it had been free credit, and is again.
+    pub free: Micros,
     /// The provider's share of it, given back too.
     pub fee: Micros,
     /// The bucket it was held in.
     pub release_minute: u64,
     /// The running number of the creator's refunds, from 1.
     pub creator_number: u64,
-    /// The running total of what refunds took back (amount less fee).
+    /// The running total of what refunds took back (amount less free credit and fee).
     pub creator_total: Micros,
     /// The entry before this one of the same wallet.
     pub previous_of_wallet: EntryNumber,
@@ -321,6 +334,8 @@ pub enum EntryBody {
         wallet: WalletRef,
         /// How much.
         amount: Micros,
+        /// How much of it is free credit: all, but for entries of before there was any.
+        free: Micros,
         /// The entry before this one of the same wallet.
         previous_of_wallet: EntryNumber,
     },
@@ -335,6 +350,41 @@ pub enum EntryBody {
     },
     /// A creator gave a claim's money back.
     Refund(Box<RefundEntry>),
+    /// A creator's share of a claim came under review because of a finding.
+    Hold(ReviewEntry),
+    /// A creator's share of a claim came out of review.
+    Lift(ReviewEntry),
+}
+
+/// A creator's share of one claim goes into review, or out of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewEntry {
+    /// Whose share.
+    pub creator: CreatorRef,
+    /// The claim's entry.
+    pub claim: EntryNumber,
+    /// How much.
+    pub amount: Micros,
+    /// Where it comes from, or goes to.
+    pub place: Place,
+    /// What the finding says.
+    pub finding: FindingId,
+}
+
+impl RefundEntry {
+    /// What it takes back from the creator: the amount less free credit and fee.
+    #[must_use]
+    pub fn taken(&self) -> Option<Micros> {
+        self.amount.minus(self.free)?.minus(self.fee)
+    }
+}
+
+impl ClaimEntry {
+    /// What the creator was credited: the amount less free credit and fee.
+    #[must_use]
+    pub fn credited(&self) -> Option<Micros> {
+        self.amount.minus(self.free)?.minus(self.fee)
+    }
 }
 
 /// An accepted change of the ledger. Never changed, never removed.
@@ -361,11 +411,26 @@ pub struct Counters {
     pub creator: u64,
     /// Next item.
     pub item: u64,
+    /// Next finding.
+    pub finding: u64,
+    /// Next observation.
+    pub observation: u64,
+    /// Next line of the trail.
+    pub decision: u64,
 }
 
 impl Counters {
     /// Of an empty ledger.
-    pub const FIRST: Self = Self { entry: 1, wallet: 1, key: 1, creator: 1, item: 1 };
+    pub const FIRST: Self = Self {
+        entry: 1,
+        wallet: 1,
+        key: 1,
+        creator: 1,
+        item: 1,
+        finding: 1,
+        observation: 1,
+        decision: 1,
+    };
 }
 
 /// Balances of the accounts that exist once.
@@ -427,7 +492,7 @@ pub struct RefundTally {
     pub item: ItemRef,
     /// How many more.
     pub count: u64,
-    /// What they took back (amount less fee).
+    /// What they took back (amount less free credit and fee).
     pub taken: Micros,
 }
 
@@ -442,8 +507,10 @@ pub struct Tally {
     pub item: ItemRef,
     /// How many more.
     pub count: u64,
-    /// What they credited (amount less fee).
+    /// What they credited (amount less free credit and fee).
     pub credited: Micros,
+    /// The free credit that they were paid with.
+    pub free: Micros,
 }
 
 /// Claims of one creator and day that were not charged, by reason.

@@ -29,7 +29,9 @@ pub(super) fn take(
         &refund.previous_of_creator,
         &last.unwrap_or_default(),
     );
-    let taken = refund.amount.minus(refund.fee).unwrap_or(Micros::ZERO);
+    let taken = refund.taken().unwrap_or(Micros::ZERO);
+    let free = rebuilt.free_of_wallet.entry(refund.wallet).or_default();
+    *free = free.plus(refund.free).unwrap_or(Micros::MAX);
     let (number, total) = rebuilt.refunds.entry(refund.creator).or_default();
     *number = number.saturating_add(1);
     report.compare(|| name() + ": running number", &refund.creator_number, number);
@@ -44,12 +46,20 @@ pub(super) fn take(
         let sum = rebuilt.refund_tallies.entry((day, refund.creator, refund.item)).or_default();
         *sum = (sum.0.saturating_add(1), sum.1.saturating_add(taken.get()));
     }
+    if rebuilt
+        .claim_holds
+        .get(&refund.claim)
+        .is_some_and(|hold| hold.settled.0 == 0 || hold.returned)
+    {
+        report.differs(format!("{}: its claim was under review or given back", name()));
+    }
     let Some(claim) = claim(all, refund.claim) else {
         report.differs(format!("{}: entry {} is no claim", name(), refund.claim.0));
         return;
     };
-    let copy = (refund.wallet, refund.creator, refund.item, refund.amount, refund.fee);
-    let paid = (claim.wallet, claim.creator, claim.item, claim.amount, claim.fee);
+    let copy =
+        (refund.wallet, refund.creator, refund.item, (refund.amount, refund.free, refund.fee));
+    let paid = (claim.wallet, claim.creator, claim.item, (claim.amount, claim.free, claim.fee));
     report.compare(|| name() + ": what its claim had moved", &copy, &paid);
     report.compare(
         || name() + ": the bucket of its claim",

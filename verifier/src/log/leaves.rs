@@ -1,7 +1,7 @@
 //! From an entry of the ledger to its leaf: a pure function of the committed entry and, for the salt of
 //! entries without a signature, of the master key.
 
-use farthing_rules::rows::{Entry, EntryBody};
+use farthing_rules::rows::{Entry, EntryBody, ReviewEntry};
 use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody, OtherKind, OtherLeaf, RefundLeaf};
 use farthing_shared::{DecodeError, SignedClaim, SignedRefund};
 
@@ -38,10 +38,7 @@ pub fn leaf(entry: &Entry, salt: &Mac256) -> Result<Leaf, BrokenEntry> {
         EntryBody::Claim(claim) => LeafBody::Claim(Box::new(ClaimLeaf {
             number: claim.creator_number,
             total: claim.creator_total,
-            credited: claim
-                .amount
-                .minus(claim.fee)
-                .ok_or_else(|| broken(DecodeError::Field("fee")))?,
+            credited: claim.credited().ok_or_else(|| broken(DecodeError::Field("fee")))?,
             signed: SignedClaim::decode(&claim.signed).map_err(broken)?,
         })),
         EntryBody::TopUp { wallet, amount, rail, reference, .. } => {
@@ -68,6 +65,23 @@ pub fn leaf(entry: &Entry, salt: &Mac256) -> Result<Leaf, BrokenEntry> {
         EntryBody::Release { creator, amount, release_minute } => {
             other(OtherKind::Release, creator.0, *amount, *release_minute, [0; 32])
         }
+        EntryBody::Hold(review) => {
+            other(OtherKind::Hold, review.creator.0, review.amount, review.claim.0, about(review))
+        }
+        EntryBody::Lift(review) => {
+            other(OtherKind::Lift, review.creator.0, review.amount, review.claim.0, about(review))
+        }
     };
     Ok(Leaf { entry: number, at: entry.at, body })
+}
+
+/// The finding and the place of a hold or its lift.
+fn about(review: &ReviewEntry) -> [u8; 32] {
+    let mut reference = [0; 32];
+    let (id, rest) = reference.split_at_mut(review.finding.0.len());
+    id.copy_from_slice(&review.finding.0);
+    if let Some(place) = rest.last_mut() {
+        *place = review.place.code();
+    }
+    reference
 }

@@ -116,7 +116,41 @@ impl MemoryStore {
                     .for_each(|row| context.put_creator(*row));
             }
         }
+        self.load_findings(&mut context, names);
         context
+    }
+
+    fn load_findings(&self, context: &mut Context, names: &Names) {
+        for id in &names.finding_ids {
+            let known = self.rows.findings.values().find(|row| row.said.id == *id);
+            known.into_iter().for_each(|row| {
+                context.finding_refs.insert(*id, row.finding);
+            });
+        }
+        for finding in &names.findings {
+            if let Some(row) = self.rows.findings.get(finding) {
+                context.findings.insert(*finding, row.clone());
+            }
+        }
+        let mut claims = names.refunds.clone();
+        for finding in &names.settled {
+            let held = self.rows.claim_holds.values();
+            let held = held.filter(|row| row.finding == *finding && row.settled.0 == 0);
+            let held: Vec<_> = held.map(|row| row.claim).take(super::SETTLED_TOGETHER).collect();
+            for claim in &held {
+                self.load_refund(context, *claim);
+            }
+            claims.extend(&held);
+            context.to_settle.insert(*finding, held);
+        }
+        for claim in claims {
+            if let Some(row) = self.rows.claim_holds.get(&claim) {
+                context.claim_holds.insert(claim, *row);
+            }
+        }
+        for wallet in &names.wallets {
+            self.rows.wallets.get(wallet).into_iter().for_each(|row| context.put_wallet(*row));
+        }
     }
 
     fn load_claim(&self, context: &mut Context, name: &ClaimName) {
@@ -181,6 +215,7 @@ impl MemoryStore {
             EntryBody::TopUp { amount, .. }
             | EntryBody::Welcome { amount, .. }
             | EntryBody::Release { amount, .. } => *amount,
+            EntryBody::Hold(review) | EntryBody::Lift(review) => review.amount,
         };
         Some(ReceiptRow { entry: number, at: entry.at, amount })
     }

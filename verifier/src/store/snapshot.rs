@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use farthing_rules::findings::{ClaimHold, Decision, FindingRef, FindingRow, Observation};
 use farthing_rules::rows::{
     Accounts, Counters, CreatorProfile, CreatorRow, Entry, Equivocation, ItemRow, ItemText, KeyRow,
     RefundRow, VoucherRow, WalletRow,
@@ -41,12 +42,20 @@ pub struct Snapshot {
     pub refunds: BTreeMap<EntryNumber, RefundRow>,
     /// Count and sum by day (0: all days), creator, item.
     pub refund_tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>,
-    /// Count and sum by day (0: all days), creator, item.
-    pub tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>,
+    /// Count, sum and free credit by day (0: all days), creator, item.
+    pub tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros, Micros)>,
     /// Count and sum by day, creator, outcome.
     pub refusals: BTreeMap<(u32, CreatorRef, u16), (u64, Micros)>,
     /// In order of their arrival.
     pub equivocations: Vec<Equivocation>,
+    /// In order of their numbers.
+    pub observations: Vec<Observation>,
+    /// By number.
+    pub findings: BTreeMap<FindingRef, FindingRow>,
+    /// In order of their numbers.
+    pub decisions: Vec<Decision>,
+    /// By the claim's entry.
+    pub claim_holds: BTreeMap<EntryNumber, ClaimHold>,
 }
 
 impl Default for Snapshot {
@@ -69,6 +78,10 @@ impl Default for Snapshot {
             tallies: BTreeMap::new(),
             refusals: BTreeMap::new(),
             equivocations: Vec::new(),
+            observations: Vec::new(),
+            findings: BTreeMap::new(),
+            decisions: Vec::new(),
+            claim_holds: BTreeMap::new(),
         }
     }
 }
@@ -99,6 +112,18 @@ impl Snapshot {
         self.refunds.extend(commit.refunds.iter().map(|row| (row.claim, *row)));
         self.write_sums(commit);
         self.equivocations.extend(commit.equivocations.iter().cloned());
+        self.write_findings(commit);
+    }
+
+    fn write_findings(&mut self, commit: &Commit) {
+        self.observations.extend(commit.observations.iter().copied());
+        if let Some(before) = commit.forget_origins {
+            let old = self.observations.iter_mut().filter(|seen| seen.at < before);
+            old.for_each(|seen| seen.origin = None);
+        }
+        self.findings.extend(commit.findings.iter().map(|row| (row.finding, row.clone())));
+        self.decisions.extend(commit.decisions.iter().cloned());
+        self.claim_holds.extend(commit.claim_holds.iter().map(|row| (row.claim, *row)));
     }
 
     fn write_sums(&mut self, commit: &Commit) {
@@ -121,7 +146,7 @@ impl Snapshot {
         for tally in &commit.tallies {
             for day in [0, tally.day] {
                 let sum = self.tallies.entry((day, tally.creator, tally.item)).or_default();
-                *sum = (sum.0 + tally.count, add(sum.1, tally.credited));
+                *sum = (sum.0 + tally.count, add(sum.1, tally.credited), add(sum.2, tally.free));
             }
         }
         for tally in &commit.refusals {

@@ -6,6 +6,7 @@ use farthing_shared::{Claim, ItemHash, Kind, Micros, Outcome, SignedClaim, UnixM
 
 use super::working::Working;
 use crate::commit::ClaimAnswer;
+use crate::findings::{Seen, Standing};
 use crate::policy::Policy;
 use crate::rows::{
     ClaimEntry, EntryBody, Equivocation, ItemRef, KeyRef, KeyRow, LastAnswer, MARK_EVERY,
@@ -169,6 +170,13 @@ fn keep_proof(
         first,
         second: Box::new(signed.encode()),
     });
+    let whose = (row.wallet, row.creator);
+    working.observe(
+        Seen::Equivocation,
+        whose,
+        None,
+        (signed.claim().sequence, signed.claim().amount),
+    );
     working.context.proved.insert((row.key, signed.claim().sequence));
     if let Some(row) = working.context.keys.get_mut(&row.key) {
         row.equivocations = row.equivocations.saturating_add(1);
@@ -215,6 +223,9 @@ fn refusal(policy: &Policy, working: &Working, claim: &Claim, row: &KeyRow) -> R
     if row.in_minute > policy.claims_per_key_per_minute {
         return Refusal::No(Outcome::TooFast);
     }
+    if let Some(outcome) = held_back(policy, working, row) {
+        return Refusal::No(outcome);
+    }
     if let Some(receipt) = working.context.owned.get(&(row.wallet, claim.item)) {
         return Refusal::Owned(*receipt);
     }
@@ -236,6 +247,18 @@ fn refusal(policy: &Policy, working: &Working, claim: &Claim, row: &KeyRow) -> R
         return Refusal::No(Outcome::InsufficientBalance);
     }
     Refusal::None(item)
+}
+
+/// Whether the wallet's standing keeps it from paying now.
+fn held_back(policy: &Policy, working: &Working, row: &KeyRow) -> Option<Outcome> {
+    let standing = working.context.wallets.get(&row.wallet).map(|wallet| wallet.standing)?;
+    match standing {
+        Standing::Frozen => Some(Outcome::WalletFrozen),
+        Standing::Slowed if row.in_minute > policy.claims_per_slowed_key_per_minute => {
+            Some(Outcome::WalletSlowed)
+        }
+        Standing::Slowed | Standing::Free => None,
+    }
 }
 
 /// The item that a claim buys at its present price; a donation buys none.
@@ -270,8 +293,12 @@ fn accept(
     let now = working.now;
     let creator = *working.context.creators.get(&row.creator).ok_or(Outcome::UnknownCreator)?;
     let wallet = *working.context.wallets.get(&row.wallet).ok_or(Outcome::UnknownKey)?;
-    let fee = claim.amount.share(policy.fee_ppm);
-    let credited = claim.amount.minus(fee).ok_or(Outcome::CreatorFull)?;
+    // Free credit is spent first; no fee is taken from it, and no creator is credited with it.
+    let free = wallet.free.min(claim.amount);
+    let own = claim.amount.minus(free).ok_or(Outcome::CreatorFull)?;
+    let fee = own.share(policy.fee_ppm);
+    let credited = own.minus(fee).ok_or(Outcome::CreatorFull)?;
+    let free_total = creator.free.plus(free).ok_or(Outcome::CreatorFull)?;
     let total = creator.total.plus(credited).ok_or(Outcome::CreatorFull)?;
     let number = creator.number.checked_add(1).ok_or(Outcome::CreatorFull)?;
     let window = creator.refund_window_ms.unwrap_or(policy.refund_window_ms);
@@ -284,6 +311,7 @@ fn accept(
         creator: row.creator,
         item,
         amount: claim.amount,
+        free,
         fee,
         release_minute,
         creator_number: number,
@@ -305,16 +333,18 @@ fn accept(
     row.last_entry = entry;
     if let Some(wallet) = working.context.wallets.get_mut(&row.wallet) {
         wallet.last_entry = entry;
+        wallet.free = wallet.free.minus(free).unwrap_or(Micros::ZERO);
     }
     if let Some(creator) = working.context.creators.get_mut(&row.creator) {
         creator.number = number;
         creator.total = total;
+        creator.free = free_total;
         creator.last_entry = entry;
     }
     working.touch_wallet(row.wallet);
     working.touch_creator(row.creator);
     working.hold(row.creator, release_minute, credited.signed());
-    working.count_credit(row.creator, item, credited);
+    working.count_credit(row.creator, item, (credited, free));
     if claim.item != ItemHash::NONE {
         working.own(row.wallet, claim.item, receipt);
     }

@@ -7,7 +7,8 @@ use crate::command::{CreatorDraft, EarlyRefusal};
 use crate::commit::SaveRefusal;
 use crate::policy::Policy;
 use crate::rows::{
-    CreatorProfile, CreatorRef, CreatorRow, EntryBody, EntryNumber, ItemRef, ItemRow, ItemText,
+    CreatorProfile, CreatorRef, CreatorRow, EntryBody, EntryNumber, HoldRow, ItemRef, ItemRow,
+    ItemText,
 };
 
 /// Registers a creator or changes its profile; balances stay.
@@ -42,6 +43,8 @@ fn register(working: &mut Working, id: CreatorId) -> CreatorRef {
         id,
         payable: Micros::ZERO,
         held: Micros::ZERO,
+        review: Micros::ZERO,
+        free: Micros::ZERO,
         number: 0,
         total: Micros::ZERO,
         last_entry: EntryNumber(0),
@@ -158,13 +161,17 @@ pub(super) fn release_holds(working: &mut Working) -> u64 {
     let due = core::mem::take(&mut working.context.holds_due);
     let mut released = 0_u64;
     for hold in due {
+        // A finding may have taken some of it in this very batch.
+        let hold = HoldRow { amount: working.left_in(hold), ..hold };
         let is_due = hold.minute <= working.now.minute();
         let body = EntryBody::Release {
             creator: hold.creator,
             amount: hold.amount,
             release_minute: hold.minute,
         };
-        if is_due && working.record(body).is_ok() {
+        if is_due && hold.amount == Micros::ZERO {
+            working.release(hold);
+        } else if is_due && working.record(body).is_ok() {
             working.release(hold);
             released = released.saturating_add(1);
         }

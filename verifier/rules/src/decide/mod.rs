@@ -3,6 +3,7 @@
 mod allowances;
 mod claims;
 mod creators;
+mod findings;
 mod refunds;
 mod wallets;
 mod working;
@@ -47,7 +48,9 @@ fn other_than_claim(policy: &Policy, working: &mut Working, command: &Command) -
         Command::Claim { claim, key } => {
             Answer::Claim(claims::charge(policy, working, claim, *key))
         }
-        Command::OpenWallet { opening } => wallets::open(policy, working, opening.opening().root),
+        Command::OpenWallet { opening, origin } => {
+            wallets::open(policy, working, opening.opening().root, *origin)
+        }
         Command::RegisterAllowance { allowance } => {
             Answer::Allowance(allowances::register(policy, working, allowance))
         }
@@ -72,5 +75,6 @@ fn other_than_claim(policy: &Policy, working: &mut Working, command: &Command) -
         Command::CountRefusals(tallies) => {
             Answer::Saved(creators::count_refusals(working, tallies))
         }
+        other => findings::answer(working, other),
     }
 }

@@ -104,7 +104,12 @@ fn give_back(
     if too_many(working, claim) {
         return Err(RefundOutcome::TooManyRefunds);
     }
-    let taken = claim.amount.minus(claim.fee).ok_or(RefundOutcome::NotHeld)?;
+    // Under review because of a finding, or given back because one was right.
+    let under_review = working.context.claim_holds.get(&number);
+    if under_review.is_some_and(|hold| hold.settled == EntryNumber(0) || hold.returned) {
+        return Err(RefundOutcome::NotHeld);
+    }
+    let taken = claim.credited().ok_or(RefundOutcome::NotHeld)?;
     let bucket = (claim.creator, claim.release_minute);
     let held = working.context.holds.get(&bucket).copied().unwrap_or(Micros::ZERO);
     let left = held.minus(taken).ok_or(RefundOutcome::NotHeld)?;
@@ -120,6 +125,7 @@ fn give_back(
         creator: claim.creator,
         item: claim.item,
         amount: claim.amount,
+        free: claim.free,
         fee: claim.fee,
         release_minute: claim.release_minute,
         creator_number: refunds,
@@ -136,6 +142,7 @@ fn give_back(
     if let Some(row) = working.context.wallets.get_mut(&claim.wallet) {
         row.last_entry = entry;
         row.last_refund = entry;
+        row.free = row.free.plus(claim.free).unwrap_or(row.balance);
     }
     if let Some(row) = working.context.creators.get_mut(&claim.creator) {
         row.refunds = refunds;

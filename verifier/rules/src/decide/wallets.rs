@@ -5,13 +5,19 @@ use farthing_shared::{Micros, PublicKey, UnixMillis};
 use super::working::Working;
 use crate::accounts::Rail;
 use crate::commit::{Answer, SaveRefusal, TopUpReceipt, TopUpRefusal};
+use crate::findings::{Seen, Standing};
 use crate::policy::Policy;
 use crate::rows::{
-    EntryBody, EntryNumber, ReceiptRow, VoucherHash, VoucherRow, WalletRef, WalletRow,
+    CreatorRef, EntryBody, EntryNumber, ReceiptRow, VoucherHash, VoucherRow, WalletRef, WalletRow,
 };
 
 /// Opens a wallet with its welcome credit; opening it again changes nothing.
-pub(super) fn open(policy: &Policy, working: &mut Working, root: PublicKey) -> Answer {
+pub(super) fn open(
+    policy: &Policy,
+    working: &mut Working,
+    root: PublicKey,
+    origin: Option<u64>,
+) -> Answer {
     let known = working.context.wallet_refs.get(&root);
     if let Some(wallet) = known.and_then(|wallet| working.context.wallets.get(wallet)) {
         return Answer::Wallet { wallet: *wallet, opened: false };
@@ -24,6 +30,8 @@ pub(super) fn open(policy: &Policy, working: &mut Working, root: PublicKey) -> A
         wallet,
         root,
         balance: Micros::ZERO,
+        free: Micros::ZERO,
+        standing: Standing::Free,
         opened_at: working.now,
         last_entry: EntryNumber(0),
         last_refund: EntryNumber(0),
@@ -34,13 +42,19 @@ pub(super) fn open(policy: &Policy, working: &mut Working, root: PublicKey) -> A
         let body = EntryBody::Welcome {
             wallet,
             amount: policy.welcome,
+            free: policy.welcome,
             previous_of_wallet: EntryNumber(0),
         };
         // A welcome that no longer fits the account is left out; the wallet opens all the same.
         if let Ok(entry) = working.record(body) {
             set_last_entry(working, wallet, entry);
+            if let Some(row) = working.context.wallets.get_mut(&wallet) {
+                row.free = policy.welcome;
+            }
         }
     }
+    let free = working.context.wallets.get(&wallet).map_or(Micros::ZERO, |row| row.free);
+    working.observe(Seen::Opened, (wallet, CreatorRef(0)), origin, (1, free));
     let wallet = working.context.wallets.get(&wallet).copied().unwrap_or(row);
     Answer::Wallet { wallet, opened: true }
 }

@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 
 use farthing_shared::{Micros, Outcome, SignedAllowance, UnixMillis};
 
-use crate::accounts::{Account, Rail, balanced, postings};
+use crate::accounts::{Account, POSTINGS, Rail, balanced, postings};
 use crate::commit::{Answer, Commit};
 use crate::context::Context;
+use crate::findings::{Act, ClaimHold, Decision, FindingRef, FindingRow, Observation, Seen};
 use crate::rows::{
     CreatorProfile, CreatorRef, Entry, EntryBody, EntryNumber, Equivocation, HoldChange, HoldRow,
     ItemRef, ItemRow, ItemText, KeyRef, Ownership, ReceiptRow, RefundRow, RefundTally,
@@ -34,9 +35,14 @@ pub(super) struct Working {
     holds_released: Vec<HoldRow>,
     refunds: BTreeMap<EntryNumber, RefundRow>,
     refund_tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>,
-    tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>,
+    tallies: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros, Micros)>,
     refusals: BTreeMap<(u32, CreatorRef, u16), (u64, Micros)>,
     equivocations: Vec<Equivocation>,
+    observations: Vec<Observation>,
+    pub(super) forget_origins: Option<UnixMillis>,
+    findings: BTreeSet<FindingRef>,
+    decisions: Vec<Decision>,
+    claim_holds: BTreeSet<EntryNumber>,
 }
 
 /// A balance would go below zero or above what an amount can say; nothing was changed.
@@ -65,6 +71,11 @@ impl Working {
             tallies: BTreeMap::new(),
             refusals: BTreeMap::new(),
             equivocations: Vec::new(),
+            observations: Vec::new(),
+            forget_origins: None,
+            findings: BTreeSet::new(),
+            decisions: Vec::new(),
+            claim_holds: BTreeSet::new(),
         }
     }
 
@@ -84,7 +95,7 @@ impl Working {
         assert!(balanced(&postings), "the postings of an entry sum to zero");
         // Every balance is computed before any is set, so that an entry which does not fit
         // leaves no trace. No account stands twice in one entry.
-        let mut after = [None; 3];
+        let mut after = [None; POSTINGS];
         for (posting, slot) in postings.iter().zip(&mut after) {
             if posting.micros != 0 {
                 *slot = Some(self.balance_after(posting.account, posting.micros)?);
@@ -106,6 +117,7 @@ impl Working {
             Account::Wallet(wallet) => self.wallet_balance(wallet)?,
             Account::CreatorPayable(creator) => self.creator(creator)?.payable.signed(),
             Account::CreatorHeld(creator) => self.creator(creator)?.held.signed(),
+            Account::CreatorReview(creator) => self.creator(creator)?.review.signed(),
             Account::Fees => self.context.accounts.fees,
             Account::Clearing(Rail::Voucher) => self.context.accounts.vouchers,
             Account::Welcome => self.context.accounts.welcome,
@@ -145,6 +157,12 @@ impl Working {
             Account::CreatorHeld(creator) => {
                 if let Some(row) = self.context.creators.get_mut(&creator) {
                     row.held = amount;
+                }
+                self.creators.insert(creator);
+            }
+            Account::CreatorReview(creator) => {
+                if let Some(row) = self.context.creators.get_mut(&creator) {
+                    row.review = amount;
                 }
                 self.creators.insert(creator);
             }
@@ -225,13 +243,93 @@ impl Working {
     }
 
     pub(super) fn release(&mut self, hold: HoldRow) {
+        // What this batch took out of it is gone with it.
+        self.holds_changed.remove(&(hold.creator, hold.minute));
         self.holds_released.push(hold);
     }
 
-    pub(super) fn count_credit(&mut self, creator: CreatorRef, item: ItemRef, credited: Micros) {
+    /// What is left of a hold that is due after findings of this batch took from it.
+    pub(super) fn left_in(&self, hold: HoldRow) -> Micros {
+        let taken = self.holds_changed.get(&(hold.creator, hold.minute)).copied().unwrap_or(0);
+        let left = hold.amount.signed().saturating_add(taken.min(0));
+        u64::try_from(left).ok().and_then(Micros::new).unwrap_or(Micros::ZERO)
+    }
+
+    /// Takes an amount out of a bucket, if it is still there and holds so much.
+    pub(super) fn take_from_bucket(
+        &mut self,
+        creator: CreatorRef,
+        minute: u64,
+        amount: Micros,
+    ) -> bool {
+        let is_released =
+            self.holds_released.iter().any(|hold| (hold.creator, hold.minute) == (creator, minute));
+        let Some(held) = self.context.holds.get_mut(&(creator, minute)) else { return false };
+        let Some(left) = held.minus(amount).filter(|_| !is_released) else { return false };
+        *held = left;
+        let less = amount.signed().checked_neg().expect("an amount is never negative");
+        self.hold(creator, minute, less);
+        true
+    }
+
+    pub(super) fn observe(
+        &mut self,
+        seen: Seen,
+        (wallet, creator): (WalletRef, CreatorRef),
+        origin: Option<u64>,
+        (count, amount): (u64, Micros),
+    ) {
+        let number = self.context.counters.observation;
+        self.context.counters.observation = number.saturating_add(1);
+        let after = EntryNumber(self.next_entry().0.saturating_sub(1));
+        let at = self.now;
+        self.observations.push(Observation {
+            number,
+            at,
+            after,
+            seen,
+            wallet,
+            creator,
+            origin,
+            amount,
+            count,
+        });
+    }
+
+    pub(super) fn decided(
+        &mut self,
+        act: Act,
+        (finding, wallet): (FindingRef, WalletRef),
+        who: &str,
+        why: &str,
+    ) {
+        let number = self.context.counters.decision;
+        self.context.counters.decision = number.saturating_add(1);
+        let (who, why) = (who.into(), why.into());
+        self.decisions.push(Decision { number, at: self.now, act, finding, wallet, who, why });
+    }
+
+    pub(super) fn put_finding(&mut self, row: FindingRow) {
+        self.findings.insert(row.finding);
+        self.context.finding_refs.insert(row.said.id, row.finding);
+        self.context.findings.insert(row.finding, row);
+    }
+
+    pub(super) fn put_claim_hold(&mut self, row: ClaimHold) {
+        self.claim_holds.insert(row.claim);
+        self.context.claim_holds.insert(row.claim, row);
+    }
+
+    pub(super) fn count_credit(
+        &mut self,
+        creator: CreatorRef,
+        item: ItemRef,
+        (credited, free): (Micros, Micros),
+    ) {
         let tally = self.tallies.entry((self.now.day(), creator, item)).or_default();
         tally.0 = tally.0.saturating_add(1);
         tally.1 = tally.1.plus(credited).unwrap_or(Micros::MAX);
+        tally.2 = tally.2.plus(free).unwrap_or(Micros::MAX);
     }
 
     pub(super) fn count_refusal(
@@ -261,35 +359,15 @@ impl Working {
             entries: self.entries,
             owned: self.owned,
             disowned: self.disowned,
-            wallets: self
-                .wallets
-                .iter()
-                .filter_map(|wallet| context.wallets.get(wallet).copied())
-                .collect(),
-            keys: self.keys.iter().filter_map(|key| context.keys.get(key).cloned()).collect(),
-            creators: self
-                .creators
-                .iter()
-                .filter_map(|creator| context.creators.get(creator).copied())
-                .collect(),
-            profiles: self
-                .profiles
-                .iter()
-                .filter_map(|creator| context.profiles.get(creator).cloned())
-                .collect(),
-            items: self
-                .items
-                .iter()
-                .filter_map(|hash| {
-                    Some((*context.items.get(hash)?, context.texts.get(hash)?.clone()))
-                })
-                .collect(),
+            wallets: rows(&self.wallets, |wallet| context.wallets.get(wallet).copied()),
+            keys: rows(&self.keys, |key| context.keys.get(key).cloned()),
+            creators: rows(&self.creators, |creator| context.creators.get(creator).copied()),
+            profiles: rows(&self.profiles, |creator| context.profiles.get(creator).cloned()),
+            items: rows(&self.items, |hash| {
+                Some((*context.items.get(hash)?, context.texts.get(hash)?.clone()))
+            }),
             allowances: self.allowances,
-            vouchers: self
-                .vouchers
-                .iter()
-                .filter_map(|hash| context.vouchers.get(hash).copied())
-                .collect(),
+            vouchers: rows(&self.vouchers, |hash| context.vouchers.get(hash).copied()),
             holds_changed: holds_changed(self.holds_changed),
             holds_released: self.holds_released,
             refunds: self.refunds.into_values().collect(),
@@ -297,12 +375,13 @@ impl Working {
             tallies: self
                 .tallies
                 .into_iter()
-                .map(|((day, creator, item), (count, credited))| Tally {
+                .map(|((day, creator, item), (count, credited, free))| Tally {
                     day,
                     creator,
                     item,
                     count,
                     credited,
+                    free,
                 })
                 .collect(),
             refusals: self
@@ -317,6 +396,11 @@ impl Working {
                 })
                 .collect(),
             equivocations: self.equivocations,
+            observations: self.observations,
+            forget_origins: self.forget_origins,
+            findings: rows(&self.findings, |finding| context.findings.get(finding).cloned()),
+            decisions: self.decisions,
+            claim_holds: rows(&self.claim_holds, |claim| context.claim_holds.get(claim).copied()),
             accounts: context.accounts,
             counters: Some(context.counters),
         }
@@ -332,4 +416,9 @@ fn refund_tallies(sums: BTreeMap<(u32, CreatorRef, ItemRef), (u64, Micros)>) -> 
     let tally =
         |((day, creator, item), (count, taken))| RefundTally { day, creator, item, count, taken };
     sums.into_iter().map(tally).collect()
+}
+
+/// The rows that changed, as they are now.
+fn rows<Name, Row>(changed: &BTreeSet<Name>, row: impl Fn(&Name) -> Option<Row>) -> Vec<Row> {
+    changed.iter().filter_map(row).collect()
 }

@@ -1,10 +1,14 @@
 //! Between SQLite's values and the ledger's types.
 
+use farthing_rules::findings::{Place, Standing};
 use farthing_rules::rows::{
-    ClaimEntry, CreatorProfile, CreatorRow, Entry, EntryBody, Equivocation, ItemRow, ItemText,
-    KeyRow, LastAnswer, ReceiptRow, RefundEntry, RefundRow, VoucherRow, WalletRow,
+    Accounts, ClaimEntry, Counters, CreatorProfile, CreatorRow, Entry, EntryBody, Equivocation,
+    ItemRow, ItemText, KeyRow, LastAnswer, ReceiptRow, RefundEntry, RefundRow, ReviewEntry,
+    VoucherRow, WalletRow,
 };
-use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, Rail, VoucherHash, WalletRef};
+use farthing_rules::{
+    CreatorRef, EntryNumber, FindingId, ItemRef, KeyRef, Rail, VoucherHash, WalletRef,
+};
 use farthing_shared::{
     Claim, ClaimId, CreatorId, ItemHash, Micros, OriginHash, Outcome, PublicKey, RefundOutcome,
     UnixMillis,
@@ -41,6 +45,10 @@ pub(super) fn maybe_nat(row: &Row<'_>, at: usize) -> Sql<u64> {
     Ok(row.get::<_, Option<i64>>(at)?.and_then(|value| u64::try_from(value).ok()).unwrap_or(0))
 }
 
+fn maybe_micros(row: &Row<'_>, at: usize) -> Sql<Micros> {
+    Micros::new(maybe_nat(row, at)?).ok_or_else(|| broken(at, "an amount out of range"))
+}
+
 pub(super) fn broken(at: usize, what: &'static str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(at, Type::Null, what.into())
 }
@@ -49,7 +57,26 @@ fn wrong_type(at: usize, error: FromSqlError) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(at, Type::Blob, Box::new(error))
 }
 
-pub(super) const WALLET: &str = "wallet, root, balance, opened_at, last_entry, last_refund";
+pub(super) const COUNTERS: &str = "entry, wallet, key, creator, item, fees, vouchers, welcome, \
+    finding, observation, decision";
+
+pub(super) fn counters(row: &Row<'_>) -> Sql<(Counters, Accounts)> {
+    let counters = Counters {
+        entry: nat(row, 0)?,
+        wallet: nat(row, 1)?,
+        key: nat(row, 2)?,
+        creator: nat(row, 3)?,
+        item: nat(row, 4)?,
+        finding: nat(row, 8)?,
+        observation: nat(row, 9)?,
+        decision: nat(row, 10)?,
+    };
+    let accounts = Accounts { fees: row.get(5)?, vouchers: row.get(6)?, welcome: row.get(7)? };
+    Ok((counters, accounts))
+}
+
+pub(super) const WALLET: &str =
+    "wallet, root, balance, opened_at, last_entry, last_refund, free, standing";
 
 pub(super) fn wallet(row: &Row<'_>) -> Sql<WalletRow> {
     Ok(WalletRow {
@@ -59,7 +86,15 @@ pub(super) fn wallet(row: &Row<'_>) -> Sql<WalletRow> {
         opened_at: UnixMillis(nat(row, 3)?),
         last_entry: EntryNumber(nat(row, 4)?),
         last_refund: EntryNumber(nat(row, 5)?),
+        free: micros(row, 6)?,
+        standing: coded(row, 7, Standing::from_code)?,
     })
+}
+
+/// A number that stands for something.
+pub(super) fn coded<T>(row: &Row<'_>, at: usize, read: fn(u8) -> Option<T>) -> Sql<T> {
+    let code = u8::try_from(nat(row, at)?).ok();
+    code.and_then(read).ok_or_else(|| broken(at, "an unknown code"))
 }
 
 pub(super) const KEY: &str = "key, public, wallet, creator, origin, device, cap, per_claim_max, \
@@ -120,7 +155,7 @@ fn last_answer(row: &Row<'_>) -> Sql<Option<LastAnswer>> {
 }
 
 pub(super) const CREATOR: &str = "creator, id, payable, held, number, total, last_entry, \
-    refunds, refunded, last_refund, refund_window";
+    refunds, refunded, last_refund, refund_window, review, free";
 
 pub(super) fn creator(row: &Row<'_>) -> Sql<CreatorRow> {
     Ok(CreatorRow {
@@ -138,6 +173,8 @@ pub(super) fn creator(row: &Row<'_>) -> Sql<CreatorRow> {
             None => None,
             Some(_) => Some(nat(row, 10)?),
         },
+        review: micros(row, 11)?,
+        free: micros(row, 12)?,
     })
 }
 
@@ -203,7 +240,7 @@ pub(super) fn voucher(row: &Row<'_>) -> Sql<VoucherRow> {
 
 pub(super) const ENTRY: &str = "number, at, kind, wallet, creator, amount, key, item, fee, \
     release_minute, creator_number, creator_total, previous_of_key, previous_of_wallet, \
-    previous_of_creator, rail, body, mark_of_key, claim, previous_refund";
+    previous_of_creator, rail, body, mark_of_key, claim, previous_refund, free";
 
 pub(super) fn entry(row: &Row<'_>) -> Sql<Entry> {
     let amount = micros(row, 5)?;
@@ -218,6 +255,7 @@ pub(super) fn entry(row: &Row<'_>) -> Sql<Entry> {
             creator: creator()?,
             item: ItemRef(nat(row, 7)?),
             amount,
+            free: maybe_micros(row, 20)?,
             fee: micros(row, 8)?,
             release_minute: nat(row, 9)?,
             creator_number: nat(row, 10)?,
@@ -237,7 +275,12 @@ pub(super) fn entry(row: &Row<'_>) -> Sql<Entry> {
             reference: bytes(row, 16)?,
             previous_of_wallet,
         },
-        3 => EntryBody::Welcome { wallet: wallet()?, amount, previous_of_wallet },
+        3 => EntryBody::Welcome {
+            wallet: wallet()?,
+            amount,
+            free: maybe_micros(row, 20)?,
+            previous_of_wallet,
+        },
         4 => EntryBody::Release { creator: creator()?, amount, release_minute: nat(row, 9)? },
         5 => EntryBody::Refund(Box::new(RefundEntry {
             signed: bytes(row, 16)?,
@@ -246,6 +289,7 @@ pub(super) fn entry(row: &Row<'_>) -> Sql<Entry> {
             creator: creator()?,
             item: ItemRef(nat(row, 7)?),
             amount,
+            free: maybe_micros(row, 20)?,
             fee: micros(row, 8)?,
             release_minute: nat(row, 9)?,
             creator_number: nat(row, 10)?,
@@ -254,6 +298,8 @@ pub(super) fn entry(row: &Row<'_>) -> Sql<Entry> {
             previous_of_creator: EntryNumber(nat(row, 14)?),
             previous_refund_of_wallet: EntryNumber(nat(row, 19)?),
         })),
+        6 => EntryBody::Hold(review(row)?),
+        7 => EntryBody::Lift(review(row)?),
         _ => return Err(broken(2, "an unknown kind of entry")),
     };
     Ok(Entry { number: EntryNumber(nat(row, 0)?), at: UnixMillis(nat(row, 1)?), body })
@@ -278,6 +324,31 @@ pub(super) fn refund(row: &Row<'_>) -> Sql<RefundRow> {
         asked_at: UnixMillis(nat(row, 2)?),
         outcome: code.ok_or_else(|| broken(3, "an unknown outcome"))?,
         receipt,
+    })
+}
+
+/// A hold or its lift: the finding and the claim in the body, the place in `rail`.
+fn review(row: &Row<'_>) -> Sql<ReviewEntry> {
+    let body: [u8; 32] = bytes(row, 16)?;
+    let (id, claim) = body.split_at(24);
+    let id = id.try_into().map_err(|_| broken(16, "no finding"))?;
+    let claim = claim.try_into().map_err(|_| broken(16, "no claim"))?;
+    let place = match nat(row, 15)? {
+        0 => Place::Held { release_minute: nat(row, 9)? },
+        1 => Place::Payable,
+        2 => Place::Wallet {
+            wallet: WalletRef(nat(row, 3)?),
+            fee: micros(row, 8)?,
+            previous_of_wallet: EntryNumber(nat(row, 13)?),
+        },
+        _ => return Err(broken(15, "an unknown place")),
+    };
+    Ok(ReviewEntry {
+        creator: CreatorRef(nat(row, 4)?),
+        claim: EntryNumber(u64::from_be_bytes(claim)),
+        amount: micros(row, 5)?,
+        place,
+        finding: FindingId(id),
     })
 }
 

@@ -29,8 +29,8 @@ const ROWS_MAX: usize = 131_072;
 /// Bytes of `redo` at most: read again in about a tenth of a second after a crash.
 const BYTES_MAX: usize = 64 << 20;
 
-/// A count and a sum to add.
-pub(super) type More = (u64, Micros);
+/// A count and a sum to add, and of accepted claims the free credit beside it.
+pub(super) type More = (u64, Micros, Micros);
 
 /// Rows that are newer than the tables, and sums to add to those in the tables.
 #[derive(Debug, Default)]
@@ -86,12 +86,12 @@ impl Hot {
         for row in change.tallies {
             for day in [0, row.day] {
                 let sum = self.tallies.entry((row.creator, day, row.item)).or_default();
-                *sum = add(*sum, (row.count, row.credited));
+                *sum = add(*sum, (row.count, row.credited, row.free));
             }
         }
         for row in change.refusals {
             let sum = self.refusals.entry((row.creator, row.day, row.code)).or_default();
-            *sum = add(*sum, (row.count, row.amount));
+            *sum = add(*sum, (row.count, row.amount, Micros::ZERO));
         }
     }
 
@@ -134,7 +134,8 @@ impl Hot {
 
 /// Adds sums; an amount that no longer fits stays at the greatest.
 pub(super) fn add(a: More, b: More) -> More {
-    (a.0.saturating_add(b.0), a.1.plus(b.1).unwrap_or(Micros::MAX))
+    let sum = |a: Micros, b| a.plus(b).unwrap_or(Micros::MAX);
+    (a.0.saturating_add(b.0), sum(a.1, b.1), sum(a.2, b.2))
 }
 
 fn folds(connection: &Connection) -> Sql<u64> {

@@ -70,22 +70,13 @@ pub(super) fn context(source: &mut Source<'_>, names: &Names, now: UnixMillis) -
     if names.holds {
         load_holds(connection, context_ref, now)?;
     }
+    super::findings::load(source, names, &mut context)?;
     Ok(context)
 }
 
-fn counters(connection: &Connection) -> Sql<(Counters, Accounts)> {
-    let sql = "SELECT entry, wallet, key, creator, item, fees, vouchers, welcome FROM counters";
-    connection.prepare_cached(sql)?.query_row([], |row| {
-        let counters = Counters {
-            entry: nat(row, 0)?,
-            wallet: nat(row, 1)?,
-            key: nat(row, 2)?,
-            creator: nat(row, 3)?,
-            item: nat(row, 4)?,
-        };
-        let accounts = Accounts { fees: row.get(5)?, vouchers: row.get(6)?, welcome: row.get(7)? };
-        Ok((counters, accounts))
-    })
+pub(super) fn counters(connection: &Connection) -> Sql<(Counters, Accounts)> {
+    let sql = format!("SELECT {} FROM counters", columns::COUNTERS);
+    connection.prepare_cached(&sql)?.query_row([], columns::counters)
 }
 
 fn concat_wallet(by: &str) -> String {
@@ -157,33 +148,41 @@ fn load_refund_of_answer(
 /// Claims to be refunded, with their wallets, creators and holds. Wallets come by root key too,
 /// later and with the same rows.
 fn refunds(source: &mut Source<'_>, names: &Names, context: &mut Context) -> Sql<()> {
+    names.refunds.iter().try_for_each(|number| claim_of_entry(source, context, *number))
+}
+
+/// A claim by its entry, with what a refund or a hold of it depends on.
+pub(super) fn claim_of_entry(
+    source: &mut Source<'_>,
+    context: &mut Context,
+    number: EntryNumber,
+) -> Sql<()> {
     let Source { connection, hot, .. } = *source;
-    for number in &names.refunds {
-        let sql = format!("SELECT {} FROM entries WHERE number = ?1", columns::ENTRY);
-        let mut query = connection.prepare_cached(&sql)?;
-        let entry = query.query_row([int(number.0)], columns::entry).optional()?;
-        let Some(EntryBody::Claim(claim)) = entry.map(|entry| entry.body) else { continue };
-        if let Some(row) = refund(connection, *number)? {
-            context.refunds.insert(*number, row);
-        }
-        let bucket = (claim.creator, claim.release_minute);
-        let newer = if source.folded { None } else { hot.holds.get(&(bucket.1, bucket.0)) };
-        if let Some(held) = held(connection, newer.copied(), bucket)? {
-            context.holds.insert(bucket, held);
-        }
-        if !context.wallets.contains_key(&claim.wallet) {
-            let row = source.wallet(claim.wallet)?;
-            context.put_wallet(row);
-        }
-        if !context.creators.contains_key(&claim.creator) {
-            let row = source.creator(claim.creator)?;
-            context.put_creator(row);
-        }
-        let newest = context.wallets.get(&claim.wallet).map_or(EntryNumber(0), |w| w.last_refund);
-        let recent = recent_refunds(connection, newest)?;
-        context.recent_refunds.insert(claim.wallet, recent);
-        context.claims.insert(*number, *claim);
+    let sql = format!("SELECT {} FROM entries WHERE number = ?1", columns::ENTRY);
+    let mut query = connection.prepare_cached(&sql)?;
+    let entry = query.query_row([int(number.0)], columns::entry).optional()?;
+    let Some(EntryBody::Claim(claim)) = entry.map(|entry| entry.body) else { return Ok(()) };
+    if let Some(row) = refund(connection, number)? {
+        context.refunds.insert(number, row);
     }
+    let bucket = (claim.creator, claim.release_minute);
+    let newer = if source.folded { None } else { hot.holds.get(&(bucket.1, bucket.0)) };
+    if let Some(held) = held(connection, newer.copied(), bucket)? {
+        context.holds.insert(bucket, held);
+    }
+    if !context.wallets.contains_key(&claim.wallet) {
+        let row = source.wallet(claim.wallet)?;
+        context.put_wallet(row);
+    }
+    if !context.creators.contains_key(&claim.creator) {
+        let row = source.creator(claim.creator)?;
+        context.put_creator(row);
+    }
+    let newest = context.wallets.get(&claim.wallet).map_or(EntryNumber(0), |w| w.last_refund);
+    let recent = recent_refunds(connection, newest)?;
+    context.recent_refunds.insert(claim.wallet, recent);
+    super::findings::claim_hold_of(connection, context, number)?;
+    context.claims.insert(number, *claim);
     Ok(())
 }
 
@@ -237,7 +236,7 @@ impl Source<'_> {
     }
 
     /// The wallet of a key; reads its newest purchases along with it.
-    fn wallet(&mut self, wallet: WalletRef) -> Sql<WalletRow> {
+    pub(super) fn wallet(&mut self, wallet: WalletRef) -> Sql<WalletRow> {
         if let Some((row, _)) = self.cache.wallets.get(&wallet) {
             return Ok(self.hot.wallet(*row));
         }
@@ -247,7 +246,7 @@ impl Source<'_> {
         Ok(row)
     }
 
-    fn creator(&mut self, creator: CreatorRef) -> Sql<CreatorRow> {
+    pub(super) fn creator(&mut self, creator: CreatorRef) -> Sql<CreatorRow> {
         let cached = self.cache.creators.get(&creator);
         if let Some(row) = self.hot.creators.get(&creator).or(cached) {
             return Ok(*row);
@@ -291,8 +290,8 @@ pub(super) fn wallet_with_window(
     let sql =
         format!("SELECT {}, owned, owned_moved FROM wallets WHERE wallet = ?1", columns::WALLET);
     connection.prepare_cached(&sql)?.query_row([int(wallet.0)], |row| {
-        let pairs = row.get_ref(6)?.as_blob().unwrap_or_default().as_chunks().0.to_vec();
-        Ok((columns::wallet(row)?, OwnedWindow { pairs, moved: row.get(7)? }))
+        let pairs = row.get_ref(8)?.as_blob().unwrap_or_default().as_chunks().0.to_vec();
+        Ok((columns::wallet(row)?, OwnedWindow { pairs, moved: row.get(9)? }))
     })
 }
 

@@ -6,6 +6,7 @@
 
 mod cache;
 mod columns;
+mod findings;
 mod hot;
 mod load;
 mod log;
@@ -30,12 +31,14 @@ use columns::Sql;
 use hot::Hot;
 use redo::Change;
 
+pub use findings::{RuleSum, Wanted};
 pub use read::{EntryView, ReadError, Reader, Sum};
 
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("0001-ledger.sql")),
     M::up(include_str!("0002-redo.sql")),
     M::up(include_str!("0003-refunds.sql")),
+    M::up(include_str!("0004-findings.sql")),
 ];
 
 /// How long to wait for another process that writes.

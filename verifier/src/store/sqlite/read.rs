@@ -51,7 +51,7 @@ pub struct Reader {
 }
 
 /// Rows that are newer than the tables of one moment.
-enum Newer<'a> {
+pub(super) enum Newer<'a> {
     /// Those of this process's writer.
     Shared(RwLockReadGuard<'a, Hot>),
     /// Read from the file, since another process writes.
@@ -158,6 +158,8 @@ pub struct Sum {
     pub count: u64,
     /// How much.
     pub amount: Micros,
+    /// Of payments: how much more was paid with free credit, which is credited to nobody.
+    pub free: Micros,
 }
 
 impl Sum {
@@ -165,6 +167,7 @@ impl Sum {
     pub fn add(&mut self, other: Self) {
         self.count = self.count.saturating_add(other.count);
         self.amount = self.amount.plus(other.amount).unwrap_or(Micros::MAX);
+        self.free = self.free.plus(other.free).unwrap_or(Micros::MAX);
     }
 }
 
@@ -197,7 +200,10 @@ impl Reader {
 
     /// Reads tables of one moment with the rows that are newer. The writer cannot publish its
     /// next batch before `read` has let go of them.
-    fn with_newer<T>(&self, read: impl FnOnce(&Connection, Newer<'_>) -> Sql<T>) -> Read<T> {
+    pub(super) fn with_newer<T>(
+        &self,
+        read: impl FnOnce(&Connection, Newer<'_>) -> Sql<T>,
+    ) -> Read<T> {
         let lent = self.pool.lend()?;
         let connection = lent.connection();
         // First the rows, then the moment: so the tables are of the same time or newer, and rows
@@ -371,7 +377,13 @@ impl Reader {
                 Body::Refund(refund) => refund.previous_of_wallet,
                 Body::TopUp { previous_of_wallet, .. }
                 | Body::Welcome { previous_of_wallet, .. } => *previous_of_wallet,
-                Body::Release { .. } => EntryNumber(0),
+                Body::Lift(review) => match review.place {
+                    farthing_rules::findings::Place::Wallet { previous_of_wallet, .. } => {
+                        previous_of_wallet
+                    }
+                    _ => EntryNumber(0),
+                },
+                Body::Release { .. } | Body::Hold(_) => EntryNumber(0),
             }
         })
     }
@@ -412,7 +424,7 @@ impl Reader {
                 "SELECT item, count, taken FROM refund_tallies WHERE day = 0 AND creator = ?1";
             let mut query = connection.prepare_cached(sql)?;
             let rows = query.query_map([int(creator.0)], |row| {
-                let sum = Sum { count: nat(row, 1)?, amount: micros(row, 2)? };
+                let sum = Sum { count: nat(row, 1)?, amount: micros(row, 2)?, free: Micros::ZERO };
                 Ok((ItemRef(nat(row, 0)?), sum))
             })?;
             rows.collect()
@@ -463,18 +475,21 @@ impl Reader {
                 .map(|((_, day, item), more)| ((*day, *item), *more))
                 .collect();
             drop(newer);
-            let sql = "SELECT item, count, credited FROM tallies WHERE day = ?1 AND creator = ?2";
+            let sql = "SELECT item, count, credited, free FROM tallies \
+                       WHERE day = ?1 AND creator = ?2";
             let mut query = connection.prepare_cached(sql)?;
             for day in wanted {
                 let mut rows = query.query((day, int(creator.0)))?;
                 while let Some(row) = rows.next()? {
                     let sum = sums.entry((day, ItemRef(nat(row, 0)?))).or_default();
-                    *sum = add(*sum, (nat(row, 1)?, micros(row, 2)?));
+                    *sum = add(*sum, (nat(row, 1)?, micros(row, 2)?, micros(row, 3)?));
                 }
             }
             let all = sums.into_iter();
             Ok(all
-                .map(|((day, item), (count, amount))| (day, item, Sum { count, amount }))
+                .map(|((day, item), (count, amount, free))| {
+                    (day, item, Sum { count, amount, free })
+                })
                 .collect())
         })
     }
@@ -495,11 +510,13 @@ impl Reader {
             while let Some(row) = rows.next()? {
                 let code = u16::try_from(small(row, 1)?).unwrap_or(u16::MAX);
                 let sum = sums.entry((Reverse(small(row, 0)?), code)).or_default();
-                *sum = add(*sum, (nat(row, 2)?, micros(row, 3)?));
+                *sum = add(*sum, (nat(row, 2)?, micros(row, 3)?, Micros::ZERO));
             }
             let all = sums.into_iter();
             Ok(all
-                .map(|((day, code), (count, amount))| (day.0, code, Sum { count, amount }))
+                .map(|((day, code), (count, amount, free))| {
+                    (day.0, code, Sum { count, amount, free })
+                })
                 .collect())
         })
     }

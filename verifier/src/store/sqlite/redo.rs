@@ -5,6 +5,7 @@
 //! one, and only to bring the tables up to date, so the form may change with a new version byte
 //! as long as the older ones are still read.
 
+use farthing_rules::findings::Standing;
 use farthing_rules::rows::{
     Accounts, Counters, CreatorRow, HoldChange, KeyRow, LastAnswer, Ownership, ReceiptRow,
     RefusalTally, Tally, WalletRow,
@@ -14,8 +15,10 @@ use farthing_shared::{
     Claim, ClaimId, CreatorId, Micros, OriginHash, Outcome, PublicKey, UnixMillis,
 };
 
-/// Version 1 knew no refunds.
-const VERSION: u8 = 2;
+/// What is written. Version 1 knew no refunds, version 2 no findings and no free credit.
+const VERSION: u8 = 3;
+/// What counters of rows that did not have them stand at.
+const FIRST_NUMBER: u64 = 1;
 
 /// A purchase, as a wallet's row keeps it: eight bytes of the item hash, the entry's number.
 pub(super) type OwnedPair = [u8; 16];
@@ -53,8 +56,9 @@ impl Change {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Out(Vec::with_capacity(256 + self.keys.len() * 512));
         out.0.push(VERSION);
-        let Counters { entry, wallet, key, creator, item } = self.counters;
-        out.nats([entry, wallet, key, creator, item]);
+        let Counters { entry, wallet, key, creator, item, finding, observation, decision } =
+            self.counters;
+        out.nats([entry, wallet, key, creator, item, finding, observation, decision]);
         let Accounts { fees, vouchers, welcome } = self.accounts;
         for balance in [fees, vouchers, welcome] {
             out.0.extend(balance.to_be_bytes());
@@ -64,6 +68,7 @@ impl Change {
             out.0.extend(row.root.0);
             out.nats([row.wallet.0, row.balance.get(), row.opened_at.0, row.last_entry.0]);
             out.nats([row.last_refund.0]);
+            out.nats([row.free.get(), row.standing.code().into()]);
         });
         out.list(&self.creators, |out, row| {
             out.0.extend(row.id.0);
@@ -72,6 +77,7 @@ impl Change {
             out.nats([row.refunds, row.refunded.get(), row.last_refund.0]);
             let window: Vec<u64> = row.refund_window_ms.into_iter().collect();
             out.list(&window, |out, window| out.nats([*window]));
+            out.nats([row.review.get(), row.free.get()]);
         });
         out.list(&self.owned, |out, (wallet, pair)| {
             out.nats([wallet.0]);
@@ -82,7 +88,8 @@ impl Change {
             out.0.extend(row.micros.to_be_bytes());
         });
         out.list(&self.tallies, |out, row| {
-            out.nats([row.day.into(), row.creator.0, row.item.0, row.count, row.credited.get()]);
+            out.nats([row.day.into(), row.creator.0, row.item.0, row.count]);
+            out.nats([row.credited.get(), row.free.get()]);
         });
         out.list(&self.refusals, |out, row| {
             let code = row.code.into();
@@ -93,18 +100,12 @@ impl Change {
 
     /// `None` when the bytes are not such a row.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (version, rest) = bytes.split_first()?;
-        if !(1..=VERSION).contains(version) {
+        let (&version, rest) = bytes.split_first()?;
+        if !(1..=VERSION).contains(&version) {
             return None;
         }
-        let mut from = From(rest, *version);
-        let counters = Counters {
-            entry: from.nat()?,
-            wallet: from.nat()?,
-            key: from.nat()?,
-            creator: from.nat()?,
-            item: from.nat()?,
-        };
+        let mut from = From(rest, version);
+        let counters = from.counters()?;
         let mut balance = || from.bytes().map(i64::from_be_bytes);
         let accounts = Accounts { fees: balance()?, vouchers: balance()?, welcome: balance()? };
         let change = Self {
@@ -119,6 +120,8 @@ impl Change {
                     opened_at: UnixMillis(from.nat()?),
                     last_entry: EntryNumber(from.nat()?),
                     last_refund: EntryNumber(from.nat_since(2)?),
+                    free: Micros::new(from.nat_since(3)?)?,
+                    standing: Standing::from_code(u8::try_from(from.nat_since(3)?).ok()?)?,
                 })
             })?,
             creators: from.list(From::creator)?,
@@ -135,6 +138,7 @@ impl Change {
                     item: ItemRef(from.nat()?),
                     count: from.nat()?,
                     credited: from.micros()?,
+                    free: Micros::new(from.nat_since(3)?)?,
                 })
             })?,
             refusals: from.list(|from| {
@@ -205,6 +209,19 @@ impl From<'_> {
         Some(*field)
     }
 
+    fn counters(&mut self) -> Option<Counters> {
+        Some(Counters {
+            entry: self.nat()?,
+            wallet: self.nat()?,
+            key: self.nat()?,
+            creator: self.nat()?,
+            item: self.nat()?,
+            finding: self.nat_since(3)?.max(FIRST_NUMBER),
+            observation: self.nat_since(3)?.max(FIRST_NUMBER),
+            decision: self.nat_since(3)?.max(FIRST_NUMBER),
+        })
+    }
+
     fn nat(&mut self) -> Option<u64> {
         self.bytes().map(u64::from_be_bytes)
     }
@@ -248,6 +265,8 @@ impl From<'_> {
                 1 => None,
                 _ => self.list(Self::nat)?.pop(),
             },
+            review: Micros::new(self.nat_since(3)?)?,
+            free: Micros::new(self.nat_since(3)?)?,
         })
     }
 

@@ -1,6 +1,5 @@
 //! Reads the whole ledger.
 
-use farthing_rules::rows::{Accounts, Counters};
 use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
 use farthing_shared::{Claim, ItemHash, Micros, SignedClaim};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -14,18 +13,7 @@ pub(super) fn read(connection: &Connection) -> Sql<Snapshot> {
     // One read transaction, so that all tables show the same moment.
     let moment = connection.unchecked_transaction()?;
     let mut all = Snapshot::default();
-    let sql = "SELECT entry, wallet, key, creator, item, fees, vouchers, welcome FROM counters";
-    each(&moment, sql, |row| {
-        all.counters = Counters {
-            entry: nat(row, 0)?,
-            wallet: nat(row, 1)?,
-            key: nat(row, 2)?,
-            creator: nat(row, 3)?,
-            item: nat(row, 4)?,
-        };
-        all.accounts = Accounts { fees: row.get(5)?, vouchers: row.get(6)?, welcome: row.get(7)? };
-        Ok(())
-    })?;
+    (all.counters, all.accounts) = super::load::counters(&moment)?;
     let sql = format!("SELECT {} FROM wallets", columns::WALLET);
     each(&moment, &sql, |row| {
         let wallet = columns::wallet(row)?;
@@ -56,6 +44,7 @@ pub(super) fn read(connection: &Connection) -> Sql<Snapshot> {
     })?;
     owned(&moment, &hot, &mut all)?;
     sums(&moment, &mut all)?;
+    super::findings::snapshot(&moment, &mut all)?;
     lay_over(&mut all, hot);
     Ok(all)
 }
@@ -81,11 +70,16 @@ fn lay_over(all: &mut Snapshot, hot: Hot) {
     }
     for ((creator, day, code), more) in hot.refusals {
         let sum = all.refusals.entry((day, creator, code)).or_default();
-        *sum = add(*sum, more);
+        let (count, amount, _) = add((sum.0, sum.1, Micros::ZERO), more);
+        *sum = (count, amount);
     }
 }
 
-fn each(connection: &Connection, sql: &str, mut take: impl FnMut(&Row<'_>) -> Sql<()>) -> Sql<()> {
+pub(super) fn each(
+    connection: &Connection,
+    sql: &str,
+    mut take: impl FnMut(&Row<'_>) -> Sql<()>,
+) -> Sql<()> {
     let mut query = connection.prepare(sql)?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
@@ -158,9 +152,9 @@ fn sums(connection: &Connection, all: &mut Snapshot) -> Sql<()> {
         all.holds.insert((CreatorRef(nat(row, 0)?), nat(row, 1)?), micros(row, 2)?);
         Ok(())
     })?;
-    each(connection, "SELECT day, creator, item, count, credited FROM tallies", |row| {
+    each(connection, "SELECT day, creator, item, count, credited, free FROM tallies", |row| {
         let name = (small(row, 0)?, CreatorRef(nat(row, 1)?), ItemRef(nat(row, 2)?));
-        all.tallies.insert(name, (nat(row, 3)?, micros(row, 4)?));
+        all.tallies.insert(name, (nat(row, 3)?, micros(row, 4)?, micros(row, 5)?));
         Ok(())
     })?;
     each(connection, "SELECT day, creator, item, count, taken FROM refund_tallies", |row| {

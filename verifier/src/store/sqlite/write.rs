@@ -1,8 +1,11 @@
 //! Writes a commit, inside its transaction: some of it at once, the rest as one row of `redo` that
 //! is folded into the tables later (hot.rs says why).
 
+use std::borrow::Cow;
+
+use farthing_rules::findings::Place;
 use farthing_rules::rows::{
-    Accounts, Counters, CreatorRow, Entry, EntryBody, KeyRow, RefundEntry, WalletRow,
+    Accounts, Counters, CreatorRow, Entry, EntryBody, KeyRow, RefundEntry, ReviewEntry, WalletRow,
 };
 use farthing_rules::{Commit, KeyRef, WalletRef};
 use farthing_shared::Micros;
@@ -32,6 +35,7 @@ pub(super) fn at_once(connection: &Connection, commit: &Commit, before: Counters
     creators(connection, new_creators)?;
     profiles(connection, commit)?;
     prices_and_vouchers(connection, commit)?;
+    super::findings::write(connection, commit)?;
     for row in &commit.holds_released {
         let sql = "DELETE FROM holds WHERE minute = ?1 AND creator = ?2";
         connection.prepare_cached(sql)?.execute((int(row.minute), int(row.creator.0)))?;
@@ -81,7 +85,8 @@ pub(super) fn fold(connection: &Connection, hot: &Hot, cache: &mut Cache) -> Sql
 
 fn write_counters(connection: &Connection, counters: Counters, accounts: Accounts) -> Sql<()> {
     let sql = "UPDATE counters SET entry = ?1, wallet = ?2, key = ?3, creator = ?4, item = ?5, \
-               fees = ?6, vouchers = ?7, welcome = ?8";
+               fees = ?6, vouchers = ?7, welcome = ?8, finding = ?9, observation = ?10, \
+               decision = ?11";
     connection.prepare_cached(sql)?.execute(params![
         int(counters.entry),
         int(counters.wallet),
@@ -91,6 +96,9 @@ fn write_counters(connection: &Connection, counters: Counters, accounts: Account
         accounts.fees,
         accounts.vouchers,
         accounts.welcome,
+        int(counters.finding),
+        int(counters.observation),
+        int(counters.decision),
     ])?;
     Ok(())
 }
@@ -111,10 +119,11 @@ struct Extras<'a> {
     previous_of_wallet: Option<i64>,
     previous_of_creator: Option<i64>,
     rail: Option<u8>,
-    body: Option<&'a [u8]>,
+    body: Option<Cow<'a, [u8]>>,
     mark_of_key: Option<i64>,
     claim: Option<i64>,
     previous_refund: Option<i64>,
+    free: Option<i64>,
 }
 
 fn entries(connection: &Connection, entries: &[Entry]) -> Sql<()> {
@@ -123,7 +132,7 @@ fn entries(connection: &Connection, entries: &[Entry]) -> Sql<()> {
     }
     let sql = "INSERT INTO entries VALUES \
                (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-               ?19, ?20)";
+               ?19, ?20, ?21)";
     let mut insert = connection.prepare_cached(sql)?;
     for entry in entries {
         let (amount, extras) = extras(&entry.body);
@@ -148,6 +157,7 @@ fn entries(connection: &Connection, entries: &[Entry]) -> Sql<()> {
             extras.mark_of_key,
             extras.claim,
             extras.previous_refund,
+            extras.free,
         ])?;
     }
     Ok(())
@@ -170,7 +180,8 @@ fn extras(body: &EntryBody) -> (Micros, Extras<'_>) {
                 previous_of_key: some(claim.previous_of_key.0),
                 previous_of_wallet: some(claim.previous_of_wallet.0),
                 previous_of_creator: some(claim.previous_of_creator.0),
-                body: Some(&claim.signed),
+                body: Some(Cow::Borrowed(&claim.signed)),
+                free: Some(claim.free.signed()),
                 mark_of_key: some(claim.mark_of_key.0),
                 ..Extras::default()
             };
@@ -182,21 +193,46 @@ fn extras(body: &EntryBody) -> (Micros, Extras<'_>) {
                 wallet: some(wallet.0),
                 previous_of_wallet: some(previous_of_wallet.0),
                 rail: Some(rail.code()),
-                body: Some(reference),
+                body: Some(Cow::Borrowed(reference)),
                 ..Extras::default()
             };
             (*amount, extras)
         }
-        EntryBody::Welcome { wallet, amount, previous_of_wallet } => {
+        EntryBody::Welcome { wallet, amount, free, previous_of_wallet } => {
             let previous_of_wallet = some(previous_of_wallet.0);
-            let wallet = some(wallet.0);
-            (*amount, Extras { kind: 3, wallet, previous_of_wallet, ..Extras::default() })
+            let (wallet, free) = (some(wallet.0), Some(free.signed()));
+            (*amount, Extras { kind: 3, wallet, previous_of_wallet, free, ..Extras::default() })
         }
         EntryBody::Refund(refund) => (refund.amount, refund_extras(refund)),
         EntryBody::Release { creator, amount, release_minute } => {
             let (creator, release_minute) = (some(creator.0), some(*release_minute));
             (*amount, Extras { kind: 4, creator, release_minute, ..Extras::default() })
         }
+        EntryBody::Hold(review) => (review.amount, review_extras(6, review)),
+        EntryBody::Lift(review) => (review.amount, review_extras(7, review)),
+    }
+}
+
+fn review_extras(kind: u8, review: &ReviewEntry) -> Extras<'static> {
+    let body = [&review.finding.0[..], &review.claim.0.to_be_bytes()].concat();
+    let extras = Extras {
+        kind,
+        creator: Some(int(review.creator.0)),
+        rail: Some(review.place.code()),
+        body: Some(Cow::Owned(body)),
+        ..Extras::default()
+    };
+    match review.place {
+        Place::Held { release_minute } => {
+            Extras { release_minute: Some(int(release_minute)), ..extras }
+        }
+        Place::Payable => extras,
+        Place::Wallet { wallet, fee, previous_of_wallet } => Extras {
+            wallet: Some(int(wallet.0)),
+            fee: Some(fee.signed()),
+            previous_of_wallet: Some(int(previous_of_wallet.0)),
+            ..extras
+        },
     }
 }
 
@@ -213,7 +249,8 @@ fn refund_extras(refund: &RefundEntry) -> Extras<'_> {
         creator_total: Some(refund.creator_total.signed()),
         previous_of_wallet: some(refund.previous_of_wallet.0),
         previous_of_creator: some(refund.previous_of_creator.0),
-        body: Some(&refund.signed),
+        body: Some(Cow::Borrowed(&refund.signed)),
+        free: Some(refund.free.signed()),
         claim: some(refund.claim.0),
         previous_refund: some(refund.previous_refund_of_wallet.0),
         ..Extras::default()
@@ -246,14 +283,16 @@ fn refunds(connection: &Connection, commit: &Commit) -> Sql<()> {
 }
 
 fn insert_wallet(connection: &Connection, row: &WalletRow) -> Sql<()> {
-    let sql = "INSERT INTO wallets (wallet, root, balance, opened_at, last_entry) \
-               VALUES (?1, ?2, ?3, ?4, ?5)";
+    let sql = "INSERT INTO wallets (wallet, root, balance, opened_at, last_entry, free, standing) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     connection.prepare_cached(sql)?.execute(params![
         int(row.wallet.0),
         &row.root.0[..],
         row.balance.signed(),
         int(row.opened_at.0),
         int(row.last_entry.0),
+        row.free.signed(),
+        row.standing.code(),
     ])?;
     Ok(())
 }
@@ -262,17 +301,20 @@ fn wallets(connection: &Connection, hot: &Hot, cache: &mut Cache) -> Sql<()> {
     let mut rows: Vec<&WalletRow> = hot.wallets.values().collect();
     rows.sort_unstable_by_key(|row| row.wallet);
     let mut plain = connection.prepare_cached(
-        "UPDATE wallets SET balance = ?2, last_entry = ?3, last_refund = ?4 WHERE wallet = ?1",
+        "UPDATE wallets SET balance = ?2, last_entry = ?3, last_refund = ?4, free = ?5, \
+         standing = ?6 WHERE wallet = ?1",
     )?;
     let mut with_window = connection.prepare_cached(
-        "UPDATE wallets SET balance = ?2, last_entry = ?3, last_refund = ?4, owned = ?5, owned_moved = ?6 \
-         WHERE wallet = ?1",
+        "UPDATE wallets SET balance = ?2, last_entry = ?3, last_refund = ?4, free = ?5, \
+         standing = ?6, owned = ?7, owned_moved = ?8 WHERE wallet = ?1",
     )?;
     for row in rows {
         let (wallet, balance) = (int(row.wallet.0), row.balance.signed());
+        let (free, standing) = (row.free.signed(), row.standing.code());
         let newer = hot.owned(row.wallet);
         if newer.is_empty() {
-            plain.execute((wallet, balance, int(row.last_entry.0), int(row.last_refund.0)))?;
+            let (entry, refund) = (int(row.last_entry.0), int(row.last_refund.0));
+            plain.execute((wallet, balance, entry, refund, free, standing))?;
             if let Some(mut known) = cache.wallets.get_mut(&row.wallet) {
                 known.0 = *row;
             }
@@ -292,6 +334,8 @@ fn wallets(connection: &Connection, hot: &Hot, cache: &mut Cache) -> Sql<()> {
             balance,
             int(row.last_entry.0),
             int(row.last_refund.0),
+            free,
+            standing,
             window.pairs.as_flattened(),
             window.moved,
         ])?;
@@ -377,9 +421,10 @@ fn insert_key(connection: &Connection, row: &KeyRow) -> Sql<()> {
 
 fn creators<'a>(connection: &Connection, rows: impl Iterator<Item = &'a CreatorRow>) -> Sql<()> {
     let mut upsert = connection.prepare_cached(
-        "INSERT INTO creators VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+        "INSERT INTO creators VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
          ON CONFLICT (creator) DO UPDATE SET payable = ?3, held = ?4, number = ?5, total = ?6, \
-         last_entry = ?7, refunds = ?8, refunded = ?9, last_refund = ?10, refund_window = ?11",
+         last_entry = ?7, refunds = ?8, refunded = ?9, last_refund = ?10, refund_window = ?11, \
+         free = ?12, review = ?13",
     )?;
     for row in rows {
         upsert.execute(params![
@@ -394,6 +439,8 @@ fn creators<'a>(connection: &Connection, rows: impl Iterator<Item = &'a CreatorR
             row.refunded.signed(),
             int(row.last_refund.0),
             row.refund_window_ms.map(int),
+            row.free.signed(),
+            row.review.signed(),
         ])?;
     }
     Ok(())
@@ -469,20 +516,21 @@ fn sums(connection: &Connection, hot: &Hot) -> Sql<()> {
     let mut tallies: Vec<_> = hot.tallies.iter().collect();
     tallies.sort_unstable_by_key(|((creator, day, item), _)| (*day, *creator, *item));
     let mut tally = connection.prepare_cached(
-        "INSERT INTO tallies VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT (day, creator, item) DO UPDATE SET \
-         count = count + ?4, credited = credited + ?5",
+        "INSERT INTO tallies (day, creator, item, count, credited, free) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (day, creator, item) DO UPDATE SET \
+         count = count + ?4, credited = credited + ?5, free = free + ?6",
     )?;
-    for ((creator, day, item), (count, credited)) in tallies {
+    for ((creator, day, item), (count, credited, free)) in tallies {
         let (creator, item) = (int(creator.0), int(item.0));
-        tally.execute(params![day, creator, item, int(*count), credited.signed()])?;
+        let (credited, free) = (credited.signed(), free.signed());
+        tally.execute(params![day, creator, item, int(*count), credited, free])?;
     }
     let mut refusal = connection.prepare_cached(
         "INSERT INTO refusals VALUES (?1, ?2, ?3, ?4, ?5) \
          ON CONFLICT (day, creator, code) DO UPDATE SET \
          count = count + ?4, amount = min(amount + ?5, 2000000000000000000)",
     )?;
-    for ((creator, day, code), (count, amount)) in &hot.refusals {
+    for ((creator, day, code), (count, amount, _)) in &hot.refusals {
         refusal.execute(params![day, int(creator.0), code, int(*count), amount.signed()])?;
     }
     Ok(())
