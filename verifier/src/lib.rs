@@ -8,6 +8,7 @@ pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod findings;
 pub mod http;
 pub mod intake;
 pub mod log;

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use farthing_shared::CreatorId;
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::findings::{Watch, follow};
 use crate::http::{self, App, AppParts, Buckets, Places, Server, Site};
 use crate::intake::Intake;
 use crate::log::Log;
@@ -154,6 +156,7 @@ pub fn build(
         sessions: Sessions::new(secrets.mac("session")),
         challenges: Challenges::new(secrets.mac("challenge"), config.limits.work_bits),
         buckets: Buckets::new(config.limits.requests_per_prefix_per_second),
+        origins: crate::findings::Origins::default(),
         site: Site::embedded(),
         policy,
         clock,
@@ -218,6 +221,7 @@ pub async fn serve(
     };
     tasks.spawn(server.run(http::router(app.clone()), told.clone()));
     let tending = tokio::spawn(tend(app.clone()));
+    let watching = start_watch(&app)?;
     ready(&app);
     let mut fatal = app.intake.fatal();
     let mut halted = app.log.halted();
@@ -236,6 +240,12 @@ pub async fn serve(
     while tasks.join_next().await.is_some() {}
     tending.abort();
     let _cancelled = tending.await;
+    if let Some((told, thread)) = watching {
+        told.store(true, Ordering::SeqCst);
+        thread.thread().unpark();
+        // What it has not written yet it finds again at the next start.
+        let _ended = tokio::task::spawn_blocking(move || thread.join()).await;
+    }
     if ended == Ended::Stopped {
         app.intake.tend().await;
         // All answers are given, so this shows everything that was accepted.
@@ -256,9 +266,28 @@ async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, String> {
     })
 }
 
+type Watching = (Arc<AtomicBool>, std::thread::JoinHandle<()>);
+
+fn start_watch(app: &App) -> Result<Option<Watching>, String> {
+    if !app.config.fraud.scan {
+        return Ok(None);
+    }
+    let told = Arc::new(AtomicBool::new(false));
+    let days = app.config.fraud.keep_origins_days;
+    let watch = Watch::new(app.reader.clone(), app.intake.clone(), app.clock.clone(), days);
+    let thread = follow(watch, told.clone()).map_err(|error| format!("the fraud scan: {error}"))?;
+    Ok(Some((told, thread)))
+}
+
 async fn tend(app: App) {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
+        let forged = app.origins.take_forged();
+        if !forged.is_empty()
+            && let Err(error) = app.intake.ask(farthing_rules::Command::Observe(forged)).await
+        {
+            tracing::warn!(?error, "counts of forged claims by sender were lost");
+        }
         app.intake.tend().await;
     }
 }

@@ -42,6 +42,16 @@ impl Mac256 {
         Self(Hmac::new_from_slice(key).expect("HMAC takes keys of every length"))
     }
 
+    /// Under a key that nobody knows and that is gone with it.
+    ///
+    /// # Errors
+    /// When the machine gives no randomness.
+    pub fn forgotten() -> Result<Self, getrandom::Error> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)?;
+        Ok(Self::new(&key))
+    }
+
     /// The tag of the parts, one after another; the caller keeps their lengths fixed.
     #[must_use]
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {

@@ -1,0 +1,378 @@
+//! From the ledger to findings: entries and observations in one order, the same whenever they are read,
+//! into the detector; what it says becomes drafts. No clock, no randomness, nothing written.
+//!
+//! The order: an observation comes right after the newest entry of when it was seen. Both have numbers
+//! without gaps in commit order, so that a server that reads them as they come and a command that reads
+//! them all at once see the same events, and find the same.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use farthing_fraud::event::{Claim, Event, Kind};
+use farthing_fraud::finding::Finding;
+use farthing_fraud::replay::Replay;
+use farthing_rules::findings::{
+    FindingDraft, Observation, Place, Role, Seen, Subject, SubjectKind,
+};
+use farthing_rules::rows::{Entry, EntryBody};
+use farthing_rules::{CreatorRef, EntryNumber, FindingId, WalletRef};
+use farthing_shared::{CreatorId, UnixMillis};
+
+use super::identity;
+use crate::store::sqlite::{ReadError, Reader};
+
+/// Entries, and observations, read at once: some 400 B each.
+const READ_TOGETHER: usize = 2_048;
+/// Numbers of observations among the detector's numbers of events; entries stay below.
+const SEEN: u64 = 1 << 62;
+/// A finding that does not accuse is kept from this probability on.
+const WATCH_KEPT_FROM: f64 = 0.5;
+/// Honest wallets in a million that the group rule accused on traces that it was not set on
+/// (docs/fraud.md).
+const GROUP_ERROR_PPM: u32 = 310;
+/// Forged claims of one sender and day from which it is a finding: one can be a broken device.
+const FORGED_MIN: u64 = 3;
+/// Proofs: what the ledger itself has refused.
+const PROOF_RULE: &str = "ledger-proof@1";
+
+/// What one step of a scan gave.
+#[derive(Debug, Default)]
+pub struct Scanned {
+    /// Events taken in; 0 when there is nothing more to read.
+    pub events: usize,
+    /// Findings that followed.
+    pub drafts: Vec<FindingDraft>,
+    /// Claims among the events: entry, wallet, creator.
+    pub claims: Vec<(EntryNumber, WalletRef, CreatorRef)>,
+}
+
+/// A scan under way.
+#[derive(Debug)]
+pub struct Scan {
+    reader: Reader,
+    replay: Replay,
+    entries: VecDeque<Entry>,
+    observations: VecDeque<Observation>,
+    /// Read up to here.
+    read: (EntryNumber, u64),
+    /// Whether the last read may have left observations behind.
+    more_observations: bool,
+    /// Taken in up to here.
+    taken: EntryNumber,
+    events: u64,
+    /// The start of the first event's day: the detector's zero.
+    zero_ms: Option<u64>,
+    now_ms: u64,
+    creators: HashMap<CreatorRef, Option<CreatorId>>,
+    watched: HashSet<(u64, CreatorRef)>,
+    forged: HashMap<u64, u64>,
+}
+
+impl Scan {
+    /// From the beginning of a ledger.
+    #[must_use]
+    pub fn new(reader: Reader) -> Self {
+        Self {
+            reader,
+            replay: Replay::default(),
+            entries: VecDeque::new(),
+            observations: VecDeque::new(),
+            read: (EntryNumber(0), 0),
+            more_observations: false,
+            taken: EntryNumber(0),
+            events: 0,
+            zero_ms: None,
+            now_ms: 0,
+            creators: HashMap::new(),
+            watched: HashSet::new(),
+            forged: HashMap::new(),
+        }
+    }
+
+    /// Takes in at most so many events.
+    ///
+    /// # Errors
+    /// [`ReadError`]; what was taken in stays, and the next step goes on.
+    pub fn step(&mut self, events_max: usize) -> Result<Scanned, ReadError> {
+        let mut scanned = Scanned::default();
+        while scanned.events < events_max {
+            if self.take_next(&mut scanned)? {
+                scanned.events = scanned.events.saturating_add(1);
+            } else if !self.read_more()? {
+                break;
+            }
+        }
+        Ok(scanned)
+    }
+
+    /// Reads what follows; false when nothing new is there.
+    fn read_more(&mut self) -> Result<bool, ReadError> {
+        let (entries, observations) = self.reader.events_after(self.read, READ_TOGETHER)?;
+        self.more_observations = observations.len() >= READ_TOGETHER;
+        if let Some(entry) = entries.last() {
+            self.read.0 = entry.number;
+        }
+        if let Some(seen) = observations.last() {
+            self.read.1 = seen.number;
+        }
+        let any = !entries.is_empty() || !observations.is_empty();
+        self.entries.extend(entries);
+        self.observations.extend(observations);
+        Ok(any)
+    }
+
+    /// Takes the next event in, if it is certain which one that is.
+    fn take_next(&mut self, scanned: &mut Scanned) -> Result<bool, ReadError> {
+        if let Some(seen) = self.observations.front()
+            && seen.after <= self.taken
+        {
+            let seen = *seen;
+            self.observations.pop_front();
+            self.observation(&seen, scanned)?;
+            return Ok(true);
+        }
+        let Some(entry) = self.entries.front() else { return Ok(false) };
+        // An observation that was not read yet may have to come first.
+        let last = self.observations.back().map_or(EntryNumber(0), |seen| seen.after);
+        if self.more_observations && entry.number > last {
+            return Ok(false);
+        }
+        let Some(entry) = self.entries.pop_front() else { return Ok(false) };
+        self.entry(&entry, scanned)?;
+        self.taken = entry.number;
+        Ok(true)
+    }
+
+    /// Seconds of the detector; a clock that went back stands still.
+    fn seconds(&mut self, at: UnixMillis) -> f64 {
+        let zero = *self.zero_ms.get_or_insert(at.0.saturating_sub(at.0 % DAY_MS));
+        self.now_ms = self.now_ms.max(at.0);
+        #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "years fit 53 bits")]
+        let ms = self.now_ms.saturating_sub(zero) as f64;
+        ms / 1_000.0
+    }
+
+    fn observation(&mut self, seen: &Observation, scanned: &mut Scanned) -> Result<(), ReadError> {
+        let kind = match seen.seen {
+            Seen::Opened => Kind::Register {
+                wallet: Cow::Owned(wallet_name(seen.wallet)),
+                prefix: seen.origin.map(|origin| Cow::Owned(format!("{origin:x}"))),
+                free: Some(seen.amount.get()),
+            },
+            Seen::Hour | Seen::Forged | Seen::Equivocation => Kind::Other,
+        };
+        self.event(SEEN | seen.number, seen.at, kind, scanned)?;
+        scanned.drafts.extend(match seen.seen {
+            Seen::Equivocation => Some(self.equivocation(seen)?),
+            Seen::Forged => self.forgeries(seen),
+            Seen::Opened | Seen::Hour => None,
+        });
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &Entry, scanned: &mut Scanned) -> Result<(), ReadError> {
+        let kind = match &entry.body {
+            EntryBody::Claim(claim) => {
+                scanned.claims.push((entry.number, claim.wallet, claim.creator));
+                Kind::Claim(Claim {
+                    // The ledger has charged it, so it is nobody's copy.
+                    id: Cow::Owned(entry.number.0.to_string()),
+                    wallet: Cow::Owned(wallet_name(claim.wallet)),
+                    creator: Cow::Owned(self.creator_name(claim.creator)?),
+                    seq: None,
+                    amount: claim.amount.get(),
+                    prefix: None,
+                    via: None,
+                    sig_ok: true,
+                })
+            }
+            EntryBody::TopUp { wallet, amount, reference, .. } => {
+                let issued_at = self.reader.voucher_issued_at(reference)?;
+                Kind::TopUp {
+                    wallet: Cow::Owned(wallet_name(*wallet)),
+                    amount: amount.get(),
+                    fund: issued_at.map(|at| Cow::Owned(format!("v{}", at.0))),
+                }
+            }
+            EntryBody::Refund(refund) => Kind::Refund {
+                id: Cow::Owned(refund.claim.0.to_string()),
+                wallet: Cow::Owned(wallet_name(refund.wallet)),
+                creator: Cow::Owned(self.creator_name(refund.creator)?),
+                amount: refund.amount.get(),
+            },
+            EntryBody::Lift(review) => match review.place {
+                Place::Wallet { wallet, fee, .. } => Kind::Refund {
+                    id: Cow::Owned(review.claim.0.to_string()),
+                    wallet: Cow::Owned(wallet_name(wallet)),
+                    creator: Cow::Owned(self.creator_name(review.creator)?),
+                    amount: review.amount.get().saturating_add(fee.get()),
+                },
+                Place::Held { .. } | Place::Payable => Kind::Other,
+            },
+            // Free credit is told with the wallet's opening.
+            EntryBody::Welcome { .. } | EntryBody::Release { .. } | EntryBody::Hold(_) => {
+                Kind::Other
+            }
+        };
+        self.event(entry.number.0, entry.at, kind, scanned)
+    }
+
+    fn event(
+        &mut self,
+        number: u64,
+        at: UnixMillis,
+        kind: Kind<'_>,
+        scanned: &mut Scanned,
+    ) -> Result<(), ReadError> {
+        let t = self.seconds(at);
+        let mut found = Vec::new();
+        let event = Event { n: number, t, kind };
+        // Times never fall (`seconds`), which is the only thing that the detector refuses.
+        let _taken = self.replay.event(self.events, &event, &mut found);
+        self.events = self.events.saturating_add(1);
+        for finding in found {
+            scanned.drafts.extend(self.draft(&finding)?);
+        }
+        Ok(())
+    }
+
+    /// A draft of what the detector says. Its proofs are left out: the ledger has its own.
+    fn draft(&mut self, finding: &Finding) -> Result<Option<FindingDraft>, ReadError> {
+        let wallet = finding.subject.strip_prefix('w').and_then(|text| text.parse().ok());
+        let Some(wallet) = wallet.filter(|_| finding.culprit.is_none()) else { return Ok(None) };
+        let (seen, entries): (Vec<u64>, Vec<u64>) =
+            finding.evidence.iter().partition(|number| **number >= SEEN);
+        let observations = seen.into_iter().map(|number| number & !SEEN).collect();
+        let entries: Vec<EntryNumber> = entries.into_iter().map(EntryNumber).collect();
+        let creator = self.creator_paid(&entries)?;
+        if !finding.accuse
+            && (finding.score < WATCH_KEPT_FROM || !self.watched.insert((wallet, creator)))
+        {
+            return Ok(None);
+        }
+        Ok(Some(self.finish(FindingDraft {
+            id: FindingId([0; 24]),
+            subject: Subject { kind: SubjectKind::Wallet, number: wallet },
+            role: Role::Steered,
+            kind: finding.kind.to_owned(),
+            rule: finding.rule.to_owned(),
+            score_ppm: ppm(finding.score),
+            error_ppm: GROUP_ERROR_PPM,
+            accuse: finding.accuse,
+            creator,
+            at: UnixMillis(0),
+            horizon: EntryNumber(0),
+            entries,
+            observations,
+            explanation: finding.explanation.clone(),
+        })))
+    }
+
+    /// Fills in when it was found, and its name.
+    fn finish(&self, draft: FindingDraft) -> FindingDraft {
+        let draft = FindingDraft { at: UnixMillis(self.now_ms), horizon: self.taken, ..draft };
+        FindingDraft { id: identity(&draft), ..draft }
+    }
+
+    /// The creator whose claims are in the evidence.
+    fn creator_paid(&self, entries: &[EntryNumber]) -> Result<CreatorRef, ReadError> {
+        for entry in entries.iter().rev() {
+            if let Some(Entry { body: EntryBody::Claim(claim), .. }) = self.reader.entry(*entry)? {
+                return Ok(claim.creator);
+            }
+        }
+        Ok(CreatorRef(0))
+    }
+
+    fn equivocation(&mut self, seen: &Observation) -> Result<FindingDraft, ReadError> {
+        let creator = self.creator_name(seen.creator)?;
+        let explanation = format!(
+            "{} signed two different payments to {creator} under number {}; only its key can do that. \
+             The second was not charged. Both signed claims are kept.",
+            wallet_name(seen.wallet),
+            seen.count
+        );
+        Ok(self.proof(
+            seen,
+            SubjectKind::Wallet,
+            Role::Signer,
+            seen.wallet.0,
+            "equivocation",
+            explanation,
+        ))
+    }
+
+    fn forgeries(&mut self, seen: &Observation) -> Option<FindingDraft> {
+        let origin = seen.origin?;
+        let before = self.forged.get(&origin).copied().unwrap_or(0);
+        let count = before.saturating_add(seen.count);
+        self.forged.insert(origin, count);
+        if before >= FORGED_MIN || count < FORGED_MIN {
+            return None;
+        }
+        let explanation = format!(
+            "{count} payments whose signatures do not hold came from one network on one day. None was \
+             charged; nothing is held against the wallets and creators that they name."
+        );
+        Some(self.proof(seen, SubjectKind::Sender, Role::Submitter, origin, "forged", explanation))
+    }
+
+    fn proof(
+        &self,
+        seen: &Observation,
+        kind: SubjectKind,
+        role: Role,
+        number: u64,
+        name: &str,
+        explanation: String,
+    ) -> FindingDraft {
+        self.finish(FindingDraft {
+            id: FindingId([0; 24]),
+            subject: Subject { kind, number },
+            role,
+            kind: name.to_owned(),
+            rule: PROOF_RULE.to_owned(),
+            score_ppm: 1_000_000,
+            error_ppm: 0,
+            accuse: true,
+            // Nothing was charged, so no creator's money stems from it.
+            creator: CreatorRef(0),
+            at: seen.at,
+            horizon: EntryNumber(0),
+            entries: Vec::new(),
+            observations: vec![seen.number],
+            explanation,
+        })
+    }
+
+    fn creator_name(&mut self, creator: CreatorRef) -> Result<String, ReadError> {
+        let known = match self.creators.get(&creator) {
+            Some(known) => *known,
+            None => {
+                let found = self.reader.profile(creator)?.map(|profile| profile.id);
+                self.creators.insert(creator, found);
+                found
+            }
+        };
+        Ok(known.map_or_else(|| format!("c{}", creator.0), |id| id.to_text()))
+    }
+}
+
+const DAY_MS: u64 = farthing_shared::time::DAY_MS;
+
+/// How a wallet is called in findings: by its number, which only the provider can look up.
+fn wallet_name(wallet: WalletRef) -> String {
+    format!("w{}", wallet.0)
+}
+
+/// A probability in millionths.
+fn ppm(score: f64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::as_conversions,
+        reason = "0 to 1 was multiplied by a million"
+    )]
+    let ppm = (score.clamp(0.0, 1.0) * 1_000_000.0).round() as u32;
+    ppm
+}
