@@ -1,8 +1,10 @@
-//! `farthing fraud`: a thin edge over the crate `farthing-fraud`.
+//! `farthing fraud`: a thin edge over the crate `farthing-fraud`, and over the findings of a ledger
+//! (`findings.rs`).
 
 use clap::Subcommand;
 
 use super::Failure;
+use super::findings::FindingsCommand;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FraudCommand {
@@ -14,15 +16,14 @@ pub(super) enum FraudCommand {
         #[arg(long)]
         strict: bool,
     },
+    /// Findings about this ledger.
+    #[command(flatten)]
+    Ledger(FindingsCommand),
 }
 
-pub(super) fn run(command: FraudCommand) -> Result<(), Failure> {
-    match command {
-        FraudCommand::Replay { events, strict } => {
-            let mut out = std::io::stdout().lock();
-            farthing_fraud::stream::replay_file(&events, strict, &mut out, &mut std::io::stderr())
-                .map(|_| ())
-                .map_err(|error| Failure::NotDone(error.to_string()))
-        }
-    }
+pub(super) fn replay(events: &str, strict: bool) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    farthing_fraud::stream::replay_file(events, strict, &mut out, &mut std::io::stderr())
+        .map(|_| ())
+        .map_err(|error| Failure::NotDone(error.to_string()))
 }

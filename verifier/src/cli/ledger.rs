@@ -125,16 +125,17 @@ pub(super) struct SealArguments {
     file: PathBuf,
 }
 
-struct Ledger {
-    secrets: Secrets,
-    writer: Writer,
-    reader: Reader,
-    config: Config,
-    clock: Clock,
+/// The ledger, opened beside a server that may be running.
+pub(super) struct Ledger {
+    pub(super) secrets: Secrets,
+    pub(super) writer: Writer,
+    pub(super) reader: Reader,
+    pub(super) config: Config,
+    pub(super) clock: Clock,
 }
 
 impl Ledger {
-    fn open(config: &Config) -> Result<Self, Failure> {
+    pub(super) fn open(config: &Config) -> Result<Self, Failure> {
         let secrets = run::open_data(config)?;
         let writer = run::open_ledger(config, &secrets)?;
         let reader = Reader::open(&run::ledger_path(config)).map_err(|error| error.to_string())?;
@@ -147,15 +148,20 @@ impl Ledger {
         })
     }
 
-    fn save(&mut self, command: LedgerCommand) -> Result<(), Failure> {
+    pub(super) fn ask(&mut self, command: LedgerCommand) -> Result<Answer, Failure> {
         let policy = self
             .config
             .policy(self.secrets.verifier())
             .map_err(|error| Failure::Settings(error.to_string()))?;
         let answers = self.writer.apply(&policy, &[command], self.clock.now());
-        match answers.map_err(|error| error.to_string())?.pop() {
-            Some(Answer::Saved(Ok(()))) => Ok(()),
-            Some(Answer::Saved(Err(refusal))) => {
+        let answer = answers.map_err(|error| error.to_string())?.pop();
+        answer.ok_or_else(|| Failure::NotDone("the ledger gave no answer".into()))
+    }
+
+    fn save(&mut self, command: LedgerCommand) -> Result<(), Failure> {
+        match self.ask(command)? {
+            Answer::Saved(Ok(())) => Ok(()),
+            Answer::Saved(Err(refusal)) => {
                 use farthing_verifier::http::Clause;
                 Err(refusal.problem().detail().to_owned().into())
             }
@@ -163,7 +169,10 @@ impl Ledger {
         }
     }
 
-    fn creator(&self, id: &str) -> Result<farthing_rules::rows::CreatorProfile, Failure> {
+    pub(super) fn creator(
+        &self,
+        id: &str,
+    ) -> Result<farthing_rules::rows::CreatorProfile, Failure> {
         let parsed = CreatorId::parse(id).map_err(|why| format!("{id}: {why}"))?;
         let found = self.reader.creator(&parsed).map_err(|error| error.to_string())?;
         let (_, profile) = found.ok_or_else(|| {

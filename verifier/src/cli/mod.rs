@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 mod backup;
+mod findings;
 mod fraud;
 mod ledger;
 mod log;
@@ -150,8 +151,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         _ => {}
     }
     // A trace needs no settings: it is judged by what it says.
-    if let Command::Fraud(command) = arguments.command {
-        return fraud::run(command);
+    if let Command::Fraud(fraud::FraudCommand::Replay { events, strict }) = &arguments.command {
+        return fraud::replay(events, *strict);
     }
     let environment = std::env::vars();
     let config = Config::load(arguments.config.as_deref(), environment)
@@ -170,6 +171,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             println!("the settings can be used; the provider is {}", config.origin);
             Ok(())
         }
+        Command::Fraud(fraud::FraudCommand::Ledger(command)) => findings::run(&config, command),
         Command::Completions { .. } | Command::Fraud(_) | Command::Verify(_) => Ok(()),
     }
 }

@@ -6,7 +6,9 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use farthing_rules::ClaimAnswer;
-use farthing_shared::{Claim, ClaimId, Kind as ClaimKind, Outcome, PublicKey, SignedClaim, limits};
+use farthing_shared::{
+    Claim, ClaimId, CreatorId, Kind as ClaimKind, Micros, Outcome, PublicKey, SignedClaim, limits,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -71,7 +73,12 @@ impl AnswerBody {
 /// An honest wallet seldom asks about a number that was used; looking one up costs reads.
 const LOOKED_UP_COST: u32 = 2;
 
-fn charge_junk(app: &App, prefix: Prefix, answers: &[ClaimAnswer]) {
+fn charge_junk(app: &App, prefix: Prefix, named: &[(CreatorId, Micros)], answers: &[ClaimAnswer]) {
+    for ((creator, amount), answer) in named.iter().zip(answers) {
+        if answer.outcome == Outcome::Forged {
+            app.origins.count_forged(prefix, *creator, *amount, app.clock.now());
+        }
+    }
     let cost = |answer: &ClaimAnswer| match answer.outcome {
         Outcome::Forged => FORGED_COST,
         Outcome::NumberUsed | Outcome::Equivocation => LOOKED_UP_COST,
@@ -94,7 +101,7 @@ pub(super) async fn one(
         .map_err(|why| Problem::field("claim", why))?;
     let fields = *claim.claim();
     let answers = app.intake.charge(vec![claim]).await?;
-    charge_junk(&app, prefix, &answers);
+    charge_junk(&app, prefix, &[(fields.creator, fields.amount)], &answers);
     let answer =
         answers.first().ok_or_else(|| Problem::new(Kind::Internal, "the ledger gave no answer"))?;
     // An answer given again is the first one; what it opened is closed once the money went back.
@@ -133,8 +140,10 @@ pub(super) async fn batch(
             Problem::new(Kind::BadRequest, format!("claim {at}: {why}; nothing was charged"))
         })?);
     }
+    let named: Vec<_> =
+        claims.iter().map(|claim| (claim.claim().creator, claim.claim().amount)).collect();
     let answers = app.intake.charge(claims).await?;
-    charge_junk(&app, prefix, &answers);
+    charge_junk(&app, prefix, &named, &answers);
     let bytes: Vec<u8> = answers.iter().flat_map(answer_bytes).collect();
     let octets = HeaderValue::from_static("application/octet-stream");
     Ok(([(header::CONTENT_TYPE, octets)], bytes).into_response())

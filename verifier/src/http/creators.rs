@@ -123,11 +123,13 @@ impl Days {
 pub(super) struct SumBody {
     count: u64,
     total: String,
+    /// Paid with free credit besides: never payable, and not in the total.
+    free: String,
 }
 
 impl From<Sum> for SumBody {
     fn from(sum: Sum) -> Self {
-        Self { count: sum.count, total: sum.amount.to_decimal() }
+        Self { count: sum.count, total: sum.amount.to_decimal(), free: sum.free.to_decimal() }
     }
 }
 
@@ -156,6 +158,8 @@ pub(super) struct TotalsBody {
     now: String,
     payable: String,
     held: String,
+    /// Held because of findings that nobody has decided yet.
+    under_review: String,
     threshold: String,
     payments: u64,
     total: String,
@@ -200,6 +204,8 @@ fn empty_row(profile: &CreatorProfile) -> CreatorRow {
         id: profile.id,
         payable: Micros::ZERO,
         held: Micros::ZERO,
+        review: Micros::ZERO,
+        free: Micros::ZERO,
         number: 0,
         total: Micros::ZERO,
         last_entry: EntryNumber(0),
@@ -243,12 +249,13 @@ async fn totals_of(app: &App, profile: CreatorProfile, days: u32) -> Result<Tota
         now: time(now),
         payable: sums.row.payable.to_decimal(),
         held: sums.row.held.to_decimal(),
+        under_review: sums.row.review.to_decimal(),
         threshold: threshold.to_decimal(),
         payments: sums.row.number,
         total: sums.row.total.to_decimal(),
         today: sum(&|day| day == today).into(),
         days_30: sum(&|day| day >= month && day != 0).into(),
-        all: Sum { count: sums.row.number, amount: sums.row.total }.into(),
+        all: Sum { count: sums.row.number, amount: sums.row.total, free: sums.row.free }.into(),
         days: day_rows.collect(),
         items: item_sums(&sums, today, month),
         refused: sums.refused,

@@ -3,6 +3,7 @@
 mod claims;
 mod creators;
 mod extract;
+mod findings;
 pub mod gate;
 mod log;
 mod network;
@@ -66,6 +67,8 @@ pub struct AppParts {
     pub challenges: Challenges,
     /// Limits per network prefix.
     pub buckets: Buckets,
+    /// The day's tags of networks.
+    pub origins: crate::findings::Origins,
     /// Proxies that are believed.
     pub trusted: Vec<Network>,
     /// What the operator watches.
@@ -137,6 +140,8 @@ pub fn router(app: App) -> Router {
         ("/v1/wallets/{root}", get(wallets::show), READ),
         ("/v1/wallets/{root}/entries", get(wallets::entries), READ),
         ("/v1/wallets/{root}/top-ups", post(wallets::top_up), GUESS),
+        ("/v1/wallets/{root}/standing", get(findings::of_wallet), READ),
+        ("/v1/wallets/{root}/findings/{finding}/answers", post(findings::answer_as_visitor), HEAVY),
         ("/v1/allowances", post(wallets::register_allowance), HEAVY),
         ("/v1/allowances/{key}", get(wallets::allowance), READ),
         ("/v1/claims", post(claims::one), SMALL),
@@ -155,6 +160,8 @@ pub fn router(app: App) -> Router {
         ("/v1/creator/statement", get(statement::statement), HEAVY),
         ("/v1/creator/refusals", get(payments::refusals), READ),
         ("/v1/creator/evidence", get(payments::evidence), READ),
+        ("/v1/creator/findings", get(findings::of_creator), READ),
+        ("/v1/creator/findings/{finding}/answers", post(findings::answer_as_creator), HEAVY),
         ("/v1/creator/items", get(creators::items), READ),
         ("/v1/creator/items", put(creators::set_item), HEAVY),
         ("/v1/creator/items/content-key", get(creators::content_key_of_item), READ),

@@ -31,7 +31,11 @@ pub(super) struct PaymentBody {
     kind: &'static str,
     item: Option<ItemName>,
     amount: String,
+    /// How much of the amount was free credit.
+    free: String,
     fee: String,
+    /// Amount less free credit and fee: what the running total grew by.
+    credited: String,
     running_total: String,
     claim_id: String,
 }
@@ -53,7 +57,9 @@ fn payment(view: &EntryView, creator: CreatorRef) -> Option<PaymentBody> {
         kind: kind.name(),
         item: view.item.as_ref().map(|(row, text)| ItemName::of(row, text)),
         amount: claim.amount.to_decimal(),
+        free: claim.free.to_decimal(),
         fee: claim.fee.to_decimal(),
+        credited: claim.credited().unwrap_or_default().to_decimal(),
         running_total: claim.creator_total.to_decimal(),
         claim_id: signed.id().to_text(),
     })
@@ -89,7 +95,7 @@ pub(super) async fn claims_csv(State(app): State<App>, who: SignedIn) -> Respons
     let currency = app.config.currency.clone();
     tokio::spawn(async move {
         let mut text = String::from(
-            "entry,number,at,kind,item,title,amount,fee,running_total,currency,claim_id\r\n",
+            "entry,number,at,kind,item,title,amount,free,fee,credited,running_total,currency,claim_id\r\n",
         );
         let mut from = who.row.last_entry;
         while from.0 != 0 {
@@ -117,7 +123,7 @@ pub(super) async fn claims_csv(State(app): State<App>, who: SignedIn) -> Respons
 
 fn csv_row(text: &mut String, row: &PaymentBody, currency: &str) {
     let item = row.item.as_ref();
-    let cells: [&str; 11] = [
+    let cells: [&str; 13] = [
         &row.entry.to_string(),
         &row.number.to_string(),
         &row.at,
@@ -125,7 +131,9 @@ fn csv_row(text: &mut String, row: &PaymentBody, currency: &str) {
         item.map_or("", |item| item.name.as_str()),
         item.map_or("", |item| item.title.as_str()),
         &row.amount,
+        &row.free,
         &row.fee,
+        &row.credited,
         &row.running_total,
         currency,
         &row.claim_id,

@@ -1,6 +1,6 @@
 //! Between the ledger's values and what people and programs read.
 
-use farthing_rules::commit::{AllowanceRefusal, SaveRefusal, TopUpRefusal};
+use farthing_rules::commit::{AllowanceRefusal, ReviewRefusal, SaveRefusal, TopUpRefusal};
 use farthing_shared::UnixMillis;
 
 use super::problem::{Kind, Problem};
@@ -67,6 +67,24 @@ impl Clause for SaveRefusal {
             Self::BadTime => Problem::field("offer", "it has expired, or is dated in the future"),
             Self::Superseded => Problem::new(Kind::Conflict, "a newer price is in force"),
             Self::Exists => Problem::new(Kind::Conflict, "it exists already"),
+        }
+    }
+}
+
+impl Clause for ReviewRefusal {
+    fn problem(self) -> Problem {
+        match self {
+            Self::UnknownFinding => Problem::missing("finding"),
+            Self::UnknownWallet => Problem::missing("wallet"),
+            Self::Decided => {
+                Problem::new(Kind::Conflict, "it was decided before, and a decision stands")
+            }
+            Self::Undecided => Problem::new(Kind::Conflict, "nobody has decided it yet"),
+            Self::BadWords => Problem::field(
+                "why",
+                "say who decides (at most 100 bytes) and why (at most 4000 bytes)",
+            ),
+            Self::WrongAct => Problem::new(Kind::Internal, "it is no act upon a finding"),
         }
     }
 }

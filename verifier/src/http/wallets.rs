@@ -4,9 +4,10 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use base64ct::{Base64UrlUnpadded, Encoding};
-use farthing_rules::rows::{KeyRow, WalletRow};
+use farthing_rules::findings::Place;
+use farthing_rules::rows::{KeyRow, ReviewEntry, WalletRow};
 use farthing_rules::{Answer, Command, EntryBody, EntryNumber, VoucherHash};
-use farthing_shared::{PublicKey, SignedAllowance, SignedOpening};
+use farthing_shared::{Micros, PublicKey, SignedAllowance, SignedOpening};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -104,7 +105,9 @@ pub(super) async fn open(
     if let Some(row) = known {
         return Ok((StatusCode::OK, Json(WalletBody::of(&app, &row, None))));
     }
-    match app.intake.ask(Command::OpenWallet { opening }).await? {
+    let keeps = app.config.fraud.scan && app.config.fraud.keep_origins_days > 0;
+    let origin = app.origins.tag(prefix, app.clock.now()).filter(|_| keeps);
+    match app.intake.ask(Command::OpenWallet { opening, origin }).await? {
         Answer::Wallet { wallet, opened } => {
             if opened {
                 app.challenges.count_opening(app.clock.now());
@@ -116,7 +119,7 @@ pub(super) async fn open(
     }
 }
 
-fn own(root: PublicKey, reading: Reading) -> Result<(), Problem> {
+pub(super) fn own(root: PublicKey, reading: Reading) -> Result<(), Problem> {
     if root == reading.0 {
         return Ok(());
     }
@@ -227,7 +230,11 @@ fn wallet_of(view: &EntryView) -> Option<farthing_rules::WalletRef> {
         EntryBody::Claim(claim) => Some(claim.wallet),
         EntryBody::Refund(refund) => Some(refund.wallet),
         EntryBody::TopUp { wallet, .. } | EntryBody::Welcome { wallet, .. } => Some(*wallet),
-        EntryBody::Release { .. } => None,
+        EntryBody::Lift(review) => match review.place {
+            Place::Wallet { wallet, .. } => Some(wallet),
+            Place::Held { .. } | Place::Payable => None,
+        },
+        EntryBody::Release { .. } | EntryBody::Hold(_) => None,
     }
 }
 
@@ -244,6 +251,8 @@ fn entry_body(view: EntryView) -> WalletEntryBody {
         EntryBody::TopUp { amount, .. } => ("top_up", *amount, None),
         EntryBody::Welcome { amount, .. } => ("welcome", *amount, None),
         EntryBody::Release { amount, .. } => ("release", *amount, None),
+        EntryBody::Hold(review) => ("hold", review.amount, None),
+        EntryBody::Lift(review) => ("returned", returned(review), None),
     };
     WalletEntryBody {
         entry: view.entry.number.0,
@@ -254,6 +263,15 @@ fn entry_body(view: EntryView) -> WalletEntryBody {
         item: view.item.as_ref().map(|(row, text)| ItemName::of(row, text)),
         claim_id: claim_id.map(|id| id.to_text()),
     }
+}
+
+/// What a wallet got back: the creator's share and the fee.
+fn returned(review: &ReviewEntry) -> Micros {
+    let fee = match review.place {
+        Place::Wallet { fee, .. } => fee,
+        Place::Held { .. } | Place::Payable => Micros::ZERO,
+    };
+    review.amount.plus(fee).unwrap_or(Micros::MAX)
 }
 
 #[derive(Deserialize, ToSchema)]
