@@ -88,6 +88,7 @@ pub mod wallet {
     pub const OTHER_DEVICE: &str = "a site in another browser of yours";
     pub const TOP_UP: &str = "Top-up";
     pub const WELCOME_CREDIT: &str = "Welcome credit";
+    pub const RETURNED: &str = "Payment given back";
     pub const DONATION: &str = "Donation";
     pub const PAID: &str = "Paid ";
     pub const GIVEN: &str = "Thank you! You gave ";

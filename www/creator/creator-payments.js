@@ -16,13 +16,13 @@ export function findGap(claims) {
     if (newer.number !== older.number + 1) {
       return `Between number ${older.number} and number ${newer.number} something is missing.`;
     }
-    const expected = micros(older.running_total) + micros(newer.amount);
+    const expected = micros(older.running_total) + micros(newer.credited);
     if (micros(newer.running_total) !== expected) {
       return `Number ${newer.number} should bring the running total to ${decimalOf(expected)}, but it says ${newer.running_total}.`;
     }
   }
   const first = claims.at(-1);
-  if (first !== undefined && first.number === 1 && micros(first.running_total) !== micros(first.amount)) {
+  if (first !== undefined && first.number === 1 && micros(first.running_total) !== micros(first.credited)) {
     return "The first payment and the running total after it differ.";
   }
   return null;
@@ -119,7 +119,8 @@ export class Payments {
       h("td", { class: "number" }, String(claim.number)),
       h("td", {}, timeNode(claim.at)),
       h("td", {}, claim.kind === "donation" ? "Donation" : claim.item?.title ?? claim.item?.name ?? "An item no longer listed"),
-      h("td", { class: "number" }, amountNode(claim.amount, this.account)),
+      h("td", { class: "number" }, amountNode(claim.amount, this.account), claim.free === "0.00" ? null
+        : h("small", { class: "free-mark" }, ` ${money(claim.free, this.account.currency)} welcome credit`)),
       h("td", { class: "number" }, money(claim.running_total, this.account.currency)),
       h("td", { class: "hash" }, h("code", { title: `Claim ${claim.claim_id}` }, `${claim.claim_id.slice(0, 8)}…`))));
     const head = ["number:No.", "When", "For", "number:Amount", "number:Total after it", "Claim"].map((label) => h("th",
@@ -137,7 +138,7 @@ export class Payments {
     if (gap !== null) return h("p", { class: "problem", role: "alert" }, `This list does not add up. ${gap} Download the CSV and ask your provider.`);
     return h("p", { class: "checked" }, this.claims.length === 1
       ? "Checked in this browser: the total after this payment agrees with it."
-      : `Checked in this browser: these ${this.claims.length} payments follow one another without a gap, and each total is the one before plus the amount.`);
+      : `Checked in this browser: these ${this.claims.length} payments follow one another without a gap, and each total is the one before plus what you were credited.`);
   }
 
   async download(id, path, type, ending) {

@@ -15,6 +15,8 @@ const REASONS = {
   insufficient_balance: ["Not enough money", "The wallet held less than the price. The visitor was asked to top up."],
   over_cap: ["Visitor's limit reached", "What the visitor allowed for your site was used up. The wallet asks for a new permission."],
   over_claim_max: ["Above the visitor's limit for one payment", "The amount was more than the visitor allows at once on your site."],
+  wallet_slowed: ["Slowed wallet", "Your provider looks into this wallet and lets it pay slowly for now."],
+  wallet_frozen: ["Stopped wallet", "Your provider has stopped payments from this wallet; its owner was told why and how to answer."],
   too_fast: ["Too fast", "Too many payments of one wallet in a short time: a stuck key, or a script."],
   expired: ["Too late", "The payment arrived after it had expired, mostly over a very slow network."],
   expires_too_late: ["Wrong clock", "The payment was valid for too long; the visitor's device has a wrong clock."],

@@ -28,7 +28,7 @@ export class Overview {
     let figure = this.figures.get(key);
     if (figure === undefined) {
       const value = h("span", { class: "value", id: `figure-${key}` });
-      const detail = h("p", { class: "detail" });
+      const detail = h("p", { class: "detail", id: `detail-${key}` });
       figure = { value, detail };
       this.figures.set(key, figure);
       byId("figures").append(h("section", { class: "card figure", "aria-label": label },
@@ -43,7 +43,7 @@ export class Overview {
     for (const [key, label] of PERIODS) {
       const { value, detail } = this.figure(key, label);
       setFigure(value, money(totals[key].total, totals.currency));
-      setFigure(detail, plural(totals[key].count, "payment", "payments"));
+      setFigure(detail, plural(totals[key].count, "payment", "payments") + freeText(totals[key], totals.currency));
     }
   }
 
@@ -51,6 +51,7 @@ export class Overview {
     if (this.payout === undefined) {
       this.payout = {
         payable: h("span", { class: "value" }), held: h("span", { class: "value" }),
+        review: h("p", { class: "detail", id: "under-review" }),
         bar: h("progress", { max: "1000", "aria-label": "Payable, out of your payout threshold" }),
         threshold: h("p", { class: "detail" }), heldWhy: h("p", { class: "detail" }),
       };
@@ -59,9 +60,13 @@ export class Overview {
         h("dl", { class: "pair" },
           h("div", {}, h("dt", {}, "Payable"), h("dd", {}, this.payout.payable, mark())),
           h("div", {}, h("dt", {}, "Held for now"), h("dd", {}, this.payout.held, mark()))),
-        this.payout.bar, this.payout.threshold, this.payout.heldWhy);
+        this.payout.bar, this.payout.threshold, this.payout.heldWhy, this.payout.review);
     }
-    const { payable, held, bar, threshold, heldWhy } = this.payout;
+    const { payable, held, bar, threshold, heldWhy, review } = this.payout;
+    const isReviewed = micros(totals.under_review) > 0n;
+    review.hidden = !isReviewed;
+    review.replaceChildren(...(isReviewed ? [`${money(totals.under_review, totals.currency)} is held until your provider has reviewed what was found. `,
+      h("a", { href: "#findings" }, "See the findings and answer")] : []));
     setFigure(payable, money(totals.payable, totals.currency));
     setFigure(held, money(totals.held, totals.currency));
     const goal = micros(totals.threshold);
@@ -98,6 +103,11 @@ export class Overview {
           h("tr", {}, pair(), pair(), pair())),
         h("tbody", {}, rows))));
   }
+}
+
+// Welcome credit opens items and is credited to nobody, so it stands beside the total.
+function freeText(sum, currency) {
+  return micros(sum.free) === 0n ? "" : `, and ${money(sum.free, currency)} in welcome credit, which is never paid out`;
 }
 
 function thresholdText(totals, thousandths) {

@@ -5,6 +5,7 @@
 
 import { LiveTotals, onSessionChange, requestJson, signIn, signOut, storedSession, whenSignedOut } from "./creator-api.js";
 import { announce, byId, clockText, count, h, money, plural } from "./creator-dom.js";
+import { showFindings } from "./creator-findings.js";
 import { Items } from "./creator-items.js";
 import { Payments } from "./creator-payments.js";
 import { everythingWorks, problemNode } from "./creator-problem.js";
@@ -13,7 +14,7 @@ import { Proof } from "./creator-proof.js";
 import { showSetup, showWelcome } from "./creator-setup.js";
 import { Overview } from "./creator-totals.js";
 
-const VIEWS = ["overview", "refused", "items", "setup"];
+const VIEWS = ["overview", "refused", "findings", "items", "setup"];
 const PERIODS_DAYS = [7, 30, 90];
 const DAY_MS = 86_400_000;
 
@@ -167,6 +168,7 @@ function onTotals(totals) {
     announce(`${plural(fresh, "new payment", "new payments")}. Today ${money(totals.today.total, totals.currency)}${demo} in ${plural(totals.today.count, "payment", "payments")}.`);
   }
   if (fresh !== 0) page.payments.refresh();
+  if (totals.under_review !== before.under_review && view() === "findings") showFindings(page.creator);
   if (totals.refused !== before.refused && view() === "refused") {
     showRefusals(page.creator);
     showEvidence(page.creator);
@@ -246,6 +248,7 @@ function showView(moveFocus) {
     showRefusals(page.creator);
     showEvidence(page.creator);
   }
+  if (name === "findings") showFindings(page.creator);
   if (name === "items" || name === "setup") page.itemsView.load();
 }
 

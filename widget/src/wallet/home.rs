@@ -128,6 +128,7 @@ impl Wallet {
             let what = match row.text("kind") {
                 "top_up" => words::TOP_UP,
                 "welcome" => words::WELCOME_CREDIT,
+                "returned" => words::RETURNED,
                 "claim" if title.is_empty() => words::DONATION,
                 _ => title,
             };
