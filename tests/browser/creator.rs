@@ -2,11 +2,21 @@
 
 use std::rc::Rc;
 
+use farthing_rules::findings::FindingRef;
+use farthing_rules::{Answer, Command, EntryBody};
+use farthing_shared::CreatorId;
+use farthing_tests::ledger::policy;
 use farthing_tests::provider::Creator;
 use farthing_tests::site::{Page, Site};
+use farthing_tests::suspicion::draft;
 use farthing_tests::wait::until;
 use farthing_tests::world::{World, browser_test};
+use farthing_verifier::clock::Clock;
+use farthing_verifier::store::Writer;
+use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
 use serde_json::json;
+
+use crate::refused::{charge, with_own_money};
 
 async fn sign_in(world: &World, creator: &Creator) {
     world.browser.open(&creator.link).await;
@@ -85,7 +95,7 @@ fn totals_grow_live_while_a_visitor_pays_in_another_tab() {
         browser.pay_first("farthing-gate").await;
         let reader = browser.here().await;
         browser.go_to(&dashboard).await;
-        browser.text("#figure-today", |text| text.contains("0.05")).await;
+        browser.text("#detail-today", |text| text.contains("0.05")).await;
         browser.text("#payments", |text| text.contains("On small change")).await;
         browser.text("#announcer", |text| text.contains("1 new payment")).await;
         browser.picture("creator-live").await;
@@ -95,7 +105,7 @@ fn totals_grow_live_while_a_visitor_pays_in_another_tab() {
         browser.press_in("farthing-gate").await;
         browser.see("farthing-gate .plate img").await;
         browser.go_to(&dashboard).await;
-        browser.text("#figure-today", |text| text.contains("0.07")).await;
+        browser.text("#detail-today", |text| text.contains("0.07")).await;
         browser.text("#payments .checked", |text| text.contains("2 payments")).await;
         pictures_of_every_kind(&world).await;
     });
@@ -130,6 +140,79 @@ fn the_page_survives_a_restless_network() {
         browser.picture("creator-problem").await;
         browser.text("#payments", |text| text.contains("No payments yet")).await;
     });
+}
+
+/// What was found about the creator's own money is shown with its reasons, can be answered, and ends when
+/// the provider decides on the command line.
+#[test]
+fn a_finding_is_read_answered_and_lifted() {
+    browser_test("creator-findings", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("blog").await;
+        let creator = provider.creator("A blog", &site.origin).await;
+        sign_in(&world, &creator).await;
+        browser.open(&format!("{}/creator#findings", provider.origin)).await;
+        browser.text("#findings", |text| text.contains("Nothing was found")).await;
+        browser.picture("creator-findings-empty").await;
+
+        let id = CreatorId::parse(&creator.id).unwrap();
+        let mut payer = with_own_money(provider, id).await;
+        let claim = payer.donation(id, "0.20", Clock::System.now());
+        assert_eq!(charge(provider, &payer.sign(&claim).encode()).await, json!("accepted"));
+        accuse(&world, id);
+        browser.open(&format!("{}/creator#overview", provider.origin)).await;
+        browser.client.refresh().await.unwrap();
+        browser.text("#under-review", |text| text.contains("0.20")).await;
+        let link = browser.see("#under-review a").await;
+        browser.press(&link).await;
+        let text = browser.text("#findings", |text| text.contains("Finding 1")).await;
+        assert!(text.contains("looks steered") && text.contains("310 of a million"), "{text}");
+        assert!(text.contains("0.20") && text.contains("1 payment"), "{text}");
+
+        let send = browser.see("#findings .answer button").await;
+        browser.press(&send).await;
+        browser.text("#findings .field-error", |text| text.contains("Write what you know")).await;
+        browser.see("#answer-1").await.send_keys("They are <b>my</b> readers.").await.unwrap();
+        browser.press(&send).await;
+        let text = browser.text("#findings .trail", |text| text.contains("readers")).await;
+        assert!(text.contains("They are <b>my</b> readers."), "{text}");
+        browser.text("#findings .finding-state", |text| text.contains("Answered")).await;
+        browser.picture("creator-finding").await;
+
+        let list = provider.command(&["fraud", "list", "--creator", &creator.id]).await;
+        assert!(list.contains("appealed") && list.contains("0.20"), "{list}");
+        let shown = provider.command(&["fraud", "show", "1"]).await;
+        assert!(shown.contains("They are <b>my</b> readers."), "{shown}");
+        let why = ["--why", "I called them", "--who", "Ada"];
+        provider.command(&[&["fraud", "lift", "1"], &why[..]].concat()).await;
+        browser.client.refresh().await.unwrap();
+        let text = browser.text("#findings", |text| text.contains("Lifted")).await;
+        assert!(text.contains("I called them") && text.contains("by Ada"), "{text}");
+        let report = provider.command(&["fraud", "report"]).await;
+        assert!(report.contains("1 of 1 reviewed were lifted"), "{report}");
+        let svg = provider.command(&["fraud", "picture", "1"]).await;
+        assert!(svg.contains("<circle") && svg.contains("A blog"), "{svg}");
+        let audit = provider.command(&["audit", "--log"]).await;
+        assert!(audit.contains(" 0 differences"), "{audit}");
+    });
+}
+
+/// Records a finding about the only payment with own money, as the watch would.
+fn accuse(world: &World, creator: CreatorId) {
+    let path = world.provider.folder().join("data/ledger.db");
+    let writer = SqliteWriter::open(&path, Durability::Full).unwrap();
+    let mut writer = Writer::Sqlite(Box::new(writer));
+    let all = writer.snapshot().unwrap();
+    let payee = all.creators.values().find(|row| row.id == creator).unwrap().creator;
+    let paid = all.entries.iter().rev().find_map(|entry| match &entry.body {
+        EntryBody::Claim(claim) if claim.creator == payee => Some((entry.number, claim.wallet)),
+        _ => None,
+    });
+    let (claim, wallet) = paid.unwrap();
+    let mut apply = |command| writer.apply(&policy(), &[command], Clock::System.now()).unwrap();
+    apply(Command::RecordFindings(vec![draft(wallet.0, payee.0, 0, true)]));
+    let held = apply(Command::HoldClaims { finding: FindingRef(1), claims: vec![claim] });
+    assert!(matches!(held[..], [Answer::Held { claims: 1, .. }]), "{held:?}");
 }
 
 /// From a price to an opened gate, with nothing but the creator's page and a visitor's clicks:

@@ -8,7 +8,10 @@ use farthing_tests::books::Books;
 use farthing_tests::provider::Creator;
 use farthing_tests::site::Site;
 use farthing_tests::world::{World, browser_test};
+use farthing_verifier::clock::Clock;
 use serde_json::json;
+
+use crate::refused::{charge, with_own_money};
 
 const STATEMENT: &str = "GET /v1/creator/statement";
 const TOTALS: &str = "GET /v1/creator/totals";
@@ -52,20 +55,26 @@ fn real_payments_are_proven_and_a_provider_that_lies_is_caught() {
         browser.press_in("farthing-gate").await;
         browser.see("farthing-gate .plate img").await;
         browser.go_to(&dashboard).await;
+        browser.text("#detail-today", |text| text.contains("0.07")).await;
+        // Welcome credit is credited to nobody; somebody else pays with own money.
+        let id = CreatorId::parse(&lantern.id).unwrap();
+        let mut payer = with_own_money(provider, id).await;
+        let claim = payer.donation(id, "0.07", Clock::System.now());
+        assert_eq!(charge(provider, &payer.sign(&claim).encode()).await, json!("accepted"));
         browser.text("#figure-today", |text| text.contains("0.07")).await;
 
-        let text = verdict(&world, "good", "2 of 2 payments proven, 0 missing").await;
+        let text = verdict(&world, "good", "5 of 5 payments proven, 0 missing").await;
         assert!(text.contains("0.07") && text.contains("first check"), "{text}");
         browser.picture("proof-good").await;
         // What was seen is remembered over a reload, and the log must go on from there.
         browser.client.refresh().await.unwrap();
         browser.text("#live-text", |text| text == "Live").await;
-        let text = verdict(&world, "good", "2 of 2 payments proven").await;
+        let text = verdict(&world, "good", "5 of 5 payments proven").await;
         assert!(text.contains("still begins with everything"), "{text}");
-        let since = format!("{STATEMENT}?from=1&to=2&since=");
+        let since = format!("{STATEMENT}?from=1&to=5&since=");
         assert!(provider.proxy.count(&since) > 0, "the page asks how the log went on");
         real_lies(&world).await;
-        let text = verdict(&world, "good", "2 of 2 payments proven").await;
+        let text = verdict(&world, "good", "5 of 5 payments proven").await;
         assert!(text.contains("0.07"), "honest again: {text}");
         let violations = browser.script("return window.__violations", Vec::new()).await;
         assert_eq!(violations, json!([]));
@@ -158,7 +167,7 @@ fn show_totals(world: &World, payments: u64) {
         let mut totals: serde_json::Value = serde_json::from_slice(&body).unwrap();
         totals["payments"] = json!(payments);
         totals["total"] = json!(total);
-        totals["all"] = json!({"count": payments, "total": total});
+        totals["all"] = json!({"count": payments, "total": total, "free": "0.00"});
         totals["now"] = json!("2099-01-01T00:00:00Z");
         totals.to_string().into_bytes()
     });

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use farthing_shared::{Challenge, Claim, CreatorId, VerifierId};
+use farthing_shared::{Challenge, Claim, CreatorId, VerifierId, origin_hash};
 use farthing_tests::actors::Visitor;
 use farthing_tests::provider::Provider;
 use farthing_tests::wait::until;
@@ -18,11 +18,12 @@ async fn post(provider: &Provider, path: &str, body: Value) -> Value {
     answer.json()
 }
 
-/// Opens a wallet with welcome credit over HTTP and lets its key spend at `creator`.
-async fn thief(provider: &Provider, creator: CreatorId) -> Visitor {
+/// Opens a wallet with welcome credit over HTTP and lets its key spend at `creator` from `origin`.
+pub async fn opened(provider: &Provider, creator: CreatorId, origin: &str) -> Visitor {
     let about = provider.ask("GET", "/v1/provider", None, None).await.json();
     let id = VerifierId::parse(about["verifier"].as_str().unwrap()).unwrap();
-    let visitor = Visitor::new(7, id);
+    let origin = origin_hash(origin).unwrap();
+    let visitor = Visitor { origin, ..Visitor::new(7, id) };
     let challenge = post(provider, "/v1/challenges", json!({})).await;
     let challenge =
         Base64UrlUnpadded::decode_vec(challenge["challenge"].as_str().unwrap()).unwrap();
@@ -35,7 +36,19 @@ async fn thief(provider: &Provider, creator: CreatorId) -> Visitor {
     visitor
 }
 
-async fn charge(provider: &Provider, bytes: &[u8]) -> Value {
+/// A visitor whose welcome credit is spent at `creator`, with 5.00 of its own.
+pub async fn with_own_money(provider: &Provider, creator: CreatorId) -> Visitor {
+    let mut visitor = opened(provider, creator, &provider.origin).await;
+    let path = format!("/v1/wallets/{}/top-ups", visitor.root_key());
+    post(provider, &path, json!({ "voucher": provider.voucher("5.00").await })).await;
+    for _ in 0..2 {
+        let claim = visitor.donation(creator, "0.50", Clock::System.now());
+        assert_eq!(charge(provider, &visitor.sign(&claim).encode()).await, json!("accepted"));
+    }
+    visitor
+}
+
+pub async fn charge(provider: &Provider, bytes: &[u8]) -> Value {
     let text = Base64UrlUnpadded::encode_string(bytes);
     let answer = post(provider, "/v1/claims", json!({ "claim": text })).await;
     answer["outcome"].clone()
@@ -43,7 +56,7 @@ async fn charge(provider: &Provider, bytes: &[u8]) -> Value {
 
 /// The same payment twice, another one under its number, and one with a broken signature.
 async fn steal(provider: &Provider, creator: CreatorId) -> (Vec<u8>, Vec<u8>) {
-    let mut visitor = thief(provider, creator).await;
+    let mut visitor = opened(provider, creator, farthing_tests::actors::ORIGIN).await;
     let good = visitor.donation(creator, "0.05", Clock::System.now());
     let twin = Claim { expires_at: good.expires_at.plus_ms(1), ..good };
     let (good, twin) = (visitor.sign(&good).encode(), visitor.sign(&twin).encode());

@@ -42,6 +42,7 @@ pub fn policy() -> Policy {
         refund_window_ms: 900_000,
         welcome: Micros::ZERO,
         claims_per_key_per_minute: 60,
+        claims_per_slowed_key_per_minute: 2,
     }
 }
 
@@ -112,7 +113,8 @@ impl Ledger {
 
     /// Opens a visitor's wallet.
     pub fn open(&mut self, visitor: &Visitor) {
-        let answers = self.apply(&[Command::OpenWallet { opening: visitor.checked_opening() }]);
+        let answers =
+            self.apply(&[Command::OpenWallet { opening: visitor.checked_opening(), origin: None }]);
         assert!(matches!(answers[..], [Answer::Wallet { opened: true, .. }]), "{answers:?}");
     }
 

@@ -21,6 +21,7 @@ pub mod provider;
 pub mod proxy;
 pub mod site;
 pub mod stock;
+pub mod suspicion;
 pub mod wait;
 pub mod wire;
 pub mod witness;

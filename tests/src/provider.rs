@@ -148,12 +148,15 @@ impl Provider {
         answer["session"].as_str().unwrap_or_else(|| panic!("no session: {answer}")).to_owned()
     }
 
-    /// Payments and sum of a creator, as the verifier tells them: `(count, total)`.
+    /// Payments of a creator and what visitors paid, as the verifier tells them: demo visitors pay with
+    /// free credit, which is told apart from the total.
     pub async fn totals(&self, session: &str) -> (u64, String) {
         let totals = self.ask("GET", "/v1/creator/totals?days=1", Some(session), None).await.json();
         let all = &totals["all"];
         let count = all["count"].as_u64().unwrap_or_else(|| panic!("no totals: {totals}"));
-        (count, all["total"].as_str().unwrap_or_default().to_owned())
+        let amount = |name: &str| crate::actors::micros(all[name].as_str().unwrap_or_default());
+        let paid = amount("total").plus(amount("free")).expect("a few units");
+        (count, paid.to_decimal())
     }
 
     /// The folder of this provider's data and settings.

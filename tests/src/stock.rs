@@ -64,7 +64,7 @@ impl Stock {
         for visitor in &visitors {
             let mut terms = visitor.terms(CREATOR, now.plus_ms(86_400_000));
             terms.cap = micros("1000");
-            commands.push(Command::OpenWallet { opening: visitor.checked_opening() });
+            commands.push(Command::OpenWallet { opening: visitor.checked_opening(), origin: None });
             let allowance = visitor.checked_allowance(&terms);
             commands.push(Command::RegisterAllowance { allowance });
         }

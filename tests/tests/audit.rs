@@ -1,9 +1,11 @@
 //! Somebody with SQL changes rows behind the ledger's back: the audit finds every change.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use farthing_rules::Command;
+use farthing_rules::findings::{Act, Standing};
+use farthing_rules::{Command, WalletRef};
 use farthing_shared::{Outcome, Refund, RefundOutcome};
 use farthing_tests::ledger::{CREATOR, Ledger};
+use farthing_tests::suspicion::draft;
 use farthing_verifier::audit::audit;
 use farthing_verifier::store::Writer;
 use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
@@ -39,6 +41,8 @@ const EDITS: &[(&str, &str)] = &[
     ("entries", "item"),
     ("entries", "fee"),
     ("entries", "release_minute"),
+    ("entries", "free"),
+    ("entries", "rail"),
     ("entries", "creator_number"),
     ("entries", "creator_total"),
     ("entries", "mark_of_key"),
@@ -68,19 +72,56 @@ const EDITS: &[(&str, &str)] = &[
     ("refunds", "entry"),
     ("refund_tallies", "count"),
     ("refund_tallies", "taken"),
+    ("tallies", "free"),
     ("counters", "entry"),
     ("counters", "fees"),
     ("counters", "vouchers"),
     ("counters", "welcome"),
+    ("counters", "finding"),
+    ("counters", "observation"),
+    ("counters", "decision"),
+    ("wallets", "free"),
+    ("wallets", "standing"),
+    ("creators", "free"),
+    ("creators", "review"),
+    ("claim_holds", "claim"),
+    ("claim_holds", "finding"),
+    ("claim_holds", "creator"),
+    ("claim_holds", "wallet"),
+    ("claim_holds", "amount"),
+    ("claim_holds", "settled"),
+    ("claim_holds", "returned"),
+    ("findings", "id"),
+    ("findings", "subject"),
+    ("findings", "role"),
+    ("findings", "rule"),
+    ("findings", "score_ppm"),
+    ("findings", "error_ppm"),
+    ("findings", "creator"),
+    ("findings", "at"),
+    ("findings", "horizon"),
+    ("findings", "entries"),
+    ("findings", "observations"),
+    ("findings", "state"),
+    ("findings", "held"),
+    ("findings", "held_claims"),
+    ("findings", "ever_held"),
+    ("decisions", "number"),
+    ("decisions", "act"),
+    ("decisions", "finding"),
+    ("decisions", "wallet"),
+    ("observations", "number"),
 ];
 
 fn played() -> (Ledger, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let writer = SqliteWriter::open(&path, Durability::Full).unwrap();
-    let policy = farthing_rules::Policy { fee_ppm: 100_000, ..farthing_tests::ledger::policy() };
+    let welcome = farthing_tests::actors::micros("0.02");
+    let policy =
+        farthing_rules::Policy { fee_ppm: 100_000, welcome, ..farthing_tests::ledger::policy() };
     let mut ledger = Ledger::with_policy(Writer::Sqlite(Box::new(writer)), policy);
-    for number in 0..3 {
+    for number in 0..4_u64 {
         let (mut visitor, key) = ledger.visitor(number, "1.00");
         let claims = [
             visitor.view(CREATOR, "essay", "0.05", ledger.now),
@@ -99,8 +140,21 @@ fn played() -> (Ledger, tempfile::TempDir) {
                 assert_eq!(ledger.refund(&request, key).outcome, RefundOutcome::Refunded);
             }
         }
+        // Of the first payment of each but the last: lifted, upheld, still held.
+        let finding = ledger.find(draft(number + 1, 1, 0, true));
+        let all = ledger.writer.snapshot().unwrap();
+        let claims: Vec<_> = all.entries.iter().map(|entry| entry.number).collect();
+        if number < 3 {
+            assert_eq!(ledger.hold(finding, &claims).0, 1, "the others were refunded");
+        }
         ledger.now = ledger.now.plus_ms(1_000_000);
         ledger.apply(&[Command::ReleaseHolds]);
+        match number {
+            0 => assert_eq!(ledger.decide(finding, Act::Lift), Some(1)),
+            1 => assert_eq!(ledger.decide(finding, Act::Uphold), Some(1)),
+            _ => {}
+        }
+        ledger.stand(WalletRef(number + 1), Standing::Slowed);
     }
     ledger.assert_sound();
     // Opening brings the tables up to date, so that an edit of a table is what counts.
@@ -189,7 +243,7 @@ fn tables(side: &Connection) -> Vec<String> {
 fn a_missing_entry_is_named() {
     let (ledger, folder) = played();
     let side = Connection::open(folder.path().join("ledger.db")).unwrap();
-    side.execute("DELETE FROM entries WHERE number = 4", []).unwrap();
+    side.execute("DELETE FROM entries WHERE number = 2", []).unwrap();
     let report = audit(&ledger.writer.snapshot().unwrap());
-    assert!(report.differences[0].contains("entry 4 is missing"), "{:?}", report.differences);
+    assert!(report.differences[0].contains("entry 2 is missing"), "{:?}", report.differences);
 }

@@ -2,12 +2,16 @@
 //! finds nothing; then rows are changed behind the ledger's back, and it finds each change.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use farthing_rules::{Answer, Command, EntryBody, KeyRef, VoucherHash};
+use farthing_rules::findings::{Act, FindingRef, Standing};
+use farthing_rules::{
+    Answer, Command, EntryBody, EntryNumber, KeyRef, Policy, VoucherHash, WalletRef,
+};
 use farthing_shared::{
     Allowance, Claim, ItemHash, Kind, Micros, Refund, SignedClaim, UnixMillis, item_hash,
 };
 use farthing_tests::actors::{Visitor, micros};
-use farthing_tests::ledger::{CREATOR, Ledger, OTHER, VERIFIER, asked};
+use farthing_tests::ledger::{CREATOR, Ledger, OTHER, VERIFIER, asked, policy};
+use farthing_tests::suspicion::draft;
 use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
 use farthing_verifier::store::{Failure, Snapshot, StoreError, Writer};
 use proptest::prelude::*;
@@ -33,6 +37,16 @@ enum Step {
     Release,
     /// Payers want their money back, in one batch with claims.
     Refunds(Vec<Ask>, Vec<Pay>),
+    /// A wallet is accused, or watched.
+    Find { wallet: u64, creator: u64, mark: u64, accuse: bool },
+    /// What stems from a finding is held, as far as these entries go.
+    Hold { finding: u64, first: u64, count: u64 },
+    /// Somebody decides or answers.
+    Review { finding: u64, act: u8 },
+    /// Decided money moves.
+    Settle { finding: u64 },
+    /// A wallet is let pay or not.
+    Stand { wallet: u64, standing: u8 },
 }
 
 /// A refund request: of which entry, in whose name, how long ago it was signed.
@@ -84,6 +98,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Release),
         6 => (prop::collection::vec(ask(), 1..6), prop::collection::vec(pay(), 0..3))
             .prop_map(|(asks, pays)| Step::Refunds(asks, pays)),
+        2 => (1_u64..5, 0_u64..3, 0_u64..2, prop::bool::weighted(0.9)).prop_map(
+            |(wallet, creator, mark, accuse)| Step::Find { wallet, creator, mark, accuse }
+        ),
+        4 => (1_u64..6, 1_u64..20, 1_u64..20).prop_map(
+            |(finding, first, count)| Step::Hold { finding, first, count }
+        ),
+        2 => (1_u64..6, 1_u8..5).prop_map(|(finding, act)| Step::Review { finding, act }),
+        2 => (1_u64..6).prop_map(|finding| Step::Settle { finding }),
+        1 => (1_u64..5, 0_u8..3).prop_map(|(wallet, standing)| Step::Stand { wallet, standing }),
     ]
 }
 
@@ -122,7 +145,8 @@ fn visitor(number: u64) -> Visitor {
 }
 
 fn prepared(writer: Writer) -> (Ledger, Vec<KeyRef>) {
-    let mut ledger = Ledger::new(writer);
+    let policy = Policy { fee_ppm: 100_000, welcome: micros("0.10"), ..policy() };
+    let mut ledger = Ledger::with_policy(writer, policy);
     ledger.price("song", "0.02");
     let keys = (0..VISITORS).map(|number| ledger.visitor(number, "0.30").1).collect();
     let expires_at = ledger.now.plus_ms(3_600_000);
@@ -222,6 +246,30 @@ fn commands(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
             let claims = commands(&Step::Claims(pays.clone()), keys, ledger);
             refunds.chain(claims).collect()
         }
+        suspicion => vec![suspected(suspicion)],
+    }
+}
+
+fn suspected(step: &Step) -> Command {
+    let (who, why) = ("Ada".to_owned(), "looked at it".to_owned());
+    match *step {
+        Step::Find { wallet, creator, mark, accuse } => {
+            Command::RecordFindings(vec![draft(wallet, creator, mark, accuse)])
+        }
+        Step::Hold { finding, first, count } => {
+            let claims = (first..first + count).map(EntryNumber).collect();
+            Command::HoldClaims { finding: FindingRef(finding), claims }
+        }
+        Step::Review { finding, act } => {
+            let act = Act::from_code(act).expect("a code of an act");
+            Command::Review { finding: FindingRef(finding), act, who, why }
+        }
+        Step::Stand { wallet, standing } => {
+            let standing = Standing::from_code(standing).expect("a code of a standing");
+            Command::SetStanding { wallet: WalletRef(wallet), standing, who, why }
+        }
+        Step::Settle { finding } => Command::SettleFinding { finding: FindingRef(finding) },
+        _ => unreachable!("the caller answers every other step"),
     }
 }
 
@@ -255,8 +303,11 @@ impl StateMachineTest for Stores {
         pair.sqlite.assert_sound();
         // Said once more without the ledger's own sums: what came in is what is there.
         let wallets: u64 = all.wallets.values().map(|row| row.balance.get()).sum();
-        let creators: u64 =
-            all.creators.values().map(|row| row.held.get() + row.payable.get()).sum();
+        let creators: u64 = all
+            .creators
+            .values()
+            .map(|row| (row.held.get() + row.payable.get()) + row.review.get())
+            .sum();
         let came_in = -(all.accounts.vouchers + all.accounts.welcome);
         let there = i64::try_from(wallets + creators).expect("a few units") + all.accounts.fees;
         assert_eq!(there, came_in);

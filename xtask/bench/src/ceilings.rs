@@ -206,7 +206,7 @@ impl SqliteAlone {
         self.connection
             .prepare_cached(
                 "INSERT INTO entries VALUES \
-                 (?1, ?2, 1, ?3, ?4, 1000, ?3, 7, 0, 7, ?1, ?1, ?1, ?1, ?1, ?5, ?6, 0)",
+                 (?1, ?2, 1, ?3, ?4, 1000, ?3, 7, 0, 7, ?1, ?1, ?1, ?1, ?1, ?5, ?6, 0, 0)",
             )?
             .execute(params![
                 entry,
@@ -250,7 +250,7 @@ impl SqliteAlone {
         for day in [0, 20_000] {
             self.connection
                 .prepare_cached(
-                    "INSERT INTO tallies VALUES (?1, ?2, ?3, 1, 1) ON CONFLICT \
+                    "INSERT INTO tallies VALUES (?1, ?2, ?3, 1, 1, 0) ON CONFLICT \
                      (day, creator, item) DO UPDATE SET count = count + 1, credited = credited + 1",
                 )?
                 .execute(params![day, id, item])?;

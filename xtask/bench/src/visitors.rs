@@ -141,7 +141,7 @@ impl World {
         let verifier = self.policy.verifier;
         let opening = Opening { verifier, root: root.public(), challenge, solution: 0 };
         let opening = opening.sign(root).verify().map_err(|why| why.to_string())?;
-        Ok(Command::OpenWallet { opening })
+        Ok(Command::OpenWallet { opening, origin: None })
     }
 
     fn allowance(
