@@ -1,10 +1,63 @@
 //! What several statements prove together: a creator with more payments than one statement holds takes
 //! them in turn, each beginning where the one before ended.
 
+use alloc::collections::BTreeMap;
+
 use crate::amount::{Currency, Micros};
 use crate::checkpoint::Checkpoint;
+use crate::leaf::RefundLeaf;
 use crate::lie::BadStatement;
 use crate::statement::Verdict;
+
+/// Refunds, and whether the payments that they name were met yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refunded {
+    /// By the payment's entry: the refund's entry, what it takes, and whether the payment was met.
+    claims: BTreeMap<u64, (u64, Micros, bool)>,
+}
+
+impl Refunded {
+    /// A refund.
+    ///
+    /// # Errors
+    /// [`BadStatement::FalseRefund`] when its payment was refunded before.
+    pub fn add(&mut self, entry: u64, refund: &RefundLeaf) -> Result<(), BadStatement> {
+        let claim = refund.claim;
+        let before = self.claims.insert(claim, (entry, refund.taken, false));
+        // A refund that comes after its payment only; and one that is known already is the same one.
+        if claim >= entry || before.is_some_and(|(other, ..)| other != entry) {
+            return Err(BadStatement::FalseRefund { entry, claim });
+        }
+        Ok(())
+    }
+
+    /// A payment, and what it had brought.
+    ///
+    /// # Errors
+    /// [`BadStatement::FalseRefund`] when a refund takes back another amount.
+    pub fn settle(&mut self, claim: u64, credited: Micros) -> Result<(), BadStatement> {
+        let Some((entry, taken, met)) = self.claims.get_mut(&claim) else { return Ok(()) };
+        if *taken != credited {
+            return Err(BadStatement::FalseRefund { entry: *entry, claim });
+        }
+        *met = true;
+        Ok(())
+    }
+
+    /// All payments up to an entry were met: a refund that names another one there names nobody's.
+    ///
+    /// # Errors
+    /// [`BadStatement::FalseRefund`].
+    pub fn all_settled(&self, last: u64) -> Result<(), BadStatement> {
+        let mut unmet = self.claims.range(..=last).filter(|(_, (_, _, met))| !met);
+        match unmet.next() {
+            Some((claim, (entry, ..))) => {
+                Err(BadStatement::FalseRefund { entry: *entry, claim: *claim })
+            }
+            None => Ok(()),
+        }
+    }
+}
 
 /// Payments from number 1 on, all proven.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +68,12 @@ pub struct Account {
     pub paid: Micros,
     /// What was credited of it: the running total after the last one.
     pub total: Micros,
+    /// How many refunds; also their last running number.
+    pub refunds: u64,
+    /// What they took back: what is left is `total` less this.
+    pub refunded: Micros,
+    /// The entry of the last payment.
+    last_entry: u64,
     /// In which currency; none before the first statement.
     pub currency: Option<Currency>,
     /// The newest log that was seen.
@@ -42,14 +101,48 @@ impl Account {
             let (expected, found) = (Some(self.total), next.before);
             return Err(BadStatement::WrongTotal { entry, expected, found });
         }
+        let due = self.refunds.saturating_add(1);
+        if next.refunds > 0 && (next.first_refund != due || next.refunded_before != self.refunded) {
+            let last = next.first_refund.saturating_sub(1);
+            let gap = BadStatement::Dropped { first: due, last, entry: next.checkpoint.size };
+            return Err(BadStatement::of_refunds(gap));
+        }
         let beyond = BadStatement::WrongTotal { entry, expected: None, found: next.total };
         self.paid = self.paid.plus(next.paid).ok_or(beyond)?;
         if next.payments > 0 {
             (self.payments, self.total) = (next.last, next.total);
+            self.last_entry = next.last_entry;
+        }
+        if next.refunds > 0 {
+            self.refunds = self.refunds.saturating_add(next.refunds);
+            self.refunded = next.refunded;
         }
         self.currency = Some(next.currency);
         self.checkpoint = Some(next.checkpoint.clone());
         Ok(())
+    }
+
+    /// Whether the refunds are what the provider shows, where it shows any, and each of a payment here.
+    /// Refunds that came after the page was drawn are in the log already.
+    ///
+    /// # Errors
+    /// [`BadStatement::InRefunds`], [`BadStatement::FalseRefund`].
+    pub fn compare_refunds(
+        &self,
+        refunded: &Refunded,
+        shown: Option<(u64, Micros)>,
+    ) -> Result<(), BadStatement> {
+        refunded.all_settled(self.last_entry)?;
+        let Some((count, total)) = shown else { return Ok(()) };
+        let wrong = if self.refunds < count {
+            BadStatement::CutShort { last: self.refunds, shown: count }
+        } else if self.refunds == count && self.refunded != total {
+            let (number, proven) = (self.refunds, self.refunded);
+            BadStatement::OtherTotal { number, proven, shown: total }
+        } else {
+            return Ok(());
+        };
+        Err(BadStatement::of_refunds(wrong))
     }
 
     /// Whether this is what the provider shows: so many payments, and their total.

@@ -1,5 +1,6 @@
 //! What can be wrong with a statement: each lie with its name and its entry.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use crate::amount::Micros;
@@ -68,6 +69,15 @@ pub enum BadStatement {
         /// Entries that the checkpoint signs.
         size: u64,
     },
+    /// In the refunds' own numbers, totals and proofs.
+    InRefunds(Box<BadStatement>),
+    /// A refund takes back what no payment of this creator had brought, or takes it back again.
+    FalseRefund {
+        /// The refund's entry.
+        entry: u64,
+        /// The entry of the payment that it names.
+        claim: u64,
+    },
     /// The payments end before the number that the provider shows.
     CutShort {
         /// Last running number that is proven.
@@ -106,9 +116,13 @@ pub enum BadStatement {
 }
 
 impl BadStatement {
+    pub(crate) fn of_refunds(lie: Self) -> Self {
+        Self::InRefunds(Box::new(lie))
+    }
+
     /// A name for programs.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Malformed(_) | Self::Record { .. } => "malformed",
             Self::Checkpoint(_) => "checkpoint",
@@ -119,6 +133,8 @@ impl BadStatement {
             Self::Invented { .. } => "invented",
             Self::NotInLog { .. } => "not_in_log",
             Self::NotCovered { .. } => "not_covered",
+            Self::InRefunds(lie) => lie.name(),
+            Self::FalseRefund { .. } => "false_refund",
             Self::CutShort { .. } => "cut_short",
             Self::OtherTotal { .. } => "other_total",
             Self::OtherLog => "other_log",
@@ -166,6 +182,12 @@ impl fmt::Display for BadStatement {
             Self::NotCovered { entry, size } => {
                 write!(f, "entry {entry} is not in the log: its checkpoint signs {size} entries")
             }
+            Self::InRefunds(lie) => write!(f, "in the refunds: {lie}"),
+            Self::FalseRefund { entry, claim } => write!(
+                f,
+                "false refund: entry {entry} takes back what the payment in entry {claim} did not bring, or \
+                 takes it back twice"
+            ),
             Self::CutShort { last, shown } => {
                 write!(f, "cut short: it ends with payment {last}, but {shown} payments are shown")
             }

@@ -1,7 +1,7 @@
 //! A statement: a creator's payments as they stand in the log, to be checked offline.
 //!
 //! ```text
-//!   0 tag             16  "farthing/stmt/1\0"
+//!   0 tag             16  "farthing/stmt/2\0"
 //!  16 creator         16  CreatorId            │ these three are the same in all claims of a
 //!  32 verifier        32  VerifierId           │ statement, so its records leave them out
 //!  64 currency         3  ISO 4217             │
@@ -10,8 +10,10 @@
 //!  80 hashes           8  of the proofs of inclusion
 //!  88 since            8  size of an earlier checkpoint, 0 for none
 //!  96 since hashes     8  of the proof of consistency with it
-//! 104 records        225  each; a claim's leaf without what all of them share
-//!     hashes          32  each; one multi-proof for each 64 records
+//! 104 refunds          8
+//! 112 records        225  each; a claim's leaf without what all of them share
+//!     refunds         96  each; a refund's leaf without tag and kind
+//!     hashes          32  each; one multi-proof for each 64 records, then for each 64 refunds
 //!     since root      32  only where since is not 0; then its hashes, 32 each
 //!     checkpoint          a signed note, to the end
 //! ```
@@ -25,12 +27,13 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::account::Refunded;
 use crate::amount::{Currency, Micros};
 use crate::checkpoint::Checkpoint;
 use crate::claim::Claim;
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::ids::{CreatorId, PublicKey, VerifierId};
-use crate::leaf::{ClaimLeaf, Leaf, LeafBody};
+use crate::leaf::{ClaimLeaf, Leaf, LeafBody, RefundLeaf};
 pub use crate::lie::BadStatement;
 use crate::merkle::{
     self, Hash, Nodes, PROOF_LEN_MAX, consistency_proof, is_consistent, leaf_hash,
@@ -45,13 +48,17 @@ pub const PAYMENTS_MAX: usize = 100_000;
 pub const BLOCK: usize = 64;
 /// Bytes of a record.
 pub const RECORD_LEN: usize = 225;
+/// Bytes of a refund's record.
+pub const REFUND_LEN: usize = 96;
 /// Bytes of a statement at most: header, records with as many hashes as single proofs would have,
 /// consistency, checkpoint.
-pub const STATEMENT_BYTES_MAX: usize =
-    HEAD_LEN + PAYMENTS_MAX * (RECORD_LEN + 32 * PROOF_LEN_MAX) + 32 * 64 + NOTE_BYTES_MAX;
+pub const STATEMENT_BYTES_MAX: usize = HEAD_LEN
+    + PAYMENTS_MAX * (RECORD_LEN + REFUND_LEN + 64 * PROOF_LEN_MAX)
+    + 32 * 64
+    + NOTE_BYTES_MAX;
 
-const HEAD_LEN: usize = 104;
-const TAG: &[u8; 16] = b"farthing/stmt/1\0";
+const HEAD_LEN: usize = 112;
+const TAG: &[u8; 16] = b"farthing/stmt/2\0";
 
 /// What a record keeps of a leaf's bytes: entry and time; running figures; key and sequence; item and
 /// amount; kind, origin and expiry; signature.
@@ -68,6 +75,8 @@ pub struct Statement {
     pub currency: Currency,
     /// Leaves in the order of running numbers, in short form.
     pub records: Vec<[u8; RECORD_LEN]>,
+    /// Leaves of refunds in the order of their own running numbers, in short form.
+    pub refunds: Vec<[u8; REFUND_LEN]>,
     /// Multi-proofs, one after the other.
     pub proof: Vec<Hash>,
     /// That the log begins with an earlier one.
@@ -102,6 +111,8 @@ pub struct Verdict {
     pub last: u64,
     /// The entry of the first payment, 0 when there are none.
     pub first_entry: u64,
+    /// The entry of the last payment, 0 when there are none.
+    pub last_entry: u64,
     /// The running total before the first one, as the log says; zero when its number is 1.
     pub before: Micros,
     /// What visitors signed for.
@@ -110,6 +121,14 @@ pub struct Verdict {
     pub credited: Micros,
     /// The running total after the last one.
     pub total: Micros,
+    /// How many refunds, all proven.
+    pub refunds: u64,
+    /// Running number of the first refund, 0 when there are none.
+    pub first_refund: u64,
+    /// The refunds' running total before the first one, as the log says.
+    pub refunded_before: Micros,
+    /// The refunds' running total after the last one; what is left is `total` less this.
+    pub refunded: Micros,
     /// The log they are in.
     pub checkpoint: Checkpoint,
 }
@@ -124,7 +143,8 @@ pub enum NotMade<E> {
 }
 
 impl Statement {
-    /// Makes a statement of leaves in the order of running numbers, all of them below the checkpoint
+    /// Makes a statement of claims' leaves in the order of running numbers, then refunds' in that of
+    /// theirs, all of them below the checkpoint
     /// of `size` leaves; `since` is the size of an earlier one, at most `size`, 0 for none.
     ///
     /// # Errors
@@ -137,15 +157,22 @@ impl Statement {
         checkpoint: Note,
     ) -> Result<Self, NotMade<N::Error>> {
         let records = Vec::with_capacity(leaves.len());
-        let proof = Vec::new();
+        let (refunds, proof) = (Vec::new(), Vec::new());
         let mut made =
-            Self { creator, verifier, currency, records, proof, since: None, checkpoint };
-        for leaf in leaves {
+            Self { creator, verifier, currency, records, refunds, proof, since: None, checkpoint };
+        let is_claim = |leaf: &Leaf| matches!(leaf.body, LeafBody::Claim(_));
+        let (claims, refunds) = leaves.split_at(leaves.partition_point(is_claim));
+        for leaf in claims {
             let bytes = leaf.encode();
             let record = shorten(&bytes).filter(|record| made.lengthen(record) == bytes);
             made.records.push(record.ok_or(NotMade::Entry(leaf.entry))?);
         }
-        for block in leaves.chunks(BLOCK) {
+        for leaf in refunds {
+            let bytes = leaf.encode();
+            let record = shorten_refund(&bytes).filter(|record| lengthen_refund(record) == bytes);
+            made.refunds.push(record.ok_or(NotMade::Entry(leaf.entry))?);
+        }
+        for block in claims.chunks(BLOCK).chain(refunds.chunks(BLOCK)) {
             let places: Vec<u64> = block.iter().map(Leaf::index).collect();
             made.proof.extend(multiproof::prove(nodes, &places, size).map_err(NotMade::Log)?);
         }
@@ -193,8 +220,10 @@ impl Statement {
         head.put_u64(count(self.proof.len()));
         head.put_u64(self.since.as_ref().map_or(0, |since| since.size));
         head.put_u64(count(self.since.as_ref().map_or(0, |since| since.proof.len())));
+        head.put_u64(count(self.refunds.len()));
         let mut bytes = head.finish().to_vec();
         self.records.iter().for_each(|record| bytes.extend_from_slice(record));
+        self.refunds.iter().for_each(|record| bytes.extend_from_slice(record));
         self.proof.iter().for_each(|hash| bytes.extend_from_slice(&hash.0));
         if let Some(since) = &self.since {
             bytes.extend_from_slice(&since.root.0);
@@ -216,19 +245,25 @@ impl Statement {
         let (head, mut rest) =
             bytes.split_at_checked(HEAD_LEN).ok_or(bad("it is shorter than its header"))?;
         let mut reader = Reader::new(head, HEAD_LEN, TAG)
-            .map_err(|_| bad("it does not begin with farthing/stmt/1"))?;
+            .map_err(|_| bad("it does not begin with farthing/stmt/2"))?;
         let creator = CreatorId(reader.take());
         let verifier = VerifierId(reader.take());
         let currency = reader.take_currency().map_err(|_| bad("its currency is not a code"))?;
         reader.take_zeros::<5>().map_err(|_| bad("a reserved byte is not zero"))?;
         let (payments, hashes) = (reader.take_u64(), reader.take_u64());
         let (since, steps) = (reader.take_u64(), reader.take_u64());
+        let refunds = reader.take_u64();
         reader.finish();
         // A count that does not fit the bytes that came is refused before memory is taken for it.
         let payments = usize::try_from(payments).ok().filter(|count| *count <= PAYMENTS_MAX);
         let payments = payments.ok_or(bad("it has more than 100,000 payments"))?;
         let records =
             rows::<RECORD_LEN>(&mut rest, Some(payments)).ok_or(bad("payments are missing"))?;
+        // Each refund is of a payment, and of one only.
+        let refunds = usize::try_from(refunds).ok().filter(|count| *count <= PAYMENTS_MAX);
+        let refunds = refunds.ok_or(bad("it has more than 100,000 refunds"))?;
+        let refunds =
+            rows::<REFUND_LEN>(&mut rest, Some(refunds)).ok_or(bad("refunds are missing"))?;
         let short = bad("hashes are missing");
         let proof = hashes_of(&mut rest, hashes).ok_or(short.clone())?;
         let since = match (since, steps) {
@@ -242,7 +277,7 @@ impl Statement {
         };
         let note = core::str::from_utf8(rest).map_err(|_| bad("its checkpoint is not text"))?;
         let checkpoint = Note::parse(note).map_err(BadStatement::Checkpoint)?;
-        Ok(Self { creator, verifier, currency, records, proof, since, checkpoint })
+        Ok(Self { creator, verifier, currency, records, refunds, proof, since, checkpoint })
     }
 
     /// Checks everything; what [`Statement::open`], [`Opened::check_signatures`] and
@@ -258,7 +293,7 @@ impl Statement {
     ) -> Result<Verdict, BadStatement> {
         let opened = self.clone().open(key, creator, seen)?;
         opened.check_signatures(0..opened.payments())?;
-        opened.finish()
+        opened.finish(&mut Refunded::default())
     }
 
     /// The quick half of the check: the checkpoint's signature by the log's key, that the log begins
@@ -288,11 +323,34 @@ impl Statement {
             };
             claims.push((leaf.entry, claim));
         }
-        check_numbers(&claims)?;
+        let numbers: Vec<(u64, u64)> =
+            claims.iter().map(|(entry, claim)| (*entry, claim.number)).collect();
+        check_numbers(&numbers)?;
         if let Some((entry, _)) = claims.iter().find(|(entry, _)| *entry > checkpoint.size) {
             return Err(BadStatement::NotCovered { entry: *entry, size: checkpoint.size });
         }
-        Ok(Opened { statement: self, checkpoint, claims })
+        let refunds = self.open_refunds(checkpoint.size).map_err(BadStatement::of_refunds)?;
+        Ok(Opened { statement: self, checkpoint, claims, refunds })
+    }
+
+    /// The refunds, their running numbers without a gap.
+    fn open_refunds(&self, size: u64) -> Result<Vec<(u64, RefundLeaf)>, BadStatement> {
+        let mut refunds: Vec<(u64, RefundLeaf)> = Vec::with_capacity(self.refunds.len());
+        for (at, record) in self.refunds.iter().enumerate() {
+            let told = |why| BadStatement::Record { record: at.saturating_add(1), why };
+            let leaf = Leaf::decode(&lengthen_refund(record)).map_err(told)?;
+            let LeafBody::Refund(refund) = leaf.body else {
+                return Err(told(DecodeError::Field("kind")));
+            };
+            if leaf.entry > size {
+                return Err(BadStatement::NotCovered { entry: leaf.entry, size });
+            }
+            refunds.push((leaf.entry, refund));
+        }
+        let numbers: Vec<(u64, u64)> =
+            refunds.iter().map(|(entry, refund)| (*entry, refund.number)).collect();
+        check_numbers(&numbers)?;
+        Ok(refunds)
     }
 
     fn check_since(&self, now: &Checkpoint, seen: Option<&Checkpoint>) -> Result<(), BadStatement> {
@@ -326,6 +384,7 @@ pub struct Opened {
     statement: Statement,
     checkpoint: Checkpoint,
     claims: Vec<(u64, Box<ClaimLeaf>)>,
+    refunds: Vec<(u64, RefundLeaf)>,
 }
 
 impl Opened {
@@ -355,14 +414,27 @@ impl Opened {
         Ok(())
     }
 
-    /// The rest: the totals, and that each payment is in the log. Says "proven", so it is called when
-    /// all signatures were checked.
+    /// The rest: the totals, that each payment and refund is in the log, and that each refund takes back
+    /// what a payment had brought; `refunded` remembers refunds of payments in other statements. Says
+    /// "proven", so it is called when all signatures were checked.
     ///
     /// # Errors
     /// [`BadStatement`] names the lie and the entry.
-    pub fn finish(self) -> Result<Verdict, BadStatement> {
+    pub fn finish(self, refunded: &mut Refunded) -> Result<Verdict, BadStatement> {
         let sums = check_totals(&self.claims)?;
+        let (refunded_before, refunded_total) =
+            check_refunds(&self.refunds).map_err(BadStatement::of_refunds)?;
         self.check_inclusion()?;
+        for (entry, refund) in &self.refunds {
+            refunded.add(*entry, refund)?;
+        }
+        for (entry, claim) in &self.claims {
+            refunded.settle(*entry, claim.credited)?;
+        }
+        let whole = self.claims.first().is_some_and(|(_, claim)| claim.number == 1);
+        if let Some((last, _)) = self.claims.last().filter(|_| whole) {
+            refunded.all_settled(*last)?;
+        }
         let ends = (self.claims.first(), self.claims.last());
         let number = |claim: Option<&(u64, Box<ClaimLeaf>)>| claim.map_or(0, |(_, c)| c.number);
         Ok(Verdict {
@@ -372,27 +444,42 @@ impl Opened {
             first: number(ends.0),
             last: number(ends.1),
             first_entry: ends.0.map_or(0, |(entry, _)| *entry),
+            last_entry: ends.1.map_or(0, |(entry, _)| *entry),
             before: sums.before,
             paid: sums.paid,
             credited: sums.credited,
             total: ends.1.map_or(Micros::ZERO, |(_, claim)| claim.total),
+            refunds: u64::try_from(self.refunds.len()).unwrap_or(u64::MAX),
+            first_refund: self.refunds.first().map_or(0, |(_, refund)| refund.number),
+            refunded_before,
+            refunded: refunded_total,
             checkpoint: self.checkpoint,
         })
     }
 
     fn check_inclusion(&self) -> Result<(), BadStatement> {
-        let (size, root) = (self.checkpoint.size, self.checkpoint.root);
         let mut proof = self.statement.proof.as_slice();
-        let places: Vec<(u64, Hash)> = self
-            .claims
-            .iter()
-            .zip(&self.statement.records)
-            .map(|((entry, _), record)| {
-                (entry.saturating_sub(1), leaf_hash(&self.statement.lengthen(record)))
-            })
-            .collect();
+        let places = self.claims.iter().zip(&self.statement.records).map(|((entry, _), record)| {
+            (entry.saturating_sub(1), leaf_hash(&self.statement.lengthen(record)))
+        });
+        self.check_blocks(&places.collect::<Vec<_>>(), &mut proof)?;
+        let places =
+            self.refunds.iter().zip(&self.statement.refunds).map(|((entry, _), record)| {
+                (entry.saturating_sub(1), leaf_hash(&lengthen_refund(record)))
+            });
+        self.check_blocks(&places.collect::<Vec<_>>(), &mut proof)
+            .map_err(BadStatement::of_refunds)?;
+        if proof.is_empty() { Ok(()) } else { Err(BadStatement::Malformed("hashes are left over")) }
+    }
+
+    fn check_blocks(
+        &self,
+        places: &[(u64, Hash)],
+        proof: &mut &[Hash],
+    ) -> Result<(), BadStatement> {
+        let (size, root) = (self.checkpoint.size, self.checkpoint.root);
         for block in places.chunks(BLOCK) {
-            if multiproof::root(block, size, &mut proof) != Some(root) {
+            if multiproof::root(block, size, proof) != Some(root) {
                 let entry = |place: Option<&(u64, Hash)>| {
                     place.map_or(0, |(index, _)| index.saturating_add(1))
                 };
@@ -400,31 +487,55 @@ impl Opened {
                 return Err(BadStatement::NotInLog { first, last });
             }
         }
-        if proof.is_empty() { Ok(()) } else { Err(BadStatement::Malformed("hashes are left over")) }
+        Ok(())
     }
 }
 
 type Claims = [(u64, Box<ClaimLeaf>)];
 
-/// Order first, gaps then: two payments that were swapped make a gap too, and would be called dropped.
-fn check_numbers(claims: &Claims) -> Result<(), BadStatement> {
-    let pairs = || claims.iter().zip(claims.iter().skip(1));
-    for ((before, earlier), (entry, claim)) in pairs() {
-        if claim.number <= earlier.number || entry <= before {
+/// Entries with their running numbers. Order first, gaps then: two payments that were swapped make a gap
+/// too, and would be called dropped.
+fn check_numbers(numbers: &[(u64, u64)]) -> Result<(), BadStatement> {
+    let pairs = || numbers.iter().zip(numbers.iter().skip(1));
+    for ((before, earlier), (entry, number)) in pairs() {
+        if number <= earlier || entry <= before {
             return Err(BadStatement::Reordered { entry: *entry });
         }
     }
-    for ((_, earlier), (entry, claim)) in pairs() {
-        let next = earlier.number.saturating_add(1);
-        if claim.number != next {
-            let last = claim.number.saturating_sub(1);
+    for ((_, earlier), (entry, number)) in pairs() {
+        let next = earlier.saturating_add(1);
+        if *number != next {
+            let last = number.saturating_sub(1);
             return Err(BadStatement::Dropped { first: next, last, entry: *entry });
         }
     }
-    match claims.first() {
-        Some((entry, claim)) if claim.number == 0 => Err(BadStatement::Reordered { entry: *entry }),
+    match numbers.first() {
+        Some((entry, 0)) => Err(BadStatement::Reordered { entry: *entry }),
         _ => Ok(()),
     }
+}
+
+/// The refunds' running total before and after them.
+fn check_refunds(refunds: &[(u64, RefundLeaf)]) -> Result<(Micros, Micros), BadStatement> {
+    let mut ends: Option<(Micros, Micros)> = None;
+    for (entry, refund) in refunds {
+        let wrong =
+            |expected| BadStatement::WrongTotal { entry: *entry, expected, found: refund.total };
+        let (first, before) = match ends {
+            Some((first, running)) => (first, running),
+            None if refund.number == 1 => (Micros::ZERO, Micros::ZERO),
+            None => {
+                let before = refund.total.minus(refund.taken).ok_or_else(|| wrong(None))?;
+                (before, before)
+            }
+        };
+        let expected = before.plus(refund.taken);
+        if expected != Some(refund.total) {
+            return Err(wrong(expected));
+        }
+        ends = Some((first, refund.total));
+    }
+    Ok(ends.unwrap_or_default())
 }
 
 struct Sums {
@@ -457,6 +568,19 @@ fn check_totals(claims: &Claims) -> Result<Sums, BadStatement> {
         running = expected;
     }
     Ok(sums)
+}
+
+fn shorten_refund(leaf: &[u8]) -> Option<[u8; REFUND_LEN]> {
+    [leaf.get(16..32)?, leaf.get(40..Leaf::REFUND_LEN)?].concat().try_into().ok()
+}
+
+fn lengthen_refund(record: &[u8; REFUND_LEN]) -> Vec<u8> {
+    let (head, rest) = record.split_at(16);
+    let mut writer = Writer::<{ Leaf::REFUND_LEN }>::new(Leaf::TAG);
+    writer.put(head);
+    writer.put(&[5, 0, 0, 0, 0, 0, 0, 0]);
+    writer.put(rest);
+    writer.finish().to_vec()
 }
 
 fn shorten(leaf: &[u8]) -> Option<[u8; RECORD_LEN]> {

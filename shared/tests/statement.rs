@@ -8,7 +8,7 @@
 )]
 
 use farthing_shared::checkpoint::Checkpoint;
-use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody, OtherKind, OtherLeaf};
+use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody, OtherKind, OtherLeaf, RefundLeaf};
 use farthing_shared::merkle::{self, Hash, Nodes, node_hash};
 use farthing_shared::note::{ED25519, NoteKey};
 use farthing_shared::statement::{BLOCK, BadStatement, NotMade, Statement, Verdict};
@@ -153,6 +153,103 @@ fn a_whole_statement_holds_and_is_read_as_it_was_written() {
     let part = log.payments()[4..9].to_vec();
     let verdict = log.statement(&part, 0).verify(&key(), None, None).unwrap();
     assert_eq!((verdict.payments, verdict.first, verdict.last), (5, 5, 9));
+}
+
+/// Nine payments in the even entries, three of them refunded in between.
+fn refunding() -> Log {
+    let mut log = Log::new(9, 2);
+    for (number, (entry, claim)) in (1..).zip([(7_usize, 2_u64), (11, 10), (17, 8)]) {
+        let taken = log.claim(claim as usize).credited;
+        let before = number - 1;
+        log.0[entry - 1].body = LeafBody::Refund(RefundLeaf {
+            number,
+            total: [2, 10, 8][..=before as usize]
+                .iter()
+                .map(|claim| log.claim(*claim).credited)
+                .fold(Micros::ZERO, |sum, taken| sum.plus(taken).unwrap()),
+            taken,
+            claim,
+            request: [number as u8; 32],
+            salt: [8; 16],
+        });
+    }
+    log
+}
+
+impl Log {
+    fn refund(&mut self, entry: usize) -> &mut RefundLeaf {
+        match &mut self.0[entry - 1].body {
+            LeafBody::Refund(refund) => refund,
+            _ => panic!("entry {entry} is a refund"),
+        }
+    }
+
+    fn refunds(&self) -> Vec<Leaf> {
+        let ours = |leaf: &&Leaf| matches!(leaf.body, LeafBody::Refund(_));
+        self.0.iter().filter(ours).cloned().collect()
+    }
+
+    fn verdict_with_refunds(&mut self) -> Result<Verdict, BadStatement> {
+        let leaves = [self.payments(), self.refunds()].concat();
+        let bytes = self.statement(&leaves, 0).encode();
+        Statement::parse(&bytes)?.verify(&key(), Some(&CREATOR), None)
+    }
+}
+
+#[test]
+fn refunds_have_numbers_and_totals_of_their_own() {
+    let mut log = refunding();
+    let verdict = log.verdict_with_refunds().unwrap();
+    let back: u64 = [2, 10, 8].iter().map(|claim| log.claim(*claim).credited.get()).sum();
+    assert_eq!((verdict.payments, verdict.refunds, verdict.refunded), (9, 3, micros(back)));
+    // The payments of another part: their refunds are not false for that.
+    let leaves = [log.payments()[5..].to_vec(), log.refunds()[1..].to_vec()].concat();
+    let verdict = log.statement(&leaves, 0).verify(&key(), None, None).unwrap();
+    assert_eq!((verdict.first, verdict.refunds, verdict.first_refund), (6, 2, 2));
+    let bytes = log.statement(&[log.payments(), log.refunds()].concat(), 7).encode();
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1;
+        let verdict = Statement::parse(&flipped).and_then(|read| read.verify(&key(), None, None));
+        assert!(verdict.is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn lies_about_refunds_are_named() {
+    let in_refunds = |lie| Err(BadStatement::InRefunds(Box::new(lie)));
+    // Left out of the file or of the log.
+    let mut log = refunding();
+    let mut leaves = [log.payments(), log.refunds()].concat();
+    leaves.remove(10);
+    let verdict = log.statement(&leaves, 0).verify(&key(), None, None);
+    assert_eq!(verdict, in_refunds(BadStatement::Dropped { first: 2, last: 2, entry: 17 }));
+    // Totals that do not add up.
+    let mut log = refunding();
+    let honest = log.refund(11).total;
+    log.refund(11).total = honest.plus(micros(1)).unwrap();
+    let found = log.refund(11).total;
+    let lie = BadStatement::WrongTotal { entry: 11, expected: Some(honest), found };
+    assert_eq!(log.verdict_with_refunds(), in_refunds(lie));
+    // More than the payment had brought; a payment that is nobody's; one that comes later; one twice.
+    let rows: [fn(&mut RefundLeaf); 4] = [
+        |refund| refund.claim = 12,
+        |refund| refund.claim = 9,
+        |refund| refund.claim = 18,
+        |refund| refund.claim = 2,
+    ];
+    for change in rows {
+        let mut log = refunding();
+        change(log.refund(17));
+        let claim = log.refund(17).claim;
+        assert_eq!(log.verdict_with_refunds(), Err(BadStatement::FalseRefund { entry: 17, claim }));
+    }
+    // Changed in the file only.
+    let mut log = refunding();
+    let mut statement = log.statement(&[log.payments(), log.refunds()].concat(), 0);
+    statement.refunds[0][95] ^= 1;
+    let verdict = statement.verify(&key(), None, None);
+    assert_eq!(verdict, in_refunds(BadStatement::NotInLog { first: 7, last: 17 }));
 }
 
 #[test]
@@ -329,7 +426,7 @@ fn other_creators_keys_and_claims_are_refused() {
 fn counts_that_promise_more_than_came_take_no_memory() {
     let mut log = Log::new(3, 2);
     let bytes = log.statement(&log.payments(), 0).encode();
-    for at in [72, 80, 96] {
+    for at in [72, 80, 96, 104] {
         let mut greedy = bytes.clone();
         greedy[at..at + 8].copy_from_slice(&u64::MAX.to_be_bytes());
         assert!(matches!(Statement::parse(&greedy), Err(BadStatement::Malformed(_))), "{at}");
@@ -357,7 +454,7 @@ fn the_golden_statement() {
     let file: serde_json::Value = serde_json::from_str(&text).unwrap();
     let golden = file["statement"].as_str().unwrap();
     use base64ct::{Base64UrlUnpadded, Encoding};
-    assert_eq!(Base64UrlUnpadded::encode_string(&bytes), golden);
+    assert_eq!(Base64UrlUnpadded::encode_string(&bytes), golden, "the golden bytes");
     let read = Statement::parse(&Base64UrlUnpadded::decode_vec(golden).unwrap()).unwrap();
     assert_eq!(key().to_string(), file["key"].as_str().unwrap());
     let key = NoteKey::parse(file["key"].as_str().unwrap()).unwrap();

@@ -71,7 +71,7 @@ fn real_payments_are_proven_and_a_provider_that_lies_is_caught() {
         browser.text("#live-text", |text| text == "Live").await;
         let text = verdict(&world, "good", "5 of 5 payments proven").await;
         assert!(text.contains("still begins with everything"), "{text}");
-        let since = format!("{STATEMENT}?from=1&to=5&since=");
+        let since = format!("{STATEMENT}?from=1&to=5&refunds_from=1&since=");
         assert!(provider.proxy.count(&since) > 0, "the page asks how the log went on");
         real_lies(&world).await;
         let text = verdict(&world, "good", "5 of 5 payments proven").await;
@@ -93,7 +93,7 @@ async fn real_lies(world: &World) {
     };
     // A signature; the text of the checkpoint; the creator's id.
     let rows = [
-        (flip(false, 104 + 200), "is not genuine", "invented"),
+        (flip(false, 112 + 200), "is not genuine", "invented"),
         (flip(true, 150), "", "checkpoint"),
         (flip(false, 20), "somebody else's statement", "other_creator"),
     ];

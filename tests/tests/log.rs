@@ -18,7 +18,7 @@ use farthing_shared::{SigningKey, UnixMillis};
 use farthing_tests::actors::Visitor;
 use farthing_tests::chance::Chance;
 use farthing_tests::inprocess::Verifier;
-use farthing_tests::ledger::{CREATOR, Ledger};
+use farthing_tests::ledger::{CREATOR, Ledger, asked};
 use farthing_verifier::config::Config;
 use farthing_verifier::log::{self, Log, LogLie, Published};
 use farthing_verifier::run;
@@ -87,9 +87,16 @@ async fn a_creator_downloads_a_statement_that_holds_offline() {
     for amount in ["0.05", "0.07", "0.11"] {
         let claim = visitor.donation(CREATOR, amount, verifier.now());
         let answer = verifier.charge(&visitor.sign(&claim)).await.json();
-        let newest = covering(&verifier, answer["entry"].as_u64().unwrap()).await;
+        let entry = answer["entry"].as_u64().unwrap();
+        let newest = covering(&verifier, entry).await;
         seen.get_or_insert(newest.checkpoint.clone());
+        if amount == "0.07" {
+            let request = visitor.refund(&claim, entry, verifier.now());
+            let refund = asked(&request, &visitor.spending);
+            verifier.app.intake.ask(Command::Refund { refund }).await.unwrap();
+        }
     }
+    // The refund is an entry after the second payment.
     let seen: Checkpoint = seen.unwrap();
     let totals = verifier.get_with("/v1/creator/totals", &session).await.json();
     for (query, first, last) in [
@@ -97,6 +104,7 @@ async fn a_creator_downloads_a_statement_that_holds_offline() {
         ("?from=2".into(), 2, 3),
         ("?from=2&to=2".into(), 2, 2),
         (format!("?since={}", seen.size), 1, 3),
+        ("?refunds_from=2".into(), 1, 3),
     ] {
         let path = format!("/v1/creator/statement{query}");
         let answer = verifier.get_with(&path, &session).await;
@@ -108,6 +116,11 @@ async fn a_creator_downloads_a_statement_that_holds_offline() {
             (verdict.first, verdict.last, verdict.payments),
             (first, last, last - first + 1)
         );
+        let refunds = u64::from(!query.contains("refunds_from"));
+        assert_eq!((verdict.refunds, verdict.first_refund), (refunds, refunds));
+        if refunds == 1 {
+            assert_eq!(verdict.refunded.to_decimal(), "0.07");
+        }
         if last == 3 {
             assert_eq!(verdict.total.to_decimal(), totals["total"].as_str().unwrap());
         }

@@ -54,12 +54,12 @@ export class Proof {
   async check() {
     if (this.abort !== null) return;
     this.abort = new AbortController();
-    const { payments, total } = this.shown();
+    const { payments, total, refunds, refunded } = this.shown();
     this.busy(true);
     this.say("Fetching the checking program…", 0, payments);
     byId("proof-verdict").replaceChildren();
     try {
-      const verdict = await this.run(payments, total);
+      const verdict = await this.run({ payments, total, refunds, refunded });
       byId("proof-verdict").replaceChildren(...(verdict.said === "lie" ? this.lie(verdict) : this.proven(verdict)));
       announce(verdict.said === "lie" ? `The check found something wrong. ${verdict.title}.` : this.sentence(verdict));
     } catch (error) {
@@ -85,7 +85,8 @@ export class Proof {
     byId("proof-bar").value = done;
   }
 
-  async run(payments, total) {
+  async run(shown) {
+    const { payments } = shown;
     const { Checker, checkStatements, workersFor } = await import("$PROOFS");
     this.abort.signal.throwIfAborted();
     this.checker = new Checker();
@@ -94,11 +95,11 @@ export class Proof {
     const seen = remembered();
     // Another key is another log: it is checked against what was seen all the same, and so named.
     const note = seen?.note ?? "";
-    const wanted = { key, creator: this.account.id, seen: note, payments, total };
+    const wanted = { key, creator: this.account.id, seen: note, ...shown };
     const tell = (step, done) => this.say(step === "wait"
       ? "The newest payments are on their way into the log…"
       : `Checked ${count(done)} of ${plural(payments, "signature", "signatures")}…`, done, payments);
-    const verdict = await checkStatements(this.checker, wanted, (from, to, since) => this.fetch(from, to, since), tell);
+    const verdict = await checkStatements(this.checker, wanted, (from, to, since, refunds) => this.fetch(from, to, since, refunds), tell);
     if (verdict.said === "proven") {
       const now = new Date().toISOString();
       return { ...verdict, seen, key, at: now, isKept: remember({ key, note: verdict.checkpoint, at: now }) };
@@ -106,8 +107,8 @@ export class Proof {
     return { ...verdict, seen };
   }
 
-  async fetch(from, to, since) {
-    const path = `/v1/creator/statement?from=${from}&to=${to}`;
+  async fetch(from, to, since, refunds) {
+    const path = `/v1/creator/statement?from=${from}&to=${to}&refunds_from=${refunds}`;
     const options = { accept: "application/octet-stream", signal: this.abort.signal };
     let response;
     try {
@@ -148,7 +149,7 @@ export class Proof {
   }
 
   proven(verdict) {
-    const { payments, paid, total, size, seen, at, isKept } = verdict;
+    const { payments, paid, total, refunds, refunded, left, size, seen, at, isKept } = verdict;
     const fee = micros(paid) - micros(total);
     const since = seen === null
       ? "This is the first check in this browser. From now on it also notices when the log is changed afterwards."
@@ -159,6 +160,7 @@ export class Proof {
       `They are numbered from 1 to ${count(payments)} without a gap, and their sum is the total that this page shows.`,
       since,
       fee > 0n ? `Visitors paid ${money(paid, this.account.currency)}; ${money(decimalOf(fee), this.account.currency)} of it is your provider's fee.` : null,
+      refunds > 0 ? `${plural(refunds, "refund", "refunds")}, each of one of these payments and proven as well, took ${money(refunded, this.account.currency)} back; ${money(left, this.account.currency)} is left.` : null,
       isKept ? null : "This browser keeps nothing on this page, so the next check cannot compare the log with today's.",
     ];
     return [h("div", { class: "verdict good" },

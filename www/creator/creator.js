@@ -293,7 +293,8 @@ async function open() {
     page.itemsView = new Items(creator, onItems);
     // Before it draws, so that it compares with what was last shown.
     page.totals = null;
-    page.proof = new Proof(creator, () => ({ payments: page.totals?.all.count ?? 0, total: page.totals?.all.total ?? "0.00" }));
+    page.proof = new Proof(creator, () => ({ payments: page.totals?.all.count ?? 0, total: page.totals?.all.total ?? "0.00",
+      refunds: page.totals?.refunds ?? 0, refunded: page.totals?.refunded ?? "" }));
     showSignedIn();
     onTotals(totals);
   } catch (error) {

@@ -116,15 +116,17 @@ export function sizeOf(note) {
 const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
 // Checks all payments against what the page shows. `wanted` has the log's `key`, the `creator`, the
-// checkpoint `seen` before (or ""), and the `payments` and `total` shown. `fetchPart(from, to, since)`
+// checkpoint `seen` before (or ""), and the `payments` and `total` shown,
+// and `refunds` and `refunded` ("" where none are shown). `fetchPart(from, to, since, refundsFrom)`
 // answers the statement's bytes, or null while the log does not cover anything; `tell(step, done)` is
 // told what is happening. Answers "proven" or the first "lie"; `evidence` is then the file it is in.
 export async function checkStatements(checker, wanted, fetchPart, tell) {
   const { workers } = checker;
   const [chief, ...helpers] = workers;
-  const { key, creator, seen, payments, total } = wanted;
+  const { key, creator, seen, payments, total, refunds, refunded } = wanted;
   for (const worker of workers) worker.tell({ do: "begin", key, creator, seen });
   let proven = 0;
+  let provenRefunds = 0;
   let since = seen === "" ? 0 : sizeOf(seen);
   let file = null;
   checker.done = 0;
@@ -132,7 +134,7 @@ export async function checkStatements(checker, wanted, fetchPart, tell) {
   const until = performance.now() + PATIENCE_MS;
   while (proven < payments) {
     const to = Math.min(payments, proven + PART);
-    const fetched = await fetchPart(proven + 1, to, since);
+    const fetched = await fetchPart(proven + 1, to, since, provenRefunds + 1);
     if (fetched === null) {
       // No checkpoint yet: said by the provider itself, so it is no lie until time is up.
       if (performance.now() > until) throw new CheckFailed("The log does not cover your payments yet. Try again in a minute.");
@@ -160,9 +162,10 @@ export async function checkStatements(checker, wanted, fetchPart, tell) {
     // The helpers follow the log from statement to statement as the chief does.
     for (const helper of helpers) helper.tell({ do: "follows", note: part.checkpoint });
     since = part.size;
+    provenRefunds = part.refunds;
     if (part.payments === proven) break;
     proven = part.payments;
   }
-  const answer = await chief.ask({ do: "compare", payments, total });
+  const answer = await chief.ask({ do: "compare", payments, total, refunds, refunded });
   return answer.said === "lie" ? { ...answer, evidence: file } : answer;
 }

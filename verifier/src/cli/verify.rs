@@ -256,7 +256,8 @@ fn statement(
     let currency = proven.currency.as_str();
     let words = format!(
         "holds: {} of {} payments proven, numbers {} to {} without a gap, {} {currency} credited of {} {currency} \
-         paid, running total {} {currency}; creator {}, {} entries in the log {}{witnessed}",
+         paid, running total {} {currency}, {} refunds proven that took back {} {currency}; creator {}, {} entries in the log \
+         {}{witnessed}",
         proven.payments,
         proven.payments,
         proven.first,
@@ -264,6 +265,8 @@ fn statement(
         proven.credited,
         proven.paid,
         proven.total,
+        proven.refunds,
+        proven.refunded,
         proven.creator,
         proven.checkpoint.size,
         proven.checkpoint.origin
@@ -271,8 +274,8 @@ fn statement(
     let facts = json!({
         "creator": proven.creator.to_text(), "currency": currency, "payments": proven.payments,
         "first": proven.first, "last": proven.last, "paid": proven.paid.to_decimal(),
-        "credited": proven.credited.to_decimal(), "running_total": proven.total.to_decimal(),
-        "log": proven.checkpoint.origin, "log_size": proven.checkpoint.size,
+        "credited": proven.credited.to_decimal(), "running_total": proven.total.to_decimal(), "refunds": proven.refunds,
+        "refunded": proven.refunded.to_decimal(), "log": proven.checkpoint.origin, "log_size": proven.checkpoint.size,
         "root": proven.checkpoint.root.to_text(), "cosigned": cosigned,
     });
     Ok((words, facts))

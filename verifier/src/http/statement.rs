@@ -27,6 +27,8 @@ pub(super) struct Period {
     from: Option<u64>,
     /// Last running number; the newest that the log covers unless told.
     to: Option<u64>,
+    /// First running number of a refund; 1 unless told. All newer ones that the log covers are in it.
+    refunds_from: Option<u64>,
     /// Entries of a checkpoint seen earlier; the statement then shows that the log begins with them.
     since: Option<u64>,
 }
@@ -76,7 +78,8 @@ pub(super) async fn statement(
     }
     let internal = |why: String| Problem::new(Kind::Internal, why);
     let _permit = MAKING.acquire().await.map_err(|error| internal(error.to_string()))?;
-    let leaves = leaves(&app, &who, (from, to), size).await?;
+    let mut leaves = leaves(&app, &who, (from, to), size).await?;
+    leaves.extend(refunds(&app, &who, period.refunds_from.unwrap_or(1), size).await?);
     let currency = Currency::parse(&app.config.currency)
         .ok_or_else(|| internal("the setting currency is no currency".into()))?;
     let heads = (who.profile.id, app.policy.verifier, currency);
@@ -124,6 +127,33 @@ async fn leaves(
                 let leaf = app.log.leaf(&view.entry);
                 leaves.push(leaf.map_err(|why| Problem::new(Kind::Internal, why.to_string()))?);
             }
+        }
+    }
+    leaves.reverse();
+    Ok(leaves)
+}
+
+/// The leaves of a creator's refunds from a number on that the first `size` entries hold, ascending.
+async fn refunds(app: &App, who: &SignedIn, from: u64, size: u64) -> Result<Vec<Leaf>, Problem> {
+    let mut leaves = Vec::new();
+    let mut at = who.row.last_refund;
+    while at.0 != 0 {
+        let page = app.read(move |reader| reader.refunds_of_creator(at, ENTRIES)).await?;
+        at = page.1;
+        for view in page.0 {
+            let EntryBody::Refund(refund) = &view.entry.body else { continue };
+            if refund.creator_number < from {
+                at = EntryNumber(0);
+                break;
+            }
+            if view.entry.number.0 <= size {
+                let leaf = app.log.leaf(&view.entry);
+                leaves.push(leaf.map_err(|why| Problem::new(Kind::Internal, why.to_string()))?);
+            }
+        }
+        if leaves.len() > PAYMENTS_MAX {
+            let why = format!("a statement holds {PAYMENTS_MAX} refunds at most");
+            return Err(Problem::field("refunds_from", why));
         }
     }
     leaves.reverse();

@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use farthing_shared::account::Account;
+use farthing_shared::account::{Account, Refunded};
 use farthing_shared::checkpoint::Checkpoint;
 use farthing_shared::leaf::LeafBody;
 use farthing_shared::merkle::{Hash, is_consistent};
@@ -32,6 +32,7 @@ pub struct Check {
     creator: CreatorId,
     seen: Option<Checkpoint>,
     account: Account,
+    refunded: Refunded,
     /// The newest checkpoint as it was signed.
     note: String,
     opened: Option<Opened>,
@@ -47,6 +48,12 @@ pub struct Proven {
     pub paid: Micros,
     /// What the creator was credited.
     pub total: Micros,
+    /// How many refunds, all of them proven.
+    pub refunds: u64,
+    /// What they took back.
+    pub refunded: Micros,
+    /// What is left: total less refunded.
+    pub left: Micros,
     /// Entries of the log that holds them.
     pub size: u64,
     /// The log's checkpoint, to be remembered.
@@ -66,8 +73,9 @@ impl Check {
         // key or the log is another one.
         let other = |_| of_statement(&BadStatement::OtherLog);
         let seen = if seen.is_empty() { None } else { Some(open_note(seen, &key).map_err(other)?) };
-        let account = Account::default();
-        Ok(Self { key, creator, seen, account, note: String::new(), opened: None, invented: None })
+        let (account, refunded) = (Account::default(), Refunded::default());
+        let note = String::new();
+        Ok(Self { key, creator, seen, account, refunded, note, opened: None, invented: None })
     }
 
     /// Takes the next statement and looks at everything but signatures and proofs; how many payments it
@@ -111,19 +119,19 @@ impl Check {
     }
 
     /// All signatures of this statement were looked at: the rest of it, and how it joins the ones before.
-    /// Payments proven so far, entries of the log, and its checkpoint.
+    /// Payments and refunds proven so far, entries of the log, and its checkpoint.
     ///
     /// # Errors
     /// The lie, in words.
-    pub fn finish(&mut self) -> Result<(u64, u64, &str), Said> {
+    pub fn finish(&mut self) -> Result<(u64, u64, u64, &str), Said> {
         if let Some(entry) = self.invented {
             return Err(of_statement(&BadStatement::Invented { entry }));
         }
         let opened = self.opened.take();
         let opened = opened.ok_or_else(|| Said::fault("There is no statement to check", ""))?;
-        let verdict = opened.finish().map_err(|why| of_statement(&why))?;
+        let verdict = opened.finish(&mut self.refunded).map_err(|why| of_statement(&why))?;
         self.account.add(&verdict).map_err(|why| of_statement(&why))?;
-        Ok((self.account.payments, verdict.checkpoint.size, &self.note))
+        Ok((self.account.payments, self.account.refunds, verdict.checkpoint.size, &self.note))
     }
 
     /// The log that the chief has proven up to now, from which the next statement must go on.
@@ -135,18 +143,32 @@ impl Check {
         Ok(())
     }
 
-    /// Compares what is proven with what the page shows.
+    /// Compares what is proven with what the page shows: payments and their total, refunds and theirs
+    /// (an empty text where it shows none).
     ///
     /// # Errors
     /// The lie, in words.
-    pub fn compare(&self, payments: u64, total: &str) -> Result<Proven, Said> {
-        let shown = Micros::parse(total)
-            .map_err(|why| Said::fault("The total shown is not an amount", &why.to_string()))?;
-        self.account.compare(payments, shown).map_err(|why| of_statement(&why))?;
+    pub fn compare(
+        &self,
+        (payments, total): (u64, &str),
+        (refunds, refunded): (u64, &str),
+    ) -> Result<Proven, Said> {
+        let amount = |text| {
+            Micros::parse(text)
+                .map_err(|why| Said::fault("The total shown is not an amount", &why.to_string()))
+        };
+        self.account.compare(payments, amount(total)?).map_err(|why| of_statement(&why))?;
+        let back = if refunded.is_empty() { None } else { Some((refunds, amount(refunded)?)) };
+        self.account.compare_refunds(&self.refunded, back).map_err(|why| of_statement(&why))?;
         Ok(Proven {
             payments: self.account.payments,
             paid: self.account.paid,
             total: self.account.total,
+            refunds: self.account.refunds,
+            refunded: self.account.refunded,
+            // Each refund is of one payment and takes what it had brought; those of payments newer than
+            // the ones shown can make it less than nothing for a moment.
+            left: self.account.total.minus(self.account.refunded).unwrap_or(Micros::ZERO),
             size: self.account.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size),
             checkpoint: self.note.clone(),
         })

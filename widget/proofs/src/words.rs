@@ -139,6 +139,18 @@ fn of_log(lie: &BadStatement) -> (String, String) {
                  browser has seen, and did not."
             ),
         ),
+        BadStatement::FalseRefund { entry, claim } => (
+            format!("The refund in entry {entry} is not one"),
+            format!(
+                "It takes back what the payment in entry {claim} did not bring you, or takes it back a \
+                 second time. {KEEP}"
+            ),
+        ),
+        BadStatement::InRefunds(lie) => {
+            let said = of_statement(lie);
+            let what = said.title.replace("Payment", "Refund").replace("payment", "refund");
+            (what, format!("In the list of your refunds: {lie}. {KEEP}"))
+        }
         _ => (lie.to_string(), KEEP.to_owned()),
     }
 }

@@ -7,9 +7,9 @@
 //!  begin      key creator seen           ──►
 //!  statement  file share shares          ──► … progress done … share payments invented | lie
 //!  helped     invented                   ──►
-//!  finish                                ──► part payments size checkpoint | lie
+//!  finish                                ──► part payments refunds size checkpoint | lie
 //!  follows    note                       ──►
-//!  compare    payments total             ──► proven … | lie
+//!  compare    payments total refunds refunded ──► proven … | lie
 //!  receipt    key text                   ──► receipt … | lie
 //!  follow     key old new proof          ──► followed size | lie
 //! ```
@@ -61,9 +61,10 @@ impl Worker {
                 Ok(None)
             }
             "finish" => {
-                let (payments, size, checkpoint) = self.check()?.finish()?;
+                let (payments, refunds, size, checkpoint) = self.check()?.finish()?;
                 let answer = Answer::new("part")
                     .number("payments", payments)
+                    .number("refunds", refunds)
                     .number("size", size)
                     .text("checkpoint", checkpoint);
                 Ok(Some(answer))
@@ -73,11 +74,17 @@ impl Worker {
                 Ok(None)
             }
             "compare" => {
-                let proven = self.check()?.compare(number(message, "payments"), &say("total"))?;
+                let proven = self.check()?.compare(
+                    (number(message, "payments"), &say("total")),
+                    (number(message, "refunds"), &say("refunded")),
+                )?;
                 let answer = Answer::new("proven")
                     .number("payments", proven.payments)
                     .text("paid", &proven.paid.to_decimal())
                     .text("total", &proven.total.to_decimal())
+                    .number("refunds", proven.refunds)
+                    .text("refunded", &proven.refunded.to_decimal())
+                    .text("left", &proven.left.to_decimal())
                     .number("size", proven.size)
                     .text("checkpoint", &proven.checkpoint);
                 Ok(Some(answer))
