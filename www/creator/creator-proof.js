@@ -2,7 +2,7 @@
 // seen of the log is remembered here, so that the next check notices a log that was changed meanwhile.
 
 import { ApiError, request } from "./creator-api.js";
-import { amountNode, announce, byId, count, decimalOf, h, micros, money, plural, saveFile, sizeText, timeNode } from "./creator-dom.js";
+import { amountNode, announce, byId, count, h, micros, money, plural, saveFile, sizeText, timeNode } from "./creator-dom.js";
 import { problemNode } from "./creator-problem.js";
 
 const SEEN_KEY = "farthing.creator.log";
@@ -159,7 +159,7 @@ export class Proof {
       `Each stands in your provider's public log, which has ${plural(size, "entry", "entries")}, as it was when it was paid.`,
       `They are numbered from 1 to ${count(payments)} without a gap, and their sum is the total that this page shows.`,
       since,
-      fee > 0n ? `Visitors paid ${money(paid, this.account.currency)}; ${money(decimalOf(fee), this.account.currency)} of it is your provider's fee.` : null,
+      fee > 0n ? `Visitors signed for ${money(paid, this.account.currency)}, and ${money(total, this.account.currency)} was credited to you. The rest is your provider's fee, or was paid with welcome credit, which nobody is credited for.` : null,
       refunds > 0 ? `${plural(refunds, "refund", "refunds")}, each of one of these payments and proven as well, took ${money(refunded, this.account.currency)} back; ${money(left, this.account.currency)} is left.` : null,
       isKept ? null : "This browser keeps nothing on this page, so the next check cannot compare the log with today's.",
     ];
