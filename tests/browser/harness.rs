@@ -1,30 +1,32 @@
 //! The harness itself: what the other tests take for granted.
 
-use farthing_tests::browser::{Browser, find_programs};
+use std::rc::Rc;
+
+use farthing_tests::browser::KEEP_ROOTS;
+use farthing_tests::in_every_engine;
 use farthing_tests::site::{Page, Site};
-use farthing_tests::world::is_left_out;
+use farthing_tests::world::World;
+
+in_every_engine! {
+    presses_reach_frames_of_another_site
+}
 
 /// Frames inside closed shadow roots can be entered, and a press there is a person's: trusted,
 /// made by a mouse.
-#[tokio::test(flavor = "multi_thread")]
-async fn presses_reach_frames_of_another_site() {
-    if is_left_out("presses_reach_frames_of_another_site") {
-        return;
-    }
-    let (chromium, driver) = find_programs().unwrap_or_else(|line| panic!("{line}"));
+async fn presses_reach_frames_of_another_site(world: Rc<World>) {
+    let browser = &world.browser;
     let inner = Site::start("inner").await;
     let framed = inner.put("/", Page::of("<button>Pay</button>"));
     let outer = Site::start("outer").await;
     let address = outer.put(
         "/",
         Page::of(&format!(
-            "<x-y></x-y><script>
+            "<x-y></x-y><script>{KEEP_ROOTS}</script><script>
                const root = document.querySelector('x-y').attachShadow({{ mode: 'closed' }});
                root.append(Object.assign(document.createElement('iframe'), {{ src: '{framed}' }}));
              </script>"
         )),
     );
-    let browser = Browser::start(&chromium, &driver).await;
     browser.open(&address).await;
     browser.enter("x-y").await;
     let button = browser.see("button").await;
@@ -35,5 +37,4 @@ async fn presses_reach_frames_of_another_site() {
     browser.press(&button).await;
     browser.text("button", |text| text == "true mouse").await;
     assert_eq!(browser.console().await, Vec::<String>::new());
-    browser.close().await;
 }

@@ -1,5 +1,6 @@
-//! The whole way in a real Chromium: page, click, signature, commit, total.
+//! The whole way in real browsers: page, click, signature, commit, total.
 //!
+//! What every visitor needs runs in all three engines (`in_every_engine!`); the rest runs in Chromium.
 //! Each test has a provider, a browser profile and ports of its own. Pictures of every page and
 //! state are left in `artefacts/`.
 

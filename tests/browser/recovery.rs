@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use fantoccini::Locator;
-use farthing_tests::browser::{Browser, find_programs};
+use farthing_tests::browser::Browser;
 use farthing_tests::world::{World, browser_test};
 use serde_json::{Value, json};
 
@@ -83,8 +83,7 @@ fn a_wallet_comes_back_in_another_browser() {
         browser.text("[data-part=safe]", |text| text.contains("checked")).await;
 
         // Another browser, which never was here.
-        let (chromium, driver) = find_programs().unwrap();
-        let other = Browser::start(&chromium, &driver).await;
+        let other = Browser::start(browser.engine).await;
         other.open(&format!("{}/wallet", provider.origin)).await;
         other.see_state("empty").await;
         press(&other, "[data-do=restore]").await;

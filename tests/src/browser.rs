@@ -1,7 +1,6 @@
-//! A real Chromium, driven through chromedriver: windows, frames, gestures, screenshots.
+//! A real browser, driven through its WebDriver: windows, frames, gestures, screenshots.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
@@ -12,20 +11,22 @@ use fantoccini::elements::Element;
 use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use crate::engine::{Driver, Engine};
 use crate::http;
-use crate::process::Process;
 use crate::wait::until;
 
 /// How long the pointer rests before a click. People take half a second and longer; the frame
 /// asks for a confirmation when a click comes sooner (docs/embedding.md, "How it looks").
 const DWELL: Duration = Duration::from_millis(900);
 
-/// Runs before the scripts of every page in the tab. A closed shadow root is hidden from tests as
-/// well as from pages; this keeps a way in, as any page could that wanted to look at the frame's
-/// *element*. What is inside the frame stays out of its reach.
-const KEEP_ROOTS: &str = "(() => {
+/// Runs before the scripts of every page in the tab, in Chromium; in the others the proxy puts it before the
+/// loader ([`crate::proxy`]). A closed shadow root is hidden from tests as well as from pages; this keeps a
+/// way in, as any page could that wanted to look at the frame's *element*. What is inside the frame stays out
+/// of its reach.
+pub const KEEP_ROOTS: &str = "(() => {
+  if (window.__rootOf) return;
   const roots = new WeakMap();
   const attach = Element.prototype.attachShadow;
   Element.prototype.attachShadow = function (init) {
@@ -36,69 +37,37 @@ const KEEP_ROOTS: &str = "(() => {
   Object.defineProperty(window, '__rootOf', { value: (host) => roots.get(host) ?? null });
   window.__violations = [];
   addEventListener('securitypolicyviolation', (e) => window.__violations.push(e.violatedDirective + ' ' + e.blockedURI));
-})()";
+})();\n";
 
 /// A browser with a fresh profile. It ends when it is dropped.
 pub struct Browser {
     /// The WebDriver session.
     pub client: Client,
-    driver: std::net::SocketAddr,
+    /// Which one it is.
+    pub engine: Engine,
     session: String,
     profile: tempfile::TempDir,
-    process: Process,
-}
-
-/// The two programs, or the one line that says what to do.
-///
-/// # Errors
-/// The line.
-pub fn find_programs() -> Result<(PathBuf, PathBuf), String> {
-    let browser = find("FARTHING_CHROMIUM", &["chromium", "chromium-browser", "google-chrome"]);
-    let driver = find("FARTHING_CHROMEDRIVER", &["chromedriver"]);
-    match (browser, driver) {
-        (Some(browser), Some(driver)) => Ok((browser, driver)),
-        _ => Err(String::from(
-            "no Chromium with chromedriver: run `apt-get install chromium chromium-driver`, or name them in FARTHING_CHROMIUM and FARTHING_CHROMEDRIVER, or set FARTHING_SKIP_BROWSER=1 to go without these tests",
-        )),
-    }
-}
-
-fn find(variable: &str, names: &[&str]) -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os(variable) {
-        return Some(PathBuf::from(named)).filter(|path| path.is_file());
-    }
-    let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders)
-        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
-        .find(|path| path.is_file())
+    driver: Driver,
 }
 
 impl Browser {
     /// Starts driver and browser.
     ///
     /// # Panics
-    /// When either does not start; the message holds what it printed.
-    pub async fn start(browser: &Path, driver: &Path) -> Self {
-        let mut process = Process::start("chromedriver", Command::new(driver).arg("--port=0"));
-        let port: u16 = until("chromedriver names its port", async || {
-            if let Some(end) = process.ended() {
-                panic!("{end}");
-            }
-            let output = process.output();
-            let (_, after) = output.split_once("started successfully on port ")?;
-            let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-            after.contains('\n').then(|| digits.parse().ok()).flatten()
-        })
-        .await;
+    /// When either is not there or does not start; the message holds what it printed.
+    pub async fn start(engine: Engine) -> Self {
+        let programs = engine.find_programs().unwrap_or_else(|line| panic!("{line}"));
         let profile = tempfile::tempdir().expect("a temporary folder");
+        let driver = engine.start_driver(&programs, profile.path()).await;
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(browser, profile.path()))
-            .connect(&format!("http://127.0.0.1:{port}"))
+            .capabilities(engine.capabilities(&programs, profile.path()))
+            .connect(&format!("http://{}", driver.address))
             .await
-            .unwrap_or_else(|error| panic!("no browser session: {error}\n{}", process.output()));
+            .unwrap_or_else(|error| {
+                panic!("no session in {engine}: {error}\n{}", driver.process.output())
+            });
         let session = client.session_id().await.ok().flatten().expect("a new session has an id");
-        let driver = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-        let browser = Self { client, driver, session, profile, process };
+        let browser = Self { client, engine, session, profile, driver };
         browser.prepare_tab().await;
         browser
     }
@@ -111,23 +80,33 @@ impl Browser {
 
     async fn driver_post(&self, path: &str, body: Value) -> Value {
         let path = format!("/session/{}/{path}", self.session);
-        let response = http::request(self.driver, "127.0.0.1", "POST", &path, &[], Some(&body))
-            .await
-            .unwrap_or_else(|error| {
-                panic!("chromedriver is gone: {error}\n{}", self.process.output())
-            });
+        let response =
+            http::request(self.driver.address, "127.0.0.1", "POST", &path, &[], Some(&body))
+                .await
+                .unwrap_or_else(|error| {
+                    panic!("the driver is gone: {error}\n{}", self.driver.process.output())
+                });
         let answer = response.json();
         assert_eq!(response.status, 200, "{path}: {answer}");
         answer["value"].clone()
     }
 
-    /// One command of the DevTools protocol, to the present tab.
+    /// One command of the DevTools protocol, to the present tab; Chromium alone has it.
     pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.driver_post("goog/cdp/execute", json!({"cmd": command, "params": parameters})).await
     }
 
-    /// What the consoles of all pages have said since the last call, as `LEVEL text`.
+    /// What driver and browser have printed.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.driver.process.output()
+    }
+
+    /// What the consoles of all pages have said since the last call, as `LEVEL text`. Only Chromium tells.
     pub async fn console(&self) -> Vec<String> {
+        if self.engine != Engine::Chromium {
+            return Vec::new();
+        }
         let entries = self.driver_post("se/log", json!({"type": "browser"})).await;
         let line = |entry: &Value| {
             Some(format!("{} {}", entry["level"].as_str()?, entry["message"].as_str()?))
@@ -136,6 +115,9 @@ impl Browser {
     }
 
     async fn prepare_tab(&self) {
+        if self.engine != Engine::Chromium {
+            return;
+        }
         self.devtools("Page.enable", json!({})).await;
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": KEEP_ROOTS})).await;
     }
@@ -147,7 +129,9 @@ impl Browser {
 
     /// Opens an address in a new tab and stays there.
     pub async fn open_tab(&self, address: &str) -> WindowHandle {
-        let tab = self.client.new_window(true).await.expect("a new tab").handle;
+        // WebKit's driver does not bring a tab to the front, and waits for ever for a gesture in one behind.
+        let as_tab = self.engine != Engine::WebKit;
+        let tab = self.client.new_window(as_tab).await.expect("a new tab").handle;
         self.go_to(&tab).await;
         self.prepare_tab().await;
         self.open(address).await;
@@ -264,50 +248,32 @@ impl Browser {
 
     /// Writes a picture of the present window to `artefacts/`.
     pub async fn picture(&self, name: &str) {
+        let bytes = match self.engine {
+            Engine::Chromium => self.whole_page().await,
+            _ => self.client.screenshot().await.ok(),
+        };
+        let Some(bytes) = bytes else { panic!("the browser made no picture") };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artefacts");
+        let name = match self.engine {
+            Engine::Chromium => name.to_owned(),
+            other => format!("{other}-{name}").to_lowercase(),
+        };
+        tokio::fs::create_dir_all(&folder).await.expect("the artefacts folder");
+        tokio::fs::write(folder.join(format!("{name}.png")), bytes).await.expect("a picture file");
+    }
+
+    async fn whole_page(&self) -> Option<Vec<u8>> {
         let metrics = self.devtools("Page.getLayoutMetrics", json!({})).await;
         let size = &metrics["cssContentSize"];
         let clip =
             json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
         let whole = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let shot = self.devtools("Page.captureScreenshot", whole).await;
-        let Some(bytes) = shot["data"].as_str().and_then(|data| Base64::decode_vec(data).ok())
-        else {
-            panic!("the browser made no picture");
-        };
-        tokio::fs::create_dir_all(&folder).await.expect("the artefacts folder");
-        tokio::fs::write(folder.join(format!("{name}.png")), bytes).await.expect("a picture file");
+        Base64::decode_vec(shot["data"].as_str()?).ok()
     }
 
     /// Ends the session in good order; dropping it kills it.
     pub async fn close(self) {
         let _ = self.client.clone().close().await;
-    }
-}
-
-fn capabilities(browser: &Path, profile: &Path) -> Map<String, Value> {
-    let arguments = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-breakpad",
-        "--window-size=1280,1000",
-        "--lang=en-GB",
-        &format!("--user-data-dir={}", profile.display()),
-    ]
-    .map(str::to_owned);
-    let options = json!({
-        "browserName": "chrome",
-        "goog:loggingPrefs": {"browser": "ALL"},
-        "goog:chromeOptions": {"binary": browser, "args": arguments},
-    });
-    match options {
-        Value::Object(options) => options,
-        _ => Map::new(),
     }
 }

@@ -1,5 +1,5 @@
 //! What whole-path tests share: visitors with real keys, the real `farthing` binary with data of
-//! its own, a real browser, web sites made up for one test, and a network that loses answers.
+//! its own, real browsers, web sites made up for one test, and a network that loses answers.
 //!
 //! Everything a test starts ends with it, also when it panics: processes by their group, servers
 //! with their tasks, folders with their guards. Nothing here sleeps for a guessed time: tests
@@ -12,6 +12,7 @@ pub mod chance;
 pub mod crowd;
 pub mod daemon;
 pub mod element;
+pub mod engine;
 pub mod http;
 pub mod inprocess;
 pub mod ledger;

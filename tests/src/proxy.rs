@@ -1,6 +1,9 @@
 //! A network that loses answers: it stands between browser and verifier, lets every request
 //! through, and drops the answer to those it was told to drop. That is the case a payment must
 //! survive: the money has moved and nobody heard of it.
+//!
+//! It can also put a script before one that is served, for browsers whose driver cannot run one before a
+//! page's own.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,6 +33,7 @@ struct Rules {
     lies: Mutex<Vec<(String, Lie)>>,
     stands: Mutex<Vec<(String, Stand)>>,
     lines: Mutex<Vec<String>>,
+    before: Mutex<Option<(String, String)>>,
 }
 
 /// The running proxy. It ends when it is dropped.
@@ -100,6 +104,15 @@ impl Proxy {
         self.rules.stands.lock().expect("no task panics while it holds this").clear();
     }
 
+    /// From now on `script` stands before the one that is served at `path`.
+    ///
+    /// # Panics
+    /// When a task of the proxy has panicked.
+    pub fn precede(&self, path: &str, script: &str) {
+        *self.rules.before.lock().expect("no task panics while it holds this") =
+            Some((format!("GET {path} "), script.to_owned()));
+    }
+
     /// How many answers were dropped.
     #[must_use]
     pub fn lost(&self) -> usize {
@@ -124,6 +137,12 @@ impl Drop for Proxy {
 }
 
 impl Rules {
+    fn script_before(&self, line: &str) -> Option<String> {
+        let before = self.before.lock().ok()?;
+        let (start, script) = before.as_ref()?;
+        line.starts_with(start).then(|| script.clone())
+    }
+
     fn loses(&self, line: &str) -> bool {
         if let Ok(mut lines) = self.lines.lock() {
             lines.push(line.to_owned());
@@ -172,7 +191,7 @@ fn altered(answer: Vec<u8>, lie: &Lie) -> Vec<u8> {
 /// One request per connection: the proxy asks both sides to close afterwards, so that it need
 /// not understand where an answer ends. Streams stay open as long as the verifier sends.
 async fn carry(mut client: TcpStream, upstream: SocketAddr, rules: &Rules) -> std::io::Result<()> {
-    let Some((line, request)) = read_request(&mut client).await? else { return Ok(()) };
+    let Some((line, request)) = read_request(&mut client, rules).await? else { return Ok(()) };
     if let Some(stand) = rules.stand_for(&line) {
         if let Ok(mut lines) = rules.lines.lock() {
             lines.push(line.clone());
@@ -196,12 +215,34 @@ async fn carry(mut client: TcpStream, upstream: SocketAddr, rules: &Rules) -> st
         server.read_to_end(&mut answer).await?;
         return client.write_all(&altered(answer, &lie)).await;
     }
+    if let Some(script) = rules.script_before(&line) {
+        let mut answer = Vec::new();
+        server.read_to_end(&mut answer).await?;
+        return client.write_all(&preceded(&answer, &script)).await;
+    }
     copy(&mut server, &mut client).await?;
     Ok(())
 }
 
+/// The answer with `script` before its body.
+fn preceded(answer: &[u8], script: &str) -> Vec<u8> {
+    let end = head_end(answer).unwrap_or(answer.len());
+    let (head, body) = answer.split_at(end);
+    let mut out = String::new();
+    for line in String::from_utf8_lossy(head).trim_end().lines() {
+        if !line.to_ascii_lowercase().starts_with("content-length:") {
+            out.push_str(&format!("{line}\r\n"));
+        }
+    }
+    out.push_str(&format!("content-length: {}\r\n\r\n{script}", script.len() + body.len()));
+    [out.as_bytes(), body].concat()
+}
+
 /// Reads one whole request and answers its first line and its bytes, with `connection: close`.
-async fn read_request(client: &mut TcpStream) -> std::io::Result<Option<(String, Vec<u8>)>> {
+async fn read_request(
+    client: &mut TcpStream,
+    rules: &Rules,
+) -> std::io::Result<Option<(String, Vec<u8>)>> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 8192];
     let end = loop {
@@ -215,6 +256,7 @@ async fn read_request(client: &mut TcpStream) -> std::io::Result<Option<(String,
         bytes.extend_from_slice(&buffer[..count]);
     };
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let rewritten = rules.script_before(&head).is_some();
     let mut length = 0;
     let mut fields = String::new();
     for field in head.trim_end().split("\r\n").skip(1) {
@@ -223,7 +265,8 @@ async fn read_request(client: &mut TcpStream) -> std::io::Result<Option<(String,
             length =
                 field.split(':').nth(1).and_then(|value| value.trim().parse().ok()).unwrap_or(0);
         }
-        if name != "connection" {
+        // Uncompressed, a script can be put before another one.
+        if name != "connection" && !(rewritten && name == "accept-encoding") {
             fields.push_str(field);
             fields.push_str("\r\n");
         }

@@ -3,9 +3,14 @@
 use std::future::Future;
 use std::io::Write;
 use std::rc::Rc;
+use std::time::Duration;
 
-use crate::browser::{Browser, find_programs};
+use crate::browser::{Browser, KEEP_ROOTS};
+use crate::engine::Engine;
 use crate::provider::Provider;
+
+/// Several times what the slowest test takes on a loaded machine.
+const HANGS_AFTER: Duration = Duration::from_secs(180);
 
 /// What a browser test works with.
 pub struct World {
@@ -15,20 +20,32 @@ pub struct World {
     pub browser: Browser,
 }
 
-/// Runs one browser test in a world of its own. When it fails, every window is photographed into
-/// `artefacts/` and consoles and verifier are printed before the failure is passed on.
+/// Runs one test in Chromium, in a world of its own.
 ///
 /// # Panics
-/// When the test fails, and when there is no browser: a test that cannot run must not look like one that passed.
+/// As [`engine_test`] does.
 pub fn browser_test<Body, Run>(name: &str, body: Body)
 where
     Body: FnOnce(Rc<World>) -> Run + 'static,
     Run: Future<Output = ()> + 'static,
 {
-    if is_left_out(name) {
+    engine_test(Engine::Chromium, name, body);
+}
+
+/// Runs one test in one engine, in a world of its own. When it fails, every window is photographed into
+/// `artefacts/` and consoles and verifier are printed before the failure is passed on.
+///
+/// # Panics
+/// When the test fails, and when there is no such browser: a test that cannot run must not look like one
+/// that passed.
+pub fn engine_test<Body, Run>(engine: Engine, name: &str, body: Body)
+where
+    Body: FnOnce(Rc<World>) -> Run + 'static,
+    Run: Future<Output = ()> + 'static,
+{
+    if engine.is_left_out(name) {
         return;
     }
-    let (chromium, driver) = find_programs().unwrap_or_else(|line| panic!("{line}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -37,11 +54,19 @@ where
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
         let provider = Provider::start().await;
-        let browser = Browser::start(&chromium, &driver).await;
+        if engine != Engine::Chromium {
+            provider.proxy.precede("/v1.js", KEEP_ROOTS);
+        }
+        let browser = Browser::start(engine).await;
         let world = Rc::new(World { provider, browser });
-        let outcome = tokio::task::spawn_local(body(Rc::clone(&world))).await;
+        let test = tokio::task::spawn_local(body(Rc::clone(&world)));
+        // A driver that hangs answers no command at all, so that no wait inside the test ends.
+        let outcome = match tokio::time::timeout(HANGS_AFTER, test).await {
+            Ok(outcome) => outcome,
+            Err(_) => panic!("{engine} hangs\n{}", world.browser.output()),
+        };
         if let Err(error) = outcome {
-            leave_traces(name, &world).await;
+            let _ = tokio::time::timeout(HANGS_AFTER, leave_traces(name, &world)).await;
             std::panic::resume_unwind(error.into_panic());
         }
         if let Ok(world) = Rc::try_unwrap(world) {
@@ -50,15 +75,30 @@ where
     });
 }
 
-/// Whether browser tests are to be left out. Says so past the test runner's capture, which would
-/// keep the words of a test that passes.
-#[must_use]
-pub fn is_left_out(name: &str) -> bool {
-    let is_left_out = std::env::var_os("FARTHING_SKIP_BROWSER").is_some_and(|value| value == "1");
-    if is_left_out {
-        let _ = writeln!(std::io::stderr(), "SKIPPED (FARTHING_SKIP_BROWSER=1): {name}");
-    }
-    is_left_out
+/// Makes each of these bodies a test in each engine: `chromium::first_payment`, `firefox::first_payment` …
+#[macro_export]
+macro_rules! in_every_engine {
+    ($($test:ident)*) => {
+        $crate::in_engine! { chromium Chromium $($test)* }
+        $crate::in_engine! { firefox Firefox $($test)* }
+        $crate::in_engine! { webkit WebKit $($test)* }
+    };
+}
+
+/// Makes each of these bodies a test in one engine.
+#[macro_export]
+macro_rules! in_engine {
+    ($module:ident $engine:ident $($test:ident)*) => {
+        mod $module {
+            $(
+                #[test]
+                fn $test() {
+                    let engine = $crate::engine::Engine::$engine;
+                    $crate::world::engine_test(engine, stringify!($test), super::$test);
+                }
+            )*
+        }
+    };
 }
 
 async fn leave_traces(name: &str, world: &World) {
@@ -71,6 +111,9 @@ async fn leave_traces(name: &str, world: &World) {
     }
     for line in world.browser.console().await {
         let _ = writeln!(errors, "console: {line}");
+    }
+    if world.browser.engine != Engine::Chromium {
+        let _ = writeln!(errors, "browser:\n{}", world.browser.output());
     }
     let _ = writeln!(errors, "verifier:\n{}", world.provider.output());
 }

@@ -326,7 +326,7 @@ fn wrong(setting: &str, why: &str) -> ConfigError {
 
 fn lay_over(table: &mut toml::Table, name: &str, value: String) -> Result<(), ConfigError> {
     // Variables that belong to tests and tools around the server, not to its settings.
-    if ["BIN", "VECTORS", "SKIP_BROWSER", "CONFIG", "WWW"].contains(&name) {
+    if ["BIN", "VECTORS", "CONFIG", "WWW"].contains(&name) || name.starts_with("SKIP_") {
         return Ok(());
     }
     let (name, value) = match name.strip_suffix("_FILE") {

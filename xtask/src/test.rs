@@ -5,38 +5,56 @@ use std::process::Command;
 
 use clap::Args;
 
-use crate::process::{cargo, on_path, run, succeeds};
+use crate::browsers::{self, Browser};
+use crate::process::{cargo, run, succeeds};
 use crate::{Outcome, serve, vectors, wasm};
 
-/// Debian's packages with the browser that the tests drive.
-const BROWSER: [&str; 2] = ["chromium", "chromium-driver"];
-
 #[derive(Args, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Arguments {
-    /// Leave the browser tests out (said again at the end).
+    /// Leave all browser tests out (said again at the end).
     #[arg(long)]
     no_browser: bool,
+    /// Leave the tests in Chromium out.
+    #[arg(long)]
+    no_chromium: bool,
+    /// Leave the tests in Firefox out.
+    #[arg(long)]
+    no_firefox: bool,
+    /// Leave the tests in WebKit out.
+    #[arg(long)]
+    no_webkit: bool,
+}
+
+impl Arguments {
+    fn leaves_out(&self, browser: Browser) -> bool {
+        self.no_browser
+            || match browser {
+                Browser::Chromium => self.no_chromium,
+                Browser::Firefox => self.no_firefox,
+                Browser::WebKit => self.no_webkit,
+            }
+    }
 }
 
 pub fn run_all(arguments: &Arguments) -> Outcome {
     let root = wasm::root();
-    let browser = !arguments.no_browser;
-    if browser {
-        have_browser()?;
-    }
+    let (left_out, driven): (Vec<Browser>, Vec<Browser>) =
+        Browser::ALL.iter().partition(|browser| arguments.leaves_out(**browser));
+    browsers::install(&root, &driven)?;
     wasm::run(&wasm::Arguments::default())?;
     vectors::run(&vectors::Arguments::default())?;
     let binary = serve::build_binary(&root, false)?;
     let mut tests = test_command(&root);
     tests.env("FARTHING_BIN", binary);
-    if !browser {
-        tests.env("FARTHING_SKIP_BROWSER", "1");
+    for browser in &left_out {
+        tests.env(browser.skip_variable(), "1");
     }
-    run(&mut tests)?;
-    if !browser {
-        println!("LEFT OUT: the browser tests (--no-browser)");
+    let outcome = run(&mut tests);
+    for browser in &left_out {
+        println!("LEFT OUT: the tests in {} ({})", browser.name(), browser.flag());
     }
-    Ok(())
+    outcome
 }
 
 /// nextest where it is installed, since it runs test binaries side by side; cargo's own otherwise.
@@ -49,26 +67,4 @@ fn test_command(root: &Path) -> Command {
         tests.args(["test", "--workspace", "--no-fail-fast"]);
     }
     tests
-}
-
-/// Chromium and its driver, installed where we may.
-fn have_browser() -> Outcome {
-    let missing = || ["chromium", "chromedriver"].iter().any(|name| on_path(name).is_none());
-    if !missing() {
-        return Ok(());
-    }
-    let by_hand = format!(
-        "the browser tests need Chromium and its driver: apt-get install {} (or leave them out \
-         with --no-browser)",
-        BROWSER.join(" ")
-    );
-    let root = succeeds(Command::new("sh").args(["-c", "test \"$(id -u)\" = 0"]));
-    if !root || on_path("apt-get").is_none() {
-        return Err(by_hand);
-    }
-    let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--no-install-recommends"]).args(BROWSER);
-    install.env("DEBIAN_FRONTEND", "noninteractive");
-    run(Command::new("apt-get").arg("update")).and_then(|()| run(&mut install))?;
-    if missing() { Err(by_hand) } else { Ok(()) }
 }

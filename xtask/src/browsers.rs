@@ -1,0 +1,126 @@
+//! Gets the browsers that the tests drive: from Debian's packages where we may install, and
+//! geckodriver, which Debian does not have, from its source into target/tools (about a minute, once).
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Outcome;
+use crate::process::{cargo, on_path, run, succeeds};
+
+/// Firefox's WebDriver. Built without optimisation or debug information: it passes messages on.
+const GECKODRIVER: [&str; 2] = ["geckodriver", "0.37.1"];
+
+/// A browser that the tests drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Browser {
+    Chromium,
+    Firefox,
+    WebKit,
+}
+
+use Browser::{Chromium, Firefox, WebKit};
+
+impl Browser {
+    pub const ALL: [Self; 3] = [Chromium, Firefox, WebKit];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Chromium => "Chromium",
+            Firefox => "Firefox",
+            WebKit => "WebKit",
+        }
+    }
+
+    pub const fn flag(self) -> &'static str {
+        match self {
+            Chromium => "--no-chromium",
+            Firefox => "--no-firefox",
+            WebKit => "--no-webkit",
+        }
+    }
+
+    /// What the tests look at (tests/src/engine.rs).
+    pub const fn skip_variable(self) -> &'static str {
+        match self {
+            Chromium => "FARTHING_SKIP_CHROMIUM",
+            Firefox => "FARTHING_SKIP_FIREFOX",
+            WebKit => "FARTHING_SKIP_WEBKIT",
+        }
+    }
+
+    const fn packages(self) -> &'static [&'static str] {
+        match self {
+            Chromium => &["chromium", "chromium-driver"],
+            Firefox => &["firefox-esr"],
+            WebKit => &["webkit2gtk-driver", "xvfb"],
+        }
+    }
+
+    fn is_installed(self) -> bool {
+        let any = |names: &[&str]| names.iter().any(|name| on_path(name).is_some());
+        let named = |variable: &str| std::env::var_os(variable).is_some();
+        match self {
+            Chromium => {
+                (named("FARTHING_CHROMIUM")
+                    || any(&["chromium", "chromium-browser", "google-chrome"]))
+                    && (named("FARTHING_CHROMEDRIVER") || any(&["chromedriver"]))
+            }
+            Firefox => named("FARTHING_FIREFOX") || any(&["firefox-esr", "firefox"]),
+            WebKit => any(&["WebKitWebDriver"]) && any(&["Xvfb"]),
+        }
+    }
+}
+
+/// Installs what is missing of these browsers; an error says in one line what to do by hand.
+pub fn install(root: &Path, browsers: &[Browser]) -> Outcome {
+    let missing: Vec<Browser> = browsers.iter().copied().filter(|b| !b.is_installed()).collect();
+    if !missing.is_empty() {
+        install_packages(&missing)?;
+    }
+    if browsers.contains(&Firefox) { have_geckodriver(root).map(drop) } else { Ok(()) }
+}
+
+fn install_packages(missing: &[Browser]) -> Outcome {
+    let packages: Vec<&str> = missing.iter().flat_map(|b| b.packages()).copied().collect();
+    let flags: Vec<&str> = missing.iter().map(|browser| browser.flag()).collect();
+    let by_hand = format!(
+        "the browser tests need more: apt-get install {} (or leave them out with {})",
+        packages.join(" "),
+        flags.join(" ")
+    );
+    let is_root = succeeds(Command::new("sh").args(["-c", "test \"$(id -u)\" = 0"]));
+    if !is_root || on_path("apt-get").is_none() {
+        return Err(by_hand);
+    }
+    let mut install = Command::new("apt-get");
+    install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    run(Command::new("apt-get").arg("update")).and_then(|()| run(&mut install))?;
+    if missing.iter().all(|browser| browser.is_installed()) { Ok(()) } else { Err(by_hand) }
+}
+
+/// geckodriver: a named one, one on the PATH, or our own, built once.
+fn have_geckodriver(root: &Path) -> Result<PathBuf, String> {
+    if let Some(named) = std::env::var_os("FARTHING_GECKODRIVER") {
+        return Ok(PathBuf::from(named));
+    }
+    // Not in the target folder that the environment may name: the tests look in this one.
+    let tools = root.join("target/tools");
+    let ours = tools.join("bin").join(GECKODRIVER[0]);
+    if let Some(found) = on_path(GECKODRIVER[0]).or_else(|| ours.is_file().then(|| ours.clone())) {
+        return Ok(found);
+    }
+    let [name, version] = GECKODRIVER;
+    let mut install = cargo();
+    install.args(["install", name, "--version", version, "--locked", "--debug", "--quiet"]);
+    install.args(["--config", "profile.dev.debug=0", "--root"]).arg(&tools);
+    install.current_dir(root).env("CARGO_TARGET_DIR", tools.join("build"));
+    // Our own flags are for processors' signature checks; a driver has none.
+    install.env("RUSTFLAGS", "");
+    run(&mut install).map_err(|why| {
+        format!("{why}; Firefox needs geckodriver on the PATH (or leave it out with --no-firefox)")
+    })?;
+    // Only the program is needed; what it was built from is half a gigabyte.
+    drop(std::fs::remove_dir_all(tools.join("build")));
+    Ok(ours)
+}
