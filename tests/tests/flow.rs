@@ -322,6 +322,6 @@ async fn every_route_is_documented_and_every_document_is_a_route() -> Test {
             assert!(!nowhere && answer.status != StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         }
     }
-    assert_eq!(paths.len(), 34, "routes below /v1 and /log, and the health routes");
+    assert_eq!(paths.len(), 36, "routes below /v1 and /log, and the health routes");
     Ok(())
 }

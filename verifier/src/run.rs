@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::findings::{Watch, follow};
-use crate::http::{self, App, AppParts, Buckets, Places, Server, Site};
+use crate::http::{self, App, AppParts, Buckets, Notices, Places, Server, Site};
 use crate::intake::Intake;
 use crate::log::Log;
 use crate::metrics::Metrics;
@@ -154,6 +154,7 @@ pub fn build(
     let trusted = config.proxies().map_err(|error| error.to_string())?;
     let parts = AppParts {
         sessions: Sessions::new(secrets.mac("session")),
+        notices: Notices::default(),
         challenges: Challenges::new(secrets.mac("challenge"), config.limits.work_bits),
         buckets: Buckets::new(config.limits.requests_per_prefix_per_second),
         origins: crate::findings::Origins::default(),

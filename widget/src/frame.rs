@@ -597,6 +597,15 @@ impl Frame {
         SHOW | TELL_DECLINED
     }
 
+    /// The wallet page, which could not be spoken to, left word that it took the payment. Whatever the frame
+    /// showed, it is paid; only a claim of the frame's own that is still on its way comes first.
+    pub fn told(&mut self) -> u32 {
+        if self.phase != Phase::Closed {
+            return 0;
+        }
+        self.paid(true) & !SPREAD | TELL_PAID
+    }
+
     /// A pause is over, or the network came back, which cuts every pause short.
     pub fn resume(&mut self, now_ms: u64) -> u32 {
         match self.phase {

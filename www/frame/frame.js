@@ -18,13 +18,14 @@ document.adoptedStyleSheets = [sheet];
 const fragment = new URLSearchParams(location.hash.slice(1));
 // Only these, by their own names: a page can write anything into the fragment.
 const wanted = {};
-for (const name of ["mode", "creator", "item", "amount", "offer", "title", "lang", "dir"]) {
+for (const name of ["mode", "creator", "item", "amount", "offer", "title", "dir"]) {
   const value = fragment.get(name);
   if (value) wanted[name] = value;
 }
 const ancestor = location.ancestorOrigins?.[0];
-language = wanted.lang || undefined;
-root.dir = wanted.dir == "rtl" ? "rtl" : "ltr";
+language = new URLSearchParams(location.search).get("lang") || undefined;
+// Words that run from right to left say so themselves; others go along with the page around them.
+if (!root.dir && wanted.dir == "rtl") root.dir = "rtl";
 try {
   Intl.getCanonicalLocales(language);
 } catch {
@@ -60,15 +61,16 @@ let quote;
 let amount = "";
 let refusal = "";
 let given;
-const payee = () =>
-  !quote
-    ? ""
-    : SAY.to +
-      quote.creator.name +
-      (quote.fee_ppm
-        ? SAY.fee + new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 4 }).format(quote.fee_ppm / 1e6)
-        : "") +
-      (quote.demo ? SAY.demo : "");
+const payee = () => {
+  if (!quote) return "";
+  const { creator, fee_ppm, demo } = quote;
+  let text = say("$to", creator.name);
+  if (fee_ppm) {
+    const share = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 4 });
+    text = say("$fee", text, share.format(fee_ppm / 1e6));
+  }
+  return demo ? say("$demo", text) : text;
+};
 // The amount that a click would pay, as a decimal. A comma is the decimal point of half the world;
 // the button shows how it was read.
 const asked = () => quote?.price || (quote ? field.value.trim().replace(",", ".") : "");
@@ -83,22 +85,21 @@ const draw = () => {
   const good = micros(asked()) > 0 && micros(asked()) <= MOST;
   const sum = good ? money(asked()) : "";
   const said =
-    ((name == "Refused" && refusal) || sentence).replace("%", () => money(amount)) +
-    (after == CHARGED ? " " + payee() : after == UNCHARGED ? SAY.uncharged : "");
-  const verb = donates ? (given ? SAY.again : SAY.give) : SAY.pay;
+    say((name == "Refused" && refusal) || sentence, amount && money(amount)) +
+    (after == CHARGED ? " " + payee() : after == UNCHARGED ? " " + "$uncharged" : "");
+  const pay = say(donates ? (given ? "$again" : "$give") : "$pay", sum);
   const views = {
-    loading: [SAY.loading, said, "dw"],
-    stuck: [SAY.retry, said, ""],
+    loading: ["$loading", said, "dw"],
+    stuck: ["$retry", said, ""],
     ready: good
-      ? [verb + sum, said || payee(), "i"]
-      : [SAY.give, SAY.amount + money("0.50") + SAY.atMost + money("1000") + ".", "di"],
-    confirm: [SAY.confirm + sum, SAY.confirmWhy, "i"],
-    window: [SAY.windowLabel, SAY.window, ""],
-    paying: [verb + sum, said || SAY.paying, "dw"],
-    asking: [verb + sum, SAY.asking, "dw"],
+      ? [pay, said || payee(), "i"]
+      : [pay, say("$sum", money("0.50"), money("1000")), "di"],
+    confirm: [say("$confirm", sum), "$confirmWhy", "i"],
+    window: ["$windowLabel", "$window", ""],
+    paying: [pay, said || "$paying", "dw"],
+    asking: [pay, "$asking", "dw"],
     paid: ["", said, "n"],
-    // The link is offered where it leads on, which is what the sentence then ends in.
-    closed: ["", said, /:$/.test(said) ? "nl" : "n"],
+    closed: ["", said, after == LINK ? "nl" : "n"],
   };
   show(state, ...views[state]);
 };
@@ -126,7 +127,7 @@ const show = (state, text, line, parts) => {
 };
 const broken = (error) => {
   console.error("farthing:", error);
-  show("closed", "", SAY.broken, "nl");
+  show("closed", "", "$broken", "nl");
 };
 field.value = wanted.amount || "1.00";
 const report = (event, detail) => tell("event", event, { item: wanted.item || null, ...detail });
@@ -249,7 +250,7 @@ const answerFor = async (request) => {
   const answer = await request;
   if (mine != claim) return;
   const { status, retry_after, code, outcome, final, charged, claim_id, message, amount: sum } = answer;
-  refusal = message || "";
+  refusal = (ENGLISH && message) || "";
   paid = answer;
   if (sum) amount = sum;
   event(
@@ -280,14 +281,45 @@ const unseal = async () => {
   }
 };
 
+// Word from a wallet page that cannot speak to us (its opener was cut off, or a link led there): it
+// leaves a notice under a name that only it and this frame know, and the frame asks for it, at longer
+// and longer intervals, for about ten minutes. No key ever goes that way.
+let name;
+let listening;
+const rename = () => {
+  listening = 0;
+  name = crypto.randomUUID();
+  const path = [wanted.creator, wanted.item].filter(Boolean).map(encodeURIComponent).join("/");
+  link.href = "/i/" + path + "#name=" + name;
+};
+rename();
+const listen = async () => {
+  if (listening) return;
+  listening = 1;
+  for (let pause = 1e3; pause < 15e3; pause *= 1.02) {
+    await new Promise((done) => setTimeout(done, pause));
+    const answer = await ask("GET", "/v1/notices/" + name);
+    if (answer.status == 200) {
+      paid = answer;
+      ({ amount } = answer);
+      rename();
+      return event("told");
+    }
+  }
+};
+link.addEventListener("click", listen);
+
 // The wallet window.
 let wallet;
 const openWindow = () => {
-  const query = new URLSearchParams({ creator: wanted.creator, item: wanted.item || "" });
+  const query = new URLSearchParams({ creator: wanted.creator, item: wanted.item || "", name });
   // The fragment only serves a window that lost its opener: it can take the payment itself.
   const mine = open("/wallet/allow#" + query, "_blank", "popup,width=440,height=680");
   wallet = mine;
-  if (!mine) return setTimeout(() => event("heard", 4, known(), now()));
+  if (!mine) {
+    listen();
+    return setTimeout(() => event("heard", 4, known(), now()));
+  }
   const watch = setInterval(() => {
     if (!mine.closed && wallet == mine) return;
     clearInterval(watch);
@@ -312,7 +344,13 @@ const hear = (said) => {
 };
 
 // Other frames of this creator, here and in other tabs.
-const others = new BroadcastChannel("farthing");
+let others;
+try {
+  others = new BroadcastChannel("farthing");
+} catch {
+  // Where nothing may be stored, no channel opens either.
+  others = {};
+}
 const recall = async () => {
   record = await read("keys", slot);
   if (!record?.pk) record = undefined;
@@ -337,7 +375,7 @@ const EFFECTS = [
     report("declined", { claim_id: claim?.id ?? null, amount: chosen, reason });
   },
   () => report("error", { message: status.textContent }),
-  () => others.postMessage(slot),
+  () => others.postMessage?.(slot),
   unseal,
   () => {
     wallet?.close();
@@ -458,8 +496,6 @@ const start = async () => {
   wanted.origin = ancestor || (self == parent ? "" : (await hello).origin);
   if (wanted.origin == "null") wanted.origin = "";
   slot = wanted.creator + " " + wanted.origin;
-  link.href =
-    "/i/" + [wanted.creator, wanted.item].filter(Boolean).map(encodeURIComponent).join("/");
   let stored = 1;
   try {
     await openStore("farthing");

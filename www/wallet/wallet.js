@@ -53,6 +53,7 @@ ops.fetch = async (tag, method, path, body, signer) => {
     return send("answer", { tag, status: 401 });
   }
   const answer = await ask(method, path, body, access);
+  if (OUTCOMES && answer.message) answer.message = OUTCOMES[answer.outcome] || "";
   send("answer", { ...answer, tag });
   receipts.heard(path, answer);
 };
@@ -60,13 +61,24 @@ ops.timer = (name, ms) => setTimeout(() => send("timer", { name }), ms);
 ops.settle = forget;
 addEventListener("online", () => send("online"));
 
-// Amounts stand between U+0001, times between U+0002.
-const words = (text) =>
-  text
-    .replace(/\x01([^\x01]*)\x01/g, (_, amount) => money(amount))
-    .replace(/\x02([^\x02]*)\x02/g, (_, ms) =>
-      new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(+ms),
-    );
+// Amounts stand between U+0001, times between U+0002, names and numbers between U+0003. What is left of a sentence
+// without them is its English form, which the language's own is looked up by (www/words).
+const WORDS = "$SENTENCES";
+const OUTCOMES = "$OUTCOMES";
+const SHOWN = {
+  "\x01": (amount) => money(amount),
+  "\x02": (ms) => new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(+ms),
+  "\x03": (text) => text,
+};
+const words = (text) => {
+  const values = [];
+  const sentence = text.replace(/([\x01-\x03])([^\x01-\x03]*)\1/g, (_, kind, value) => {
+    values.push(SHOWN[kind](value));
+    return `{${values.length - 1}}`;
+  });
+  const known = Object.hasOwn(WORDS, sentence) ? WORDS[sentence] : sentence;
+  return known.replace(/\{(\d)\}/g, (whole, place) => values[place] ?? whole);
+};
 
 const $ = (selector) => document.querySelectorAll(selector);
 
@@ -84,6 +96,7 @@ ops.view = (name) => {
     }
   }
   document.documentElement.dataset.state = name;
+  if (name == "paid") leaveNotice();
   leave(name);
   if (name == "home") remind();
 };
@@ -207,10 +220,28 @@ ops.claim = async (floor) => {
     const [record, sequence] = await allot(slot, +floor);
     const [id, claim, expires, key] = (await signWith(record, "claim", sequence)).split(UNIT);
     const fields = { id, claim, expires, key, sequence, slot, item };
+    lastClaim = fields;
     if (claim) await change("claims", id, () => fields);
     send("signed", fields);
   } catch {
     send("signed");
+  }
+};
+
+// Word for a frame that cannot be spoken to: under the name that it made up, that this one thing is paid.
+let noticeName = "";
+let lastClaim;
+const leaveNotice = async () => {
+  if (!noticeName) return;
+  const [creator] = slot.split(" ");
+  const { id: claim_id, sequence } = lastClaim || {};
+  const body = JSON.stringify({ name: noticeName, creator, ...(item ? { item } : { claim_id, sequence }) });
+  const path = "/v1/notices";
+  for (let tries = 1; tries < 6; tries++) {
+    const access = await signWith(await keyOf("spending"), "read", "POST", path).catch(() => {});
+    const { status } = access ? await ask("POST", path, body, access) : {};
+    if (status == 204 || (status >= 400 && status < 429)) return;
+    await new Promise((done) => setTimeout(done, 500 << tries));
   }
 };
 
@@ -268,6 +299,7 @@ const start = async () => {
   const place = first == "i" ? "item" : second == "allow" ? "allow" : "home";
   slot = wanted.creator + " " + location.origin;
   item = wanted.item || "";
+  noticeName = fragment.name || "";
   let stored = true;
   let facts = {};
   try {

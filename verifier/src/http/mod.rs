@@ -7,6 +7,7 @@ mod findings;
 pub mod gate;
 mod log;
 mod network;
+mod notices;
 mod openapi;
 mod pages;
 mod payments;
@@ -38,6 +39,7 @@ use crate::store::sqlite::{ReadError, Reader};
 use crate::work::Challenges;
 
 pub use network::{Buckets, Network, Prefix};
+pub use notices::Notices;
 pub use pages::{Site, content_type};
 pub use places::Places;
 pub use problem::{Kind, Problem};
@@ -65,6 +67,8 @@ pub struct AppParts {
     pub sessions: Sessions,
     /// Proof of work for new wallets.
     pub challenges: Challenges,
+    /// Word for frames that the wallet page cannot reach.
+    pub notices: Notices,
     /// Limits per network prefix.
     pub buckets: Buckets,
     /// The day's tags of networks.
@@ -147,6 +151,8 @@ pub fn router(app: App) -> Router {
         ("/v1/claims", post(claims::one), SMALL),
         ("/v1/claims/batch", post(claims::batch), BATCH),
         ("/v1/claims/{id}", get(claims::status), READ),
+        ("/v1/notices", post(notices::leave), SMALL),
+        ("/v1/notices/{name}", get(notices::hear), READ),
         ("/v1/receipts/{id}", get(log::receipt), READ),
         ("/v1/log/consistency", get(log::consistency), READ),
         ("/log/checkpoint", get(log::checkpoint), READ),
@@ -168,6 +174,8 @@ pub fn router(app: App) -> Router {
         ("/v1/creator/events", get(creators::events), READ),
         ("/", get(pages::home), READ),
         ("/v1.js", get(pages::loader), READ),
+        ("/l/{name}", get(pages::pinned), READ),
+        ("/try", get(pages::try_it), READ),
         ("/w/frame", get(pages::frame), READ),
         ("/wallet", get(pages::wallet), READ),
         ("/wallet/{*rest}", get(pages::wallet), READ),

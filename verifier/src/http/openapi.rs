@@ -29,6 +29,8 @@ use super::{claims, creators, payments, provider, wallets};
         claims::one,
         claims::batch,
         claims::status,
+        super::notices::leave,
+        super::notices::hear,
         super::log::receipt,
         super::log::consistency,
         super::log::checkpoint,

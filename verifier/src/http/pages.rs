@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use rust_embed::RustEmbed;
@@ -68,6 +68,23 @@ impl Site {
         self.files.keys().map(String::as_str).filter(move |path| path.starts_with(prefix))
     }
 
+    /// The page in the language that was asked for (`?lang=`, what the creator's page is in), else in the first
+    /// of the browser's that there is, else in English.
+    fn in_language(&self, page: &str, query: Option<&str>, asked: &HeaderMap) -> String {
+        let named = query.into_iter().flat_map(|query| query.split('&'));
+        let named = named.filter_map(|part| part.strip_prefix("lang="));
+        let header = asked.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let spoken = header.into_iter().flat_map(|value| value.split(','));
+        named
+            .chain(spoken)
+            // Browsers list theirs in the order of preference; more than a few nobody reads.
+            .take(LANGUAGES_READ)
+            .map(|tag| tag.trim().split(['-', ';', '_']).next().unwrap_or("").to_ascii_lowercase())
+            .map(|language| format!("site/{page}.{language}.html"))
+            .find(|path| self.files.contains_key(path))
+            .unwrap_or_else(|| format!("site/{page}.en.html"))
+    }
+
     fn answer(
         &self,
         path: &str,
@@ -93,7 +110,7 @@ impl Site {
         };
         let answer = response.headers_mut();
         answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
-        answer.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        answer.insert(header::VARY, HeaderValue::from_static("accept-encoding, accept-language"));
         for (name, value) in headers {
             answer.insert(name.clone(), HeaderValue::from_static(value));
         }
@@ -129,6 +146,8 @@ pub fn content_type(path: &str) -> &'static str {
 
 const COEP: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// How many wishes for a language are looked at.
+const LANGUAGES_READ: usize = 16;
 const SHORT: &str = "public, max-age=300";
 const REVALIDATE: &str = "no-cache";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -143,25 +162,64 @@ pub(super) async fn loader(State(app): State<App>, asked: HeaderMap) -> Response
     app.site.answer("site/v1.js", &asked, &headers)
 }
 
+/// One version of the loader, or what the newest is called (`loader.json`).
+pub(super) async fn pinned(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    asked: HeaderMap,
+) -> Response {
+    let path = format!("site/l/{name}");
+    if app.site.file(&path).is_none() {
+        return Problem::missing("version").into_response();
+    }
+    let lasts = if name == "loader.json" { SHORT } else { FOR_EVER };
+    let headers = [
+        (header::CACHE_CONTROL, lasts),
+        (CORP, "cross-origin"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    app.site.answer(&path, &asked, &headers)
+}
+
+/// The page that builds the tag for a site owner.
+pub(super) async fn try_it(State(app): State<App>, asked: HeaderMap) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, REVALIDATE),
+        (header::CONTENT_SECURITY_POLICY, WALLET_CSP),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    app.site.answer("site/try.html", &asked, &headers)
+}
+
 /// The frame: may be embedded by every page, cross-origin isolated ones included.
-pub(super) async fn frame(State(app): State<App>, asked: HeaderMap) -> Response {
+pub(super) async fn frame(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    asked: HeaderMap,
+) -> Response {
     let headers = [
         (header::CACHE_CONTROL, REVALIDATE),
         (header::CONTENT_SECURITY_POLICY, FRAME_CSP),
         (COEP, "require-corp"),
         (CORP, "cross-origin"),
     ];
-    app.site.answer("site/frame.html", &asked, &headers)
+    let path = app.site.in_language("frame", query.as_deref(), &asked);
+    app.site.answer(&path, &asked, &headers)
 }
 
 /// The wallet page: top level only. It must keep its opener, so no opener policy is sent.
-pub(super) async fn wallet(State(app): State<App>, asked: HeaderMap) -> Response {
+pub(super) async fn wallet(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    asked: HeaderMap,
+) -> Response {
     let headers = [
         (header::CACHE_CONTROL, REVALIDATE),
         (header::CONTENT_SECURITY_POLICY, WALLET_CSP),
         (header::X_FRAME_OPTIONS, "DENY"),
     ];
-    app.site.answer("site/wallet.html", &asked, &headers)
+    let path = app.site.in_language("wallet", query.as_deref(), &asked);
+    app.site.answer(&path, &asked, &headers)
 }
 
 /// The creator's page.
@@ -203,13 +261,42 @@ pub(super) async fn home(State(app): State<App>) -> Html<String> {
     Html(format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{name}</title>\
-         <h1>{name}{demo}</h1><p>Small payments for good pages, by Farthing.</p>\
+         <main><h1>{name}{demo}</h1><p>Small payments for good pages, by Farthing.</p>\
          <ul><li><a href=\"/wallet\">Your wallet</a></li>\
          <li><a href=\"/creator\">For creators</a></li>\
-         <li><a href=\"/openapi.json\">For programs</a></li></ul></html>"
+         <li><a href=\"/try\">Build the tag for your site</a></li>\
+         <li><a href=\"/openapi.json\">For programs</a></li></ul></main></html>"
     ))
 }
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_comes_in_the_language_that_was_asked_for() {
+        let file = File { plain: Bytes::new(), brotli: None };
+        let names = ["site/wallet.en.html", "site/wallet.de.html", "site/wallet.ko.html"];
+        let files = names.map(|name| (name.to_owned(), file.clone()));
+        let site = Site { files: HashMap::from(files) };
+        let rows = [
+            (None, "", "en"),
+            (None, "de", "de"),
+            (None, "de-AT,de;q=0.9,en;q=0.8", "de"),
+            (None, "fr-FR, fr;q=0.9, ko;q=0.5", "ko"),
+            (Some("lang=KO-kr"), "de", "ko"),
+            (Some("a=b&lang=fr"), "de", "de"),
+            (Some("lang=../../x"), "xx", "en"),
+        ];
+        for (query, header, expected) in rows {
+            let mut asked = HeaderMap::new();
+            asked.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(header));
+            let path = site.in_language("wallet", query, &asked);
+            assert_eq!(path, format!("site/wallet.{expected}.html"), "{query:?} {header}");
+        }
+    }
 }

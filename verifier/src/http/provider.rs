@@ -268,7 +268,7 @@ async fn what_the_key_has(
         amount: receipt.amount.to_decimal(),
         content_key: content_key(app, &creator, &hash),
     });
-    Ok((owned, allowance.map(|body| body.in_currency(&app.config.currency))))
+    Ok((owned, allowance.map(|body| body.for_a_frame().in_currency(&app.config.currency))))
 }
 
 /// The key to an item's sealed content, as base64url.

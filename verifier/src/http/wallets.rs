@@ -323,7 +323,9 @@ pub(super) struct RegisterBody {
 #[derive(Serialize, ToSchema)]
 pub(super) struct AllowanceBody {
     key: String,
-    root: String,
+    /// Not told to the spending key: frames on two sites would have it in common.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<String>,
     creator: CreatorName,
     origin_hash: String,
     cap: String,
@@ -333,7 +335,9 @@ pub(super) struct AllowanceBody {
     expires_at: String,
     serial: u64,
     grant: u64,
-    device: u32,
+    /// Not told to the spending key either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<u32>,
     revoked: bool,
     last_sequence: u64,
     balance: String,
@@ -348,7 +352,7 @@ impl AllowanceBody {
         let (Some(wallet), Some(profile)) = (wallet, profile) else { return Ok(None) };
         Ok(Some(Self {
             key: row.public.to_text(),
-            root: wallet.root.to_text(),
+            root: Some(wallet.root.to_text()),
             creator: CreatorName { id: profile.id.to_text(), name: profile.name },
             origin_hash: row.origin.to_text(),
             cap: row.cap.to_decimal(),
@@ -358,11 +362,18 @@ impl AllowanceBody {
             expires_at: time(row.expires_at),
             serial: row.serial,
             grant: row.grant,
-            device: row.device,
+            device: Some(row.device),
             revoked: row.revoked,
             last_sequence: row.last_sequence(),
             balance: wallet.balance.to_decimal(),
         }))
+    }
+
+    /// As a spending key is told it.
+    pub(super) fn for_a_frame(mut self) -> Self {
+        self.root = None;
+        self.device = None;
+        self
     }
 
     pub(super) fn in_currency(mut self, currency: &str) -> Self {
@@ -402,7 +413,8 @@ pub(super) async fn allowance(
     own(key, reading)?;
     let row = app.read(move |reader| reader.key(&key)).await?;
     let row = row.ok_or_else(|| Problem::missing("allowance"))?;
-    allowance_of(&app, row).await
+    let Json(body) = allowance_of(&app, row).await?;
+    Ok(Json(body.for_a_frame()))
 }
 
 async fn allowance_of(app: &App, row: KeyRow) -> Result<Json<AllowanceBody>, Problem> {

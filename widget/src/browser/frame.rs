@@ -161,6 +161,11 @@ pub fn changed(has_key: u32, has_verifier: u32) -> u32 {
 }
 
 #[wasm_bindgen]
+pub fn told() -> u32 {
+    HELD.lock().frame.told()
+}
+
+#[wasm_bindgen]
 pub fn unopened() -> u32 {
     HELD.lock().frame.unopened()
 }

@@ -377,3 +377,19 @@ fn the_page_names_the_same_sentences() {
     let count = count.filter(|line| !line.starts_with("  }")).count();
     assert_eq!(1 << (count - 1), PAUSE, "one entry for each bit");
 }
+
+#[test]
+fn word_from_a_wallet_page_that_was_cut_off() {
+    for (donates, phase, note) in
+        [(false, Phase::Done, Note::Paid), (true, Phase::Ready, Note::Thanks)]
+    {
+        let mut frame =
+            ready(Start { donates, has_key: false, has_verifier: false, ..START }, None);
+        assert_eq!(frame.told(), 0, "nothing was sent anywhere");
+        frame.click(HONEST, PRICE, NOW);
+        frame.window(Window::Unopened, false, NOW);
+        assert_eq!(frame.told(), SHOW | TELL_PAID | UNSEAL);
+        assert_eq!((frame.phase(), frame.note()), (phase, note));
+        assert_eq!(frame.told(), 0, "once");
+    }
+}

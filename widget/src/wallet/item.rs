@@ -191,7 +191,7 @@ impl Wallet {
                 }
                 let message = fields.text("message");
                 let message = if message.is_empty() { words::REFUSED } else { message };
-                self.problem(&say(&[message, " ", NOT_CHARGED]))
+                self.problem(&say(&["\u{3}", message, "\u{3} ", NOT_CHARGED]))
             }
             Fate::Lost => self.problem(words::LOST),
             Fate::Misunderstood | Fate::Ask | Fate::Wait(_) => self.problem(words::MISTAKE),

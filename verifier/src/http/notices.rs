@@ -1,0 +1,220 @@
+//! Word from the wallet page to a frame that it cannot reach: "the payment you sent the visitor here for
+//! was made".
+//!
+//! ```text
+//! frame ── opens ──► wallet page, cut off from its opener        (the fragment holds a random UUID: the name)
+//!   │                     │ pays with a key of its own
+//!   │                     ▼
+//!   └─ GET /v1/notices/{name} ◄── POST /v1/notices               one process, ten minutes, then forgotten
+//! ```
+//!
+//! Whoever knows the name learns that this one thing was paid, and gets the key to its sealed content,
+//! which is what was bought for that page. Nothing else: no wallet, no key that could spend. The names
+//! live in memory: after a restart the frame does not hear, and the visitor's next click finds out.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use farthing_rules::rows::ReceiptRow;
+use farthing_shared::{ClaimId, CreatorId, ItemHash, UnixMillis, item_hash};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::extract::{Body, FromText, Named, Reading};
+use super::problem::{Kind, Problem};
+use super::provider::content_key;
+use crate::intake::Seen;
+
+/// A frame asks for about five minutes; a slow visitor may take as long again.
+const LIFE_MS: u64 = 10 * 60_000;
+/// About 200 bytes each: 2 MiB.
+const NOTICES_MAX: usize = 10_000;
+
+/// The name of a notice: a random UUID, made by the frame (122 bits, and gone after ten minutes).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Name(u128);
+
+impl FromText for Name {
+    fn from_text(text: &str) -> Result<Self, farthing_shared::ids::BadId> {
+        let hyphens =
+            text.len() == 36 && [8, 13, 18, 23].iter().all(|at| text.as_bytes()[*at] == b'-');
+        let digits: String = text.chars().filter(|c| *c != '-').collect();
+        let lower =
+            digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        match u128::from_str_radix(&digits, 16) {
+            Ok(number) if hyphens && lower => Ok(Self(number)),
+            _ => Err(farthing_shared::ids::BadId { expected: "a UUID in lower case" }),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Notice {
+    creator: CreatorId,
+    item: Option<ItemHash>,
+    receipt: ReceiptRow,
+    until: UnixMillis,
+}
+
+/// The notices of this process.
+#[derive(Default)]
+pub struct Notices(Mutex<HashMap<Name, Notice>>);
+
+impl std::fmt::Debug for Notices {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Names are secrets.
+        f.write_str("Notices")
+    }
+}
+
+impl Notices {
+    /// Keeps a notice; false when there is no room. The first one under a name stays.
+    fn put(&self, name: Name, notice: Notice, now: UnixMillis) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= NOTICES_MAX {
+            all.retain(|_, kept| kept.until > now);
+        }
+        if all.len() >= NOTICES_MAX {
+            return false;
+        }
+        all.entry(name).or_insert(notice);
+        true
+    }
+
+    fn find(&self, name: Name, now: UnixMillis) -> Option<Notice> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&name).filter(|kept| kept.until > now).copied()
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoticeBody {
+    /// A random UUID of the frame.
+    name: String,
+    /// Creator id.
+    creator: String,
+    /// The item's canonical name; none for a donation.
+    item: Option<String>,
+    /// The donation's claim.
+    claim_id: Option<String>,
+    /// And its number.
+    sequence: Option<u64>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct ToldBody {
+    entry: u64,
+    amount: String,
+    currency: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_key: Option<String>,
+}
+
+/// Leaves word for a frame, signed by the spending key that paid: of an item that its wallet owns, or of a
+/// donation by its claim.
+#[utoipa::path(post, path = "/v1/notices", request_body = NoticeBody,
+    responses((status = 204), (status = 404, body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn leave(
+    State(app): State<App>,
+    Reading(key): Reading,
+    Body(body): Body<NoticeBody>,
+) -> Result<StatusCode, Problem> {
+    let name = Name::from_text(&body.name).map_err(|why| Problem::field("name", why))?;
+    let creator = CreatorId::parse(&body.creator).map_err(|why| Problem::field("creator", why))?;
+    let item = match &body.item {
+        None => None,
+        Some(name) => Some(item_hash(&creator, name).map_err(|why| Problem::field("item", why))?),
+    };
+    let receipt = match (item, &body.claim_id, body.sequence) {
+        (Some(hash), _, _) => {
+            let owned = app.read(move |reader| match reader.key(&key)? {
+                Some(row) => reader.owned(row.wallet, hash),
+                None => Ok(None),
+            });
+            owned.await?
+        }
+        (None, Some(id), Some(sequence)) => {
+            let id = ClaimId::parse(id).map_err(|why| Problem::field("claim_id", why))?;
+            match app.intake.first_answer(key, sequence, id).await? {
+                Seen::Answered(answer) if answer.outcome.is_success() => answer.receipt,
+                _ => None,
+            }
+        }
+        _ => {
+            return Err(Problem::field("item", "name the item, or the claim of a donation"));
+        }
+    };
+    let receipt = receipt.ok_or_else(|| Problem::missing("payment"))?;
+    let now = app.clock.now();
+    let notice = Notice { creator, item, receipt, until: now.plus_ms(LIFE_MS) };
+    if app.notices.put(name, notice, now) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::new(Kind::Overloaded, "too many payments wait to be heard of").retry_after(5))
+    }
+}
+
+/// What was left under a name that only a frame and its wallet page know.
+#[utoipa::path(get, path = "/v1/notices/{name}", params(("name" = String, Path)),
+    responses((status = 200, body = ToldBody), (status = 404, body = Problem)))]
+pub(super) async fn hear(
+    State(app): State<App>,
+    Named(name): Named<Name>,
+) -> Result<Json<ToldBody>, Problem> {
+    let notice = app.notices.find(name, app.clock.now());
+    let notice = notice.ok_or_else(|| Problem::missing("notice"))?;
+    Ok(Json(ToldBody {
+        entry: notice.receipt.entry.0,
+        amount: notice.receipt.amount.to_decimal(),
+        currency: app.config.currency.clone(),
+        content_key: notice.item.map(|item| content_key(&app, &notice.creator, &item)),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use farthing_rules::EntryNumber;
+    use farthing_shared::Micros;
+
+    use super::*;
+
+    #[test]
+    fn a_notice_is_heard_for_ten_minutes_and_there_is_room_again_after() {
+        let notices = Notices::default();
+        let receipt = ReceiptRow { entry: EntryNumber(7), at: UnixMillis(0), amount: Micros::ZERO };
+        let notice = |until| Notice { creator: CreatorId([1; 16]), item: None, receipt, until };
+        let named = |n: u128| Name(n);
+        let full = u128::try_from(NOTICES_MAX).expect("a small number");
+        for n in 0..full {
+            assert!(notices.put(named(n), notice(UnixMillis(LIFE_MS)), UnixMillis(0)));
+        }
+        assert!(!notices.put(named(full), notice(UnixMillis(LIFE_MS)), UnixMillis(1)));
+        assert!(notices.find(named(3), UnixMillis(LIFE_MS - 1)).is_some());
+        assert!(notices.find(named(3), UnixMillis(LIFE_MS)).is_none());
+        let later = UnixMillis(LIFE_MS);
+        assert!(notices.put(named(full), notice(later.plus_ms(LIFE_MS)), later));
+        assert!(notices.find(named(full), later).is_some());
+    }
+
+    #[test]
+    fn a_name_is_a_uuid_in_one_spelling() {
+        let good = "0f1e2d3c-4b5a-4678-9abc-def012345678";
+        assert!(Name::from_text(good).is_ok());
+        for bad in [
+            "",
+            "0F1E2D3C-4B5A-4678-9ABC-DEF012345678",
+            "0f1e2d3c4b5a46789abcdef012345678",
+            "0f1e2d3c-4b5a-4678-9abc-def01234567",
+            "0f1e2d3c-4b5a-4678-9abc-def01234567g",
+            "+f1e2d3c-4b5a-4678-9abc-def012345678",
+            "0f1e2d3-c4b5a-4678-9abc-def012345678",
+        ] {
+            assert!(Name::from_text(bad).is_err(), "{bad}");
+        }
+    }
+}
