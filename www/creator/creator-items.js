@@ -82,7 +82,7 @@ export class Items {
   }
 
   itemNode(item) {
-    const tagButton = copyButton(() => payTag(this.creator, item), `the button tag of ${item.title}`, "Copy tag");
+    const tagButton = copyButton(() => payTag(this.creator, item), `tag of ${item.title}`, "Copy tag");
     return h("li", { class: item.on_sale ? "card item" : "card item off" },
       h("div", { class: "item-what" },
         h("h2", {}, item.title),

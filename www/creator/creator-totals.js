@@ -96,7 +96,7 @@ export class Overview {
       cell(item.today), cell(item.days_30), cell(item)));
     const group = (label) => h("th", { scope: "colgroup", colspan: "2", class: "number" }, label);
     const pair = () => [h("th", { scope: "col", class: "number" }, "Payments"), h("th", { scope: "col", class: "number" }, "Amount")];
-    place.replaceChildren(h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-labelledby": "per-item-title" },
+    place.replaceChildren(h("div", { class: "table-scroll", tabindex: "0", role: "group", "aria-labelledby": "per-item-title" },
       h("table", { class: "per-item" },
         h("thead", {},
           h("tr", {}, h("th", { scope: "col", rowspan: "2" }, "Item"), group("Today"), group("30 days"), group("All time")),

@@ -60,6 +60,7 @@ for (const mode of ["pay", "gate", "donate"]) {
           root.replaceChildren(slot, frame);
           this.frame = frame;
           frame.title = "Farthing: " + (get("item") || mode);
+          frame.part = "frame";
           frame.loading = "lazy";
           frame.referrerPolicy = "origin";
           frame.allow = "";
@@ -89,7 +90,9 @@ for (const mode of ["pay", "gate", "donate"]) {
           };
           frame.src =
             provider +
-            "/w/frame#" +
+            "/w/frame?lang=" +
+            encodeURIComponent(this.closest("[lang]")?.lang || navigator.language) +
+            "#" +
             new URLSearchParams({
               mode,
               creator: get("creator") || script.dataset.creator || "",
@@ -97,7 +100,6 @@ for (const mode of ["pay", "gate", "donate"]) {
               amount: get("amount"),
               offer: get("offer"),
               title: get("title"),
-              lang: this.closest("[lang]")?.lang || navigator.language,
               dir: getComputedStyle(this).direction,
             });
         }

@@ -68,8 +68,8 @@ recovery.written = () => {
   const second = 12 + (b % 12);
   asked = [first, second].map((at) => phrase[at]);
   hide();
-  ops.set("word-a", `Word ${first + 1}`);
-  ops.set("word-b", `Word ${second + 1}`);
+  ops.set("word-a", `Word \x03${first + 1}\x03`);
+  ops.set("word-b", `Word \x03${second + 1}\x03`);
   ops.set("first", "");
   ops.set("second", "");
   ops.set("recheck-problem", "");
@@ -105,14 +105,14 @@ const RESTORED = {
 // The seed of what was typed, or a sentence that says what is wrong with it.
 const seedOfWords = async (text) => {
   const typed = plain(text).split(/[\s,.;\d]+/u).filter(Boolean);
-  if (typed.length != 24) return `There are 24 words; these are ${typed.length}.`;
+  if (typed.length != 24) return `There are 24 words; these are \x03${typed.length}\x03.`;
   const words = await wordList();
   // Four letters tell the words apart, so more need not be written.
   const places = typed.map((word) =>
     words.findIndex((known) => known == word || (word.length >= 4 && known.startsWith(word))),
   );
   const wrong = places.indexOf(-1);
-  if (wrong >= 0) return `Word ${wrong + 1}, “${typed[wrong]}”, is not one of the recovery words.`;
+  if (wrong >= 0) return `Word \x03${wrong + 1}\x03, “\x03${typed[wrong].replace(/[\0-\x1f]/g, "")}\x03”, is not one of the recovery words.`;
   put(places.join(" ") + " ");
   const seed = get(wasm.unphrase());
   if (!seed) return "These words do not belong together: one is wrong or in the wrong place.";

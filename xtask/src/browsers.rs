@@ -1,5 +1,6 @@
 //! Gets the browsers that the tests drive: from Debian's packages where we may install, and
 //! geckodriver, which Debian does not have, from its source into target/tools (about a minute, once).
+//! axe-core comes from npm.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -123,4 +124,23 @@ fn have_geckodriver(root: &Path) -> Result<PathBuf, String> {
     // Only the program is needed; what it was built from is half a gigabyte.
     drop(std::fs::remove_dir_all(tools.join("build")));
     Ok(ours)
+}
+
+/// axe-core, which looks for faults of accessibility; used by tests and never shipped.
+const AXE: &str = "axe-core@4.14.1";
+
+/// Gets axe-core from npm, once; false when it cannot be had.
+pub fn have_axe(root: &Path) -> bool {
+    let folder = root.join("target/tools/axe");
+    let (script, stamp) = (folder.join("node_modules/axe-core/axe.min.js"), folder.join("version"));
+    if script.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|have| have == AXE) {
+        return true;
+    }
+    if on_path("npm").is_none() || std::fs::create_dir_all(&folder).is_err() {
+        return false;
+    }
+    let mut install = Command::new("npm");
+    install.args(["install", "--no-save", "--no-audit", "--no-fund", "--silent", "--prefix"]);
+    let got = run(install.arg(&folder).arg(AXE)).is_ok() && script.is_file();
+    got && std::fs::write(stamp, AXE).is_ok()
 }

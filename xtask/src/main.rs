@@ -15,6 +15,7 @@ mod tools;
 mod vectors;
 mod vectors_log;
 mod wasm;
+mod words;
 
 use std::process::ExitCode;
 

@@ -11,7 +11,13 @@ pub fn script(tools: &Tools, source: &str) -> Result<String, String> {
         Some(esbuild) => {
             let mut command = Command::new(esbuild);
             // As a bundle, esbuild drops what the glue offers and nobody calls.
-            command.args(["--bundle", "--minify", "--format=iife", "--target=es2022"]);
+            command.args([
+                "--bundle",
+                "--minify",
+                "--format=iife",
+                "--target=es2022",
+                "--charset=utf8",
+            ]);
             // What is fetched when it is asked for stays where it is.
             command.arg("--external:/a/*");
             command.args(["--loader=js", "--log-level=warning", "--legal-comments=none"]);

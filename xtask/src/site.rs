@@ -1,7 +1,7 @@
 //! Lays the web files out as the verifier serves them:
 //!
 //! ```text
-//! target/www/site/v1.js  frame.html  wallet.html  creator.html    short-lived
+//! target/www/site/v1.js  frame.<lang>.html  wallet.<lang>.html  creator.html    short-lived
 //! target/www/site/a/<name>.<hash>.<ext>                            immutable
 //! target/www/site/**.br                                            the same, compressed
 //! target/www/demo/**                                               as it is
@@ -9,16 +9,18 @@
 
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use base64ct::{Base64, Encoding};
+use sha2::{Digest, Sha256, Sha384};
 
 use crate::minify;
-use crate::sizes::{self, Row};
+use crate::sizes::{self, Cold, Row};
 use crate::tools::Tools;
-use crate::wasm::Bound;
+use crate::wasm::{Bound, Lettered};
+use crate::words;
 
 /// What was compiled to Wasm.
 pub struct Modules<'a> {
-    pub frame: &'a [u8],
+    pub frame: &'a Lettered,
     pub wallet: &'a [u8],
     pub proofs: &'a Bound,
 }
@@ -39,49 +41,56 @@ pub fn write(
     let core = read(&source.join("frame/core.js"))?;
 
     let loader = minify::script(tools, &read(&source.join("loader/v1.js"))?)?;
-    site.put("v1.js", loader.into_bytes(), true)?;
+    site.put("v1.js", loader.clone().into_bytes(), Cold::Always)?;
+    site.versions(&source.join("loader"), loader.as_bytes())?;
 
-    let wasm = site.asset("frame", "wasm", modules.frame.to_vec(), true)?;
-    let style = minify::style(tools, &read(&source.join("frame/frame.css"))?)?;
-    let words = read(&source.join("frame/words.js"))?;
-    let page = read(&source.join("frame/frame.js"))?;
-    let joined = [&*core, &words, &page]
-        .concat()
-        .replace("$WASM", &wasm)
-        .replace("\"$CSS\"", &quoted(&style));
-    let script = site.asset("frame", "js", minify::script(tools, &joined)?.into_bytes(), true)?;
-    let html = read(&source.join("frame/frame.html"))?;
-    let html = minify::document(&html).replace("$WASM", &wasm).replace("$JS", &script);
-    site.put("frame.html", html.into_bytes(), true)?;
-
+    let languages = words::read_all(&source.join("words"))?;
+    site.frames(&source, tools, modules.frame, &core, &languages)?;
     let proofs = site.proofs(&source.join("proofs"), tools, modules.proofs)?;
 
-    let wasm = site.asset("wallet", "wasm", modules.wallet.to_vec(), false)?;
-    let style = minify::style(tools, &read(&source.join("wallet/wallet.css"))?)?;
-    let style = site.asset("wallet", "css", style.into_bytes(), false)?;
-    let page = read(&source.join("wallet/wallet.js"))?;
-    let recovery = read(&source.join("wallet/recovery.js"))?;
-    let receipts = read(&source.join("wallet/receipts.js"))?;
-    // Fetched only by who writes down the recovery words, or brings a wallet back with them.
-    let words = std::fs::read(source.join("wallet/recovery-words.txt"))
-        .map_err(|e| format!("recovery-words.txt: {e}"))?;
-    let words = site.asset("recovery-words", "txt", words, false)?;
-    let joined = [&*core, &page, &recovery, &receipts].concat();
-    let joined =
-        joined.replace("$WASM", &wasm).replace("$WORDS", &words).replace("$PROOFS", &proofs);
-    let script = site.asset("wallet", "js", minify::script(tools, &joined)?.into_bytes(), false)?;
-    let html = read(&source.join("wallet/wallet.html"))?;
-    let html = minify::document(&html)
-        .replace("$WASM", &wasm)
-        .replace("$JS", &script)
-        .replace("$CSS", &style);
-    site.put("wallet.html", html.into_bytes(), false)?;
+    site.wallets(root, tools, modules.wallet, &core, &languages, &proofs)?;
 
+    site.try_it(&source, tools)?;
     site.creator(&source.join("creator"), &proofs)?;
     copy(&source.join("demo"), &fresh.join("demo"))?;
     remove(www)?;
     std::fs::rename(&fresh, www).map_err(|e| format!("{}: {e}", www.display()))?;
     Ok(site.rows)
+}
+
+/// The script that calls them so: `wasm.name` and `event("name"`.
+fn with_short_names(script: &str, short: &[(String, String)]) -> String {
+    short.iter().fold(script.to_owned(), |script, (name, letter)| {
+        script
+            .replace(&format!("wasm.{name}("), &format!("wasm.{letter}("))
+            .replace(&format!("event(\"{name}\""), &format!("event(\"{letter}\""))
+            .replace(&format!("event(\n    \"{name}\""), &format!("event(\n    \"{letter}\""))
+    })
+}
+
+/// Names of notes that the script asks for, or passes on to the creator's page as a reason.
+const NOTES_BY_NAME: [&str; 6] =
+    ["Refused", "Thanks", "Cancelled", "NoKey", "Lost", "Misunderstood"];
+
+/// The script without the names of other notes, which are found by their number.
+fn without_names(script: &str) -> String {
+    let mut out = String::new();
+    for line in script.split_inclusive('\n') {
+        let name = line.strip_prefix("  [\"").and_then(|rest| rest.split_once("\", \""));
+        match name {
+            Some((name, rest)) if !NOTES_BY_NAME.contains(&name) => {
+                out.push_str("  [\"\", \"");
+                out.push_str(rest);
+            }
+            _ => out.push_str(line),
+        }
+    }
+    out
+}
+
+/// The name of one version of the loader.
+fn version(loader: &[u8]) -> String {
+    Sha256::digest(loader)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct Site {
@@ -90,7 +99,108 @@ struct Site {
 }
 
 impl Site {
-    fn put(&mut self, name: &str, bytes: Vec<u8>, cold: bool) -> Result<(), String> {
+    /// The loader under the hash of its content, for pages that pin it, and what to pin. Loaders of earlier
+    /// releases stay in www/loader/past as they were served: a page that pinned one keeps its button.
+    fn versions(&mut self, source: &Path, loader: &[u8]) -> Result<(), String> {
+        for name in list(&source.join("past"))? {
+            let past = std::fs::read(source.join("past").join(&name)).map_err(|e| e.to_string())?;
+            self.put(&format!("l/{}.js", version(&past)), past, Cold::Never)?;
+        }
+        let version = version(loader);
+        let integrity = format!("sha384-{}", Base64::encode_string(&Sha384::digest(loader)));
+        println!("loader: /l/{version}.js integrity=\"{integrity}\"");
+        let told = serde_json::json!({
+            "src": format!("/l/{version}.js"), "version": version, "integrity": integrity,
+        });
+        self.put(&format!("l/{version}.js"), loader.to_vec(), Cold::Never)?;
+        self.put("l/loader.json", told.to_string().into_bytes(), Cold::Never)
+    }
+
+    /// The page that builds the tag.
+    fn try_it(&mut self, source: &Path, tools: &Tools) -> Result<(), String> {
+        let style = minify::style(tools, &read(&source.join("wallet/wallet.css"))?)?;
+        let style = self.asset("wallet", "css", style.into_bytes(), Cold::Never)?;
+        let script = minify::script(tools, &read(&source.join("try/try.js"))?)?;
+        let script = self.asset("try", "js", script.into_bytes(), Cold::Never)?;
+        let html = minify::document(&read(&source.join("try/try.html"))?);
+        let html = html.replace("$CSS", &style).replace("$JS", &script);
+        self.put("try.html", html.into_bytes(), Cold::Never)
+    }
+
+    /// The frame, once in each language.
+    fn frames(
+        &mut self,
+        source: &Path,
+        tools: &Tools,
+        module: &Lettered,
+        core: &str,
+        languages: &[words::Language],
+    ) -> Result<(), String> {
+        let wasm = self.asset("frame", "wasm", module.wasm.clone(), Cold::Always)?;
+        let style = minify::style(tools, &read(&source.join("frame/frame.css"))?)?;
+        let notes = read(&source.join("frame/words.js"))?;
+        let page = read(&source.join("frame/frame.js"))?;
+        let joined = [core, &notes, &page]
+            .concat()
+            .replace("$WASM", &wasm)
+            .replace("\"$CSS\"", &quoted(&style));
+        let joined = without_names(&with_short_names(&joined, &module.letters));
+        let html = read(&source.join("frame/frame.html"))?;
+        let html = minify::document(&html).replace("$WASM", &wasm);
+        for language in languages {
+            let cold = Cold::In(language.code.clone());
+            let said = language.in_frame_script(&joined)?;
+            let stem = format!("frame.{}", language.code);
+            let script = minify::script(tools, &said)?.into_bytes();
+            let script = self.asset(&stem, "js", script, cold.clone())?;
+            let html = language.in_frame_page(&html).replace("$JS", &script);
+            self.put(&format!("{stem}.html"), html.into_bytes(), cold)?;
+        }
+        Ok(())
+    }
+
+    /// The wallet page, once in each language.
+    fn wallets(
+        &mut self,
+        root: &Path,
+        tools: &Tools,
+        module: &[u8],
+        core: &str,
+        languages: &[words::Language],
+        proofs: &str,
+    ) -> Result<(), String> {
+        let source = root.join("www");
+        let wasm = self.asset("wallet", "wasm", module.to_vec(), Cold::Never)?;
+        let style = minify::style(tools, &read(&source.join("wallet/wallet.css"))?)?;
+        let style = self.asset("wallet", "css", style.into_bytes(), Cold::Never)?;
+        let page = read(&source.join("wallet/wallet.js"))?;
+        let recovery = read(&source.join("wallet/recovery.js"))?;
+        let receipts = read(&source.join("wallet/receipts.js"))?;
+        // Fetched only by who writes down the recovery words, or brings a wallet back with them.
+        let words = std::fs::read(source.join("wallet/recovery-words.txt"))
+            .map_err(|e| format!("recovery-words.txt: {e}"))?;
+        let words = self.asset("recovery-words", "txt", words, Cold::Never)?;
+        let joined = [core, &page, &recovery, &receipts].concat();
+        let joined =
+            joined.replace("$WASM", &wasm).replace("$WORDS", &words).replace("$PROOFS", proofs);
+        let html = read(&source.join("wallet/wallet.html"))?;
+        let html = minify::document(&html).replace("$WASM", &wasm).replace("$CSS", &style);
+        let machine = read(&root.join("widget/src/words.rs"))?;
+        let missing = words::missing(languages, &html, &machine);
+        if !missing.is_empty() {
+            println!("note: not in www/words, so shown in English everywhere: {missing:?}");
+        }
+        for language in languages {
+            let stem = format!("wallet.{}", language.code);
+            let script = minify::script(tools, &language.in_wallet_script(&joined)?)?.into_bytes();
+            let script = self.asset(&stem, "js", script, Cold::Never)?;
+            let html = language.in_wallet_page(&html).replace("$JS", &script);
+            self.put(&format!("{stem}.html"), html.into_bytes(), Cold::Never)?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, name: &str, bytes: Vec<u8>, cold: Cold) -> Result<(), String> {
         let path = self.folder.join(name);
         let folder = path.parent().ok_or("a file lies in a folder")?;
         let write = |path: &Path, bytes: &[u8]| {
@@ -113,7 +223,7 @@ impl Site {
         stem: &str,
         extension: &str,
         bytes: Vec<u8>,
-        cold: bool,
+        cold: Cold,
     ) -> Result<String, String> {
         let hash: String = Sha256::digest(&bytes)[..6].iter().map(|b| format!("{b:02x}")).collect();
         let name = format!("a/{stem}.{hash}.{extension}");
@@ -124,12 +234,12 @@ impl Site {
     /// The checker: its module, the workers' script, and the script by which a page drives them, whose
     /// address it gives. Fetched only by who asks for a check.
     fn proofs(&mut self, source: &Path, tools: &Tools, bound: &Bound) -> Result<String, String> {
-        let wasm = self.asset("proofs", "wasm", bound.wasm.clone(), false)?;
+        let wasm = self.asset("proofs", "wasm", bound.wasm.clone(), Cold::Never)?;
         let worker = [bound.script.as_str(), &read(&source.join("worker.js"))?].join("\n");
         let worker = minify::script(tools, &worker.replace("$WASM", &wasm))?;
-        let worker = self.asset("proofs-worker", "js", worker.into_bytes(), false)?;
+        let worker = self.asset("proofs-worker", "js", worker.into_bytes(), Cold::Never)?;
         let page = read(&source.join("proofs.js"))?.replace("$WORKER", &worker);
-        self.asset("proofs", "js", page.into_bytes(), false)
+        self.asset("proofs", "js", page.into_bytes(), Cold::Never)
     }
 
     /// The creator's page: its files are hashed, and named anew wherever another one names them in
@@ -154,10 +264,10 @@ impl Site {
             let (name, bytes) = waiting.remove(ready);
             let Some((stem, extension)) = name.rsplit_once('.').filter(|(_, e)| *e != "html")
             else {
-                self.put(&name, bytes, false)?;
+                self.put(&name, bytes, Cold::Never)?;
                 continue;
             };
-            let address = self.asset(&stem.replace('/', "-"), extension, bytes, false)?;
+            let address = self.asset(&stem.replace('/', "-"), extension, bytes, Cold::Never)?;
             for (_, bytes) in &mut waiting {
                 if let Ok(text) = std::str::from_utf8(bytes) {
                     *bytes = renamed(text, &name, &address).into_bytes();

@@ -50,9 +50,16 @@ pub fn run_all(arguments: &Arguments) -> Outcome {
     for browser in &left_out {
         tests.env(browser.skip_variable(), "1");
     }
+    let has_axe = browsers::have_axe(&root);
+    if !has_axe {
+        tests.env("FARTHING_SKIP_AXE", "1");
+    }
     let outcome = run(&mut tests);
     for browser in &left_out {
         println!("LEFT OUT: the tests in {} ({})", browser.name(), browser.flag());
+    }
+    if !has_axe {
+        println!("LEFT OUT: axe-core, which needs npm (the tests of accessibility ran without it)");
     }
     outcome
 }

@@ -44,7 +44,7 @@ pub fn build(arguments: &Arguments) -> Result<(Vec<sizes::Row>, Tools), String> 
     // a proof of work and keeps the faster one.
     let compact = "--cfg=sha2_backend=\"soft\"\u{1f}--cfg=sha2_backend_soft=\"compact\"";
     let frame = module(&root, &target, &tools, "frame", compact)?;
-    let wallet = module(&root, &target, &tools, "wallet", "--cfg=sha2_backend=\"soft\"")?;
+    let wallet = module(&root, &target, &tools, "wallet", "--cfg=sha2_backend=\"soft\"")?.wasm;
     let proofs = proofs(&root, &target)?;
     // Not in the target folder that the environment may name: the verifier embeds this one.
     let modules = site::Modules { frame: &frame, wallet: &wallet, proofs: &proofs };
@@ -78,6 +78,14 @@ fn add_target() -> Outcome {
 }
 
 /// The checker's module, which runs in workers, with the script that binds it to them.
+/// A module whose functions may have letters for names, which tell a visitor nothing and are downloaded twice, in the
+/// module and in the script.
+pub struct Lettered {
+    pub wasm: Vec<u8>,
+    /// Name and letter.
+    pub letters: Vec<(String, String)>,
+}
+
 pub struct Bound {
     pub wasm: Vec<u8>,
     pub script: String,
@@ -154,22 +162,24 @@ fn module(
     tools: &Tools,
     feature: &str,
     flags: &str,
-) -> Result<Vec<u8>, String> {
+) -> Result<Lettered, String> {
     let features = ["--no-default-features", "--features", feature];
     let built = compiled(root, target, &["farthing-widget", "widget"], &features, flags)?;
     let built = built.join("farthing_widget.wasm");
     let folder = target.join("wasm").join(feature);
     let out = folder.join("bound");
     std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
-    let wasm = smallest(tools, &out, bound(&built)?)?;
+    // Tests of the wallet's module call its functions by their names.
+    let Lettered { wasm, letters } = bound(&built, feature == "frame")?;
+    let wasm = smallest(tools, &out, wasm)?;
     tells_no_path(root, feature, &wasm)?;
-    Ok(wasm)
+    Ok(Lettered { wasm, letters })
 }
 
 /// Runs wasm-bindgen over the built module and keeps nothing but our own functions: only numbers
 /// cross the border, so that its glue, its table of objects and the memory itself are not for the
 /// page to touch, and what only they reach is dropped.
-fn bound(built: &Path) -> Result<Vec<u8>, String> {
+fn bound(built: &Path, lettered: bool) -> Result<Lettered, String> {
     let mut output = wasm_bindgen_cli_support::Bindgen::new()
         .input_path(built)
         .web(true)
@@ -195,7 +205,19 @@ fn bound(built: &Path) -> Result<Vec<u8>, String> {
     if let Some(import) = module.imports.iter().next() {
         return Err(format!("the module imports {}.{}", import.module, import.name));
     }
-    Ok(module.emit_wasm())
+    let mut letters = Vec::new();
+    if lettered {
+        let mut names: Vec<String> = module.exports.iter().map(|e| e.name.clone()).collect();
+        names.sort();
+        letters = names.into_iter().zip(('a'..='z').map(String::from)).collect();
+        for export in module.exports.iter_mut() {
+            let letter = letters.iter().find(|(name, _)| *name == export.name);
+            let (_, letter) =
+                letter.ok_or("the module has more functions than there are letters")?;
+            export.name.clone_from(letter);
+        }
+    }
+    Ok(Lettered { wasm: module.emit_wasm(), letters })
 }
 
 fn smallest(tools: &Tools, out: &Path, plain: Vec<u8>) -> Result<Vec<u8>, String> {

@@ -1,0 +1,61 @@
+export interface LoadOptions {
+  /** The provider's origin, such as `https://pay.example`. */
+  provider: string;
+  /** Your creator id, for elements that name none themselves. */
+  creator?: string;
+  /** A version of the loader: the hash in the provider's `/l/loader.json`. Without it, the newest. */
+  version?: string;
+  /** Its integrity, from the same file. */
+  integrity?: string;
+}
+
+/** Adds the provider's script, once for each provider; resolves when its elements are defined. */
+export function load(options: LoadOptions): Promise<void>;
+
+/** Paid now, or owned already. News, not proof: your totals are on the creator's page. */
+export interface PaidDetail {
+  /** The item's name; null for a donation. */
+  item: string | null;
+  /** A decimal of the provider's currency, such as `"0.05"`. */
+  amount: string;
+  /** The entry's number in the ledger. */
+  entry: number;
+  /** Null when it was owned before, or paid on the provider's page. */
+  claim_id: string | null;
+}
+
+/** Understood and not charged, or the visitor changed their mind. */
+export interface DeclinedDetail {
+  item: string | null;
+  amount: string;
+  claim_id: string | null;
+  /** An outcome of docs/protocol.md, or the wallet's own word, such as `cancelled`. */
+  reason: string;
+}
+
+/** The provider could not be reached, the tag is wrong, or sealed content did not open. */
+export interface ErrorDetail {
+  item: string | null;
+  message: string;
+}
+
+interface FarthingElement extends HTMLElement {}
+/** Pays for an item once: attributes `item`, `creator`, `offer`, `title`. */
+export interface FarthingPayElement extends FarthingElement {}
+/** Shows its sealed content once the item is paid: also `sealed`. */
+export interface FarthingGateElement extends FarthingElement {}
+/** Asks for a donation: `amount`, `creator`. */
+export interface FarthingDonateElement extends FarthingElement {}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "farthing-pay": FarthingPayElement;
+    "farthing-gate": FarthingGateElement;
+    "farthing-donate": FarthingDonateElement;
+  }
+  interface GlobalEventHandlersEventMap {
+    "farthing:paid": CustomEvent<PaidDetail>;
+    "farthing:declined": CustomEvent<DeclinedDetail>;
+    "farthing:error": CustomEvent<ErrorDetail>;
+  }
+}
