@@ -6,13 +6,19 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod access;
+mod blocked;
 mod creator;
+mod embed;
 mod harness;
 mod hostile;
+mod languages;
 mod payment;
 mod policy;
+mod privacy;
 mod proof;
 mod receipts;
 mod recovery;
 mod refused;
+mod unseen;
 mod vectors;

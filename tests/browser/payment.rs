@@ -19,7 +19,6 @@ in_every_engine! {
     two_tabs_pay_side_by_side
     the_keyboard_alone_is_enough
     the_fallback_link_sells_the_item_too
-    a_page_that_cuts_its_pop_ups_off_still_takes_payments
 }
 
 const GATE: &str = "farthing-gate";
@@ -302,27 +301,4 @@ async fn the_fallback_link_sells_the_item_too(world: Rc<World>) {
     browser.client.refresh().await.unwrap();
     browser.see("[data-view=paid]").await;
     assert_eq!(provider.totals(&session).await, (1, "0.05".into()), "a reload charges nothing");
-}
-
-/// A page with `Cross-Origin-Opener-Policy: same-origin` cuts the wallet window off. The frame then
-/// says where to pay instead, and nothing is lost or charged twice.
-async fn a_page_that_cuts_its_pop_ups_off_still_takes_payments(world: Rc<World>) {
-    let (provider, browser) = (&world.provider, &world.browser);
-    let site = Site::start("isolated").await;
-    let creator = provider.creator("Isolated", &site.origin).await;
-    let session = provider.sign_in(&creator).await;
-    let body = "<farthing-donate amount=\"0.20\">Give</farthing-donate>";
-    let mut page = Page::with_tag(&provider.origin, &creator.id, body);
-    page.headers.push(("cross-origin-opener-policy".into(), "same-origin".into()));
-    browser.open(&site.put("/", page)).await;
-    browser.press_in("farthing-donate").await;
-    browser.enter("farthing-donate").await;
-    let words = browser.text("p[role=status]", |text| text.contains("pay here")).await;
-    assert!(!words.contains("allow pop-ups"), "{words}");
-    browser.see("a").await;
-    let link = browser.script("return document.querySelector('a').pathname", Vec::new()).await;
-    assert_eq!(link, json!(format!("/i/{}", creator.id)));
-    browser.leave().await;
-    browser.picture("opener-cut").await;
-    assert_eq!(provider.totals(&session).await, (0, "0.00".into()));
 }

@@ -13,7 +13,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
-use crate::engine::{Driver, Engine};
+use crate::engine::{Driver, Engine, Setting};
 use crate::http;
 use crate::wait::until;
 
@@ -56,11 +56,19 @@ impl Browser {
     /// # Panics
     /// When either is not there or does not start; the message holds what it printed.
     pub async fn start(engine: Engine) -> Self {
+        Self::start_with(engine, Setting::Usual).await
+    }
+
+    /// Starts one that its owner has set so.
+    ///
+    /// # Panics
+    /// As [`Browser::start`] does.
+    pub async fn start_with(engine: Engine, setting: Setting) -> Self {
         let programs = engine.find_programs().unwrap_or_else(|line| panic!("{line}"));
         let profile = tempfile::tempdir().expect("a temporary folder");
         let driver = engine.start_driver(&programs, profile.path()).await;
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(engine.capabilities(&programs, profile.path()))
+            .capabilities(engine.capabilities(&programs, profile.path(), setting))
             .connect(&format!("http://{}", driver.address))
             .await
             .unwrap_or_else(|error| {
@@ -89,6 +97,25 @@ impl Browser {
         let answer = response.json();
         assert_eq!(response.status, 200, "{path}: {answer}");
         answer["value"].clone()
+    }
+
+    /// What the browser makes of an element for a screen reader: its `role` or its `label`.
+    pub async fn computed(&self, element: &Element, what: &str) -> String {
+        let id = element.element_id();
+        let path = format!("/session/{}/element/{}/computed{what}", self.session, id.as_ref());
+        let answer = http::request(
+            self.driver.address,
+            &self.driver.address.to_string(),
+            "GET",
+            &path,
+            &[],
+            None,
+        )
+        .await;
+        let answer = answer.expect("the driver answers");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.json());
+        let answer = answer.json();
+        answer["value"].as_str().unwrap_or_default().to_owned()
     }
 
     /// One command of the DevTools protocol, to the present tab; Chromium alone has it.

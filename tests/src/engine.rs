@@ -29,6 +29,17 @@ pub enum Engine {
     WebKit,
 }
 
+/// How a browser's owner has set it, where Firefox has a switch for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// As it comes.
+    Usual,
+    /// Frames of other sites can store nothing ("block third-party cookies").
+    FramesStoreNothing,
+    /// No WebAssembly.
+    NoWasm,
+}
+
 use Engine::{Chromium, Firefox, WebKit};
 
 /// The programs of one engine.
@@ -121,6 +132,18 @@ impl Engine {
     }
 
     pub(crate) async fn start_driver(self, programs: &Programs, home: &Path) -> Driver {
+        let mut why = String::new();
+        for _ in 0..3 {
+            match self.try_driver(programs, home).await {
+                Ok(driver) => return driver,
+                // It took a port of its own, on which something else was listening in the end.
+                Err(end) => why = end,
+            }
+        }
+        panic!("{why}")
+    }
+
+    async fn try_driver(self, programs: &Programs, home: &Path) -> Result<Driver, String> {
         let mut command = Command::new(&programs.driver);
         // Nothing of the user's own browser is read or written.
         command.env("HOME", home);
@@ -143,7 +166,7 @@ impl Engine {
         let mut process = Process::start(&programs.driver.display().to_string(), &mut command);
         let address = until(&format!("the driver of {self} is ready"), async || {
             if let Some(end) = process.ended() {
-                panic!("{end}");
+                return Some(Err(end));
             }
             let port = match self {
                 Chromium => said_port(&process, "started successfully on port ")?,
@@ -152,13 +175,18 @@ impl Engine {
             };
             let address = SocketAddr::from(([127, 0, 0, 1], port));
             let status = http::request(address, "127.0.0.1", "GET", "/status", &[], None).await;
-            status.ok().map(|_| address)
+            status.ok().map(|_| Ok(address))
         })
-        .await;
-        Driver { address, process, _screen: screen }
+        .await?;
+        Ok(Driver { address, process, _screen: screen })
     }
 
-    pub(crate) fn capabilities(self, programs: &Programs, profile: &Path) -> Map<String, Value> {
+    pub(crate) fn capabilities(
+        self,
+        programs: &Programs,
+        profile: &Path,
+        setting: Setting,
+    ) -> Map<String, Value> {
         let options = match self {
             Chromium => json!({
                 "browserName": "chrome",
@@ -173,7 +201,7 @@ impl Engine {
                 "moz:firefoxOptions": {
                     "binary": programs.browser,
                     "args": ["-headless"],
-                    "prefs": firefox_preferences(),
+                    "prefs": firefox_preferences(setting),
                 },
             }),
             WebKit => json!({
@@ -271,7 +299,7 @@ fn chromium_arguments(profile: &Path) -> [String; 12] {
 
 /// Nothing is asked of the network, and pop-ups are blocked as they are for everybody: the driver
 /// would switch that off.
-fn firefox_preferences() -> Value {
+fn firefox_preferences(setting: Setting) -> Value {
     json!({
         "app.normandy.enabled": false,
         "browser.safebrowsing.downloads.remote.enabled": false,
@@ -280,7 +308,9 @@ fn firefox_preferences() -> Value {
         "datareporting.policy.dataSubmissionEnabled": false,
         "devtools.console.stdout.content": true,
         "dom.disable_open_during_load": true,
+        "javascript.options.wasm": setting != Setting::NoWasm,
         "intl.accept_languages": "en-GB, en",
+        "network.cookie.cookieBehavior": if setting == Setting::FramesStoreNothing { 1 } else { 5 },
         "network.captive-portal-service.enabled": false,
         "network.connectivity-service.enabled": false,
         "services.settings.server": "http://127.0.0.1:9/",

@@ -43,6 +43,16 @@ impl Provider {
     /// # Panics
     /// When it does not start; the message holds what it printed.
     pub async fn start() -> Self {
+        for _ in 0..5 {
+            if let Some(provider) = Self::try_to_start().await {
+                return provider;
+            }
+        }
+        panic!("five times another program took the port that was free")
+    }
+
+    /// `None` when another program took the port first.
+    async fn try_to_start() -> Option<Self> {
         let front = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port of loopback");
         let port = front.local_addr().expect("a bound listener has an address").port();
         let (address, magazine) = (free_address(), free_address());
@@ -61,13 +71,23 @@ impl Provider {
         let proxy = Proxy::start(front, address);
         until("the verifier is ready", async || {
             if let Some(end) = process.ended() {
-                panic!("{end}");
+                assert!(end.contains("Address already in use"), "{end}");
+                return Some(false);
             }
             let answer = http::request(address, &host, "GET", "/readyz", &[], None).await.ok()?;
-            (answer.status == 200).then_some(())
+            (answer.status == 200).then_some(true)
         })
-        .await;
-        Self { origin, magazine: magazine_origin, proxy, host, address, settings, folder, process }
+        .await
+        .then_some(Self {
+            origin,
+            magazine: magazine_origin,
+            proxy,
+            host,
+            address,
+            settings,
+            folder,
+            process,
+        })
     }
 
     /// Runs one command of the command line on this provider's data and answers what it printed.
@@ -102,6 +122,22 @@ impl Provider {
             .find(|word| word.contains("#token="))
             .unwrap_or_else(|| panic!("no link in: {text}"))
             .to_owned()
+    }
+
+    /// Gives an item a price, as its creator.
+    pub async fn price(&self, creator: &Creator, item: &str, title: &str, price: &str) {
+        let session = self.sign_in(creator).await;
+        let body = serde_json::json!({"name": item, "title": title, "price": price});
+        let answer = self.ask("PUT", "/v1/creator/items", Some(&session), Some(body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+    }
+
+    /// A gate's tag with this text sealed in it.
+    pub async fn sealed(&self, creator: &Creator, item: &str, text: &str) -> String {
+        let file = self.folder.path().join("sealed.txt");
+        std::fs::write(&file, text).expect("the text can be written");
+        let file = file.to_string_lossy().into_owned();
+        self.command(&["seal", "--creator", &creator.id, "--item", item, &file]).await
     }
 
     /// The magazine's creator.

@@ -34,6 +34,7 @@ struct Rules {
     stands: Mutex<Vec<(String, Stand)>>,
     lines: Mutex<Vec<String>>,
     before: Mutex<Option<(String, String)>>,
+    tape: Mutex<Option<Vec<u8>>>,
 }
 
 /// The running proxy. It ends when it is dropped.
@@ -113,6 +114,23 @@ impl Proxy {
             Some((format!("GET {path} "), script.to_owned()));
     }
 
+    /// From now on everything that goes through is written down, uncompressed.
+    ///
+    /// # Panics
+    /// When a task of the proxy has panicked.
+    pub fn record(&self) {
+        *self.rules.tape.lock().expect("no task panics while it holds this") = Some(Vec::new());
+    }
+
+    /// What was written down since; nothing more is.
+    ///
+    /// # Panics
+    /// When a task of the proxy has panicked.
+    pub fn recorded(&self) -> Vec<u8> {
+        let mut tape = self.rules.tape.lock().expect("no task panics while it holds this");
+        tape.take().unwrap_or_default()
+    }
+
     /// How many answers were dropped.
     #[must_use]
     pub fn lost(&self) -> usize {
@@ -137,6 +155,18 @@ impl Drop for Proxy {
 }
 
 impl Rules {
+    fn records(&self) -> bool {
+        self.tape.lock().is_ok_and(|tape| tape.is_some())
+    }
+
+    fn write_down(&self, bytes: &[u8]) {
+        if let Ok(mut tape) = self.tape.lock()
+            && let Some(tape) = tape.as_mut()
+        {
+            tape.extend_from_slice(bytes);
+        }
+    }
+
     fn script_before(&self, line: &str) -> Option<String> {
         let before = self.before.lock().ok()?;
         let (start, script) = before.as_ref()?;
@@ -220,6 +250,12 @@ async fn carry(mut client: TcpStream, upstream: SocketAddr, rules: &Rules) -> st
         server.read_to_end(&mut answer).await?;
         return client.write_all(&preceded(&answer, &script)).await;
     }
+    if rules.records() {
+        let mut answer = Vec::new();
+        server.read_to_end(&mut answer).await?;
+        rules.write_down(&[&*request, b"\n", &*answer, b"\n"].concat());
+        return client.write_all(&answer).await;
+    }
     copy(&mut server, &mut client).await?;
     Ok(())
 }
@@ -256,7 +292,7 @@ async fn read_request(
         bytes.extend_from_slice(&buffer[..count]);
     };
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let rewritten = rules.script_before(&head).is_some();
+    let rewritten = rules.script_before(&head).is_some() || rules.records();
     let mut length = 0;
     let mut fields = String::new();
     for field in head.trim_end().split("\r\n").skip(1) {

@@ -44,6 +44,7 @@ pub struct Site {
     /// The origin, such as `http://reader.localhost:41234`.
     pub origin: String,
     pages: Arc<Mutex<HashMap<String, Page>>>,
+    heard: Arc<Mutex<Vec<u8>>>,
     task: JoinHandle<()>,
 }
 
@@ -57,12 +58,23 @@ impl Site {
         let port = listener.local_addr().expect("a bound listener has an address").port();
         let pages = Arc::new(Mutex::new(HashMap::new()));
         let served = Arc::clone(&pages);
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let ear = Arc::clone(&heard);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, Arc::clone(&served)));
+                tokio::spawn(answer(stream, Arc::clone(&served), Arc::clone(&ear)));
             }
         });
-        Self { origin: format!("http://{name}.localhost:{port}"), pages, task }
+        Self { origin: format!("http://{name}.localhost:{port}"), pages, heard, task }
+    }
+
+    /// Every byte that browsers have sent here.
+    ///
+    /// # Panics
+    /// When a task that served pages has panicked.
+    #[must_use]
+    pub fn heard(&self) -> Vec<u8> {
+        self.heard.lock().expect("no task panics while it holds this").clone()
     }
 
     /// Puts `page` at `path` and answers its address.
@@ -84,7 +96,11 @@ impl Drop for Site {
     }
 }
 
-async fn answer(mut stream: TcpStream, pages: Arc<Mutex<HashMap<String, Page>>>) {
+async fn answer(
+    mut stream: TcpStream,
+    pages: Arc<Mutex<HashMap<String, Page>>>,
+    heard: Arc<Mutex<Vec<u8>>>,
+) {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     while head_end(&bytes).is_none() {
@@ -94,6 +110,9 @@ async fn answer(mut stream: TcpStream, pages: Arc<Mutex<HashMap<String, Page>>>)
             }
             _ => return,
         }
+    }
+    if let Ok(mut heard) = heard.lock() {
+        heard.extend_from_slice(&bytes);
     }
     let text = String::from_utf8_lossy(&bytes);
     let path = text.split(' ').nth(1).unwrap_or("/").split('?').next().unwrap_or("/");

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::browser::{Browser, KEEP_ROOTS};
-use crate::engine::Engine;
+use crate::engine::{Engine, Setting};
 use crate::provider::Provider;
 
 /// Several times what the slowest test takes on a loaded machine.
@@ -43,6 +43,18 @@ where
     Body: FnOnce(Rc<World>) -> Run + 'static,
     Run: Future<Output = ()> + 'static,
 {
+    engine_test_with(engine, Setting::Usual, name, body);
+}
+
+/// The same in a browser whose owner has set it so.
+///
+/// # Panics
+/// As [`engine_test`] does.
+pub fn engine_test_with<Body, Run>(engine: Engine, setting: Setting, name: &str, body: Body)
+where
+    Body: FnOnce(Rc<World>) -> Run + 'static,
+    Run: Future<Output = ()> + 'static,
+{
     if engine.is_left_out(name) {
         return;
     }
@@ -57,7 +69,7 @@ where
         if engine != Engine::Chromium {
             provider.proxy.precede("/v1.js", KEEP_ROOTS);
         }
-        let browser = Browser::start(engine).await;
+        let browser = Browser::start_with(engine, setting).await;
         let world = Rc::new(World { provider, browser });
         let test = tokio::task::spawn_local(body(Rc::clone(&world)));
         // A driver that hangs answers no command at all, so that no wait inside the test ends.

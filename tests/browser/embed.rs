@@ -1,0 +1,134 @@
+//! How creators embed: a pinned loader, elements that come and go, several on a page, far down, and a page that builds
+//! the tag.
+
+use std::rc::Rc;
+
+use farthing_tests::in_every_engine;
+use farthing_tests::site::{Page, Site};
+use farthing_tests::wait::until;
+use farthing_tests::world::{World, browser_test};
+use serde_json::{Value, json};
+
+in_every_engine! {
+    elements_come_and_go
+}
+
+/// A single-page app: elements are added later, moved, changed and removed, and each is alive where it is.
+async fn elements_come_and_go(world: Rc<World>) {
+    let (provider, browser) = (&world.provider, &world.browser);
+    let site = Site::start("app").await;
+    let creator = provider.creator("An app", &site.origin).await;
+    provider.price(&creator, "one", "One", "0.01").await;
+    provider.price(&creator, "two", "Two", "0.02").await;
+    browser
+        .open(&site.put("/", Page::with_tag(&provider.origin, &creator.id, "<main></main>")))
+        .await;
+    let add = "const element = document.createElement('farthing-pay');
+        element.id = arguments[0]; element.setAttribute('item', arguments[0]);
+        element.textContent = 'Pay'; document.querySelector('main').append(element);";
+    browser.script(add, vec![json!("one")]).await;
+    browser.script(add, vec![json!("two")]).await;
+    let label = async |css: &str, part: &str| {
+        browser.enter(css).await;
+        browser.text("button", |text| text.contains(part)).await;
+        browser.leave().await;
+    };
+    label("#one", "0.01").await;
+    label("#two", "0.02").await;
+    // Another page of the app: the first is gone, the second is moved to the front and is for another item.
+    let turn = "document.querySelector('#one').remove();
+        const two = document.querySelector('#two');
+        document.querySelector('main').prepend(two); two.setAttribute('item', 'one');";
+    browser.script(turn, Vec::new()).await;
+    label("#two", "0.01").await;
+    browser.pay_first("#two").await;
+    browser.frame_shows("#two", "paid").await;
+    // And back: what was bought is known to an element made anew.
+    browser.script("document.querySelector('#two').remove()", Vec::new()).await;
+    browser.script(add, vec![json!("one")]).await;
+    browser.frame_shows("#one", "paid").await;
+}
+
+#[test]
+fn a_pinned_loader_runs_and_another_does_not() {
+    browser_test("pinned", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let told = provider.ask("GET", "/l/loader.json", None, None).await.json();
+        let script = provider.ask("GET", told["src"].as_str().unwrap(), None, None).await;
+        assert!(script.header("cache-control").unwrap().contains("immutable"));
+        let site = Site::start("pinned").await;
+        let creator = provider.creator("Pinned", &site.origin).await;
+        let page = |integrity: &str| {
+            Page::of(&format!(
+                "<script async src=\"{}{}\" integrity=\"{integrity}\" crossorigin=\"anonymous\" data-creator=\"{}\"></script><farthing-donate>Give</farthing-donate>",
+                provider.origin,
+                told["src"].as_str().unwrap(),
+                creator.id
+            ))
+        };
+        browser.open(&site.put("/", page(told["integrity"].as_str().unwrap()))).await;
+        browser.frame_shows("farthing-donate", "ready").await;
+        let wrong = format!("sha384-{}", "A".repeat(64));
+        browser.open(&site.put("/wrong", page(&wrong))).await;
+        until("the browser refuses the script", async || {
+            browser.console().await.iter().any(|line| line.contains("integrity")).then_some(())
+        })
+        .await;
+        let defined = "return !!customElements.get('farthing-donate')";
+        assert_eq!(browser.script(defined, Vec::new()).await, json!(false));
+    });
+}
+
+/// Twenty elements on a long page: nothing jumps, and those far down are not fetched.
+#[test]
+fn a_long_page_is_lazy_and_does_not_jump() {
+    browser_test("long-page", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("long").await;
+        let creator = provider.creator("Long", &site.origin).await;
+        let one = "<p style=\"height: 900px\">Text</p><farthing-donate>Give</farthing-donate>";
+        let watch = "<script>window.shift = 0; new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) window.shift += entry.value;
+          }).observe({ type: 'layout-shift', buffered: true });</script>";
+        let body = format!(
+            "<style>farthing-donate {{ display: grid; min-height: 76px }}</style>{watch}<farthing-donate id=\"first\">Give</farthing-donate>{}",
+            one.repeat(20)
+        );
+        browser.open(&site.put("/", Page::with_tag(&provider.origin, &creator.id, &body))).await;
+        browser.frame_shows("#first", "ready").await;
+        let fetched = provider.proxy.count("GET /w/frame");
+        assert!(fetched < 8, "{fetched} of 21 frames were fetched, far down ones too");
+        assert_eq!(browser.script("return window.shift", Vec::new()).await, json!(0));
+        browser.frame_shows("farthing-donate:last-of-type", "ready").await;
+    });
+}
+
+/// What the page builds is what works: its lines are put into a page, under its policy.
+#[test]
+fn the_try_it_page_builds_a_tag_that_works() {
+    browser_test("try-it", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("trier").await;
+        let creator = provider.creator("Trier", &site.origin).await;
+        provider.price(&creator, "it", "It", "0.04").await;
+        browser.open(&format!("{}/try", provider.origin)).await;
+        let fill = "const [creator] = arguments;
+            document.querySelector('#creator').value = creator;
+            document.querySelector('#item').value = 'it';
+            document.querySelector('#pinned').checked = true;
+            document.querySelector('#item').dispatchEvent(new Event('input', { bubbles: true }));
+            return ['script', 'element', 'policy'].map((id) => document.getElementById(id).textContent);";
+        let lines: Value = until("the version is known", async || {
+            let lines = browser.script(fill, vec![json!(creator.id)]).await;
+            lines[0].as_str()?.contains("integrity").then_some(lines)
+        })
+        .await;
+        browser.picture("try-it").await;
+        let text = |n: usize| lines[n].as_str().unwrap().to_owned();
+        let mut page = Page::of(&format!("{}{}", text(0), text(1)));
+        page.headers.push(("content-security-policy".into(), text(2)));
+        browser.open(&site.put("/", page)).await;
+        browser.pay_first("farthing-pay").await;
+        browser.frame_shows("farthing-pay", "paid").await;
+    });
+}

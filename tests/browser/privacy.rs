@@ -1,0 +1,126 @@
+//! One visitor on two sites: nothing that the sites see, and nothing that the frames on them send or are told, has
+//! eight bytes in common, apart from what a stranger's has too.
+//!
+//! Keys, claims, signatures and signed reads are compared as bytes, everything else as it stands. Times are left out:
+//! two payments within the same minute have that minute in common. The wallet page is left out: it speaks for the
+//! wallet, to the provider alone, and that is where the two sites meet (the balance has to be one).
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use farthing_tests::browser::Browser;
+use farthing_tests::provider::Provider;
+use farthing_tests::site::{Page, Site};
+use farthing_tests::world::{World, browser_test};
+
+/// As many bytes as a coincidence does not have.
+const WINDOW: usize = 8;
+const DONATE: &str = "farthing-donate";
+
+type Windows = HashSet<[u8; WINDOW]>;
+
+#[test]
+fn two_sites_have_nothing_in_common() {
+    browser_test("privacy", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let stranger = Browser::start(browser.engine).await;
+        let mut mine = Vec::new();
+        let mut theirs = Windows::new();
+        for (name, amount) in [("alpha", "0.03"), ("omega", "0.07")] {
+            let site = Site::start(name).await;
+            let creator = provider.creator(name, &site.origin).await;
+            let body = format!("<farthing-donate amount=\"{amount}\">Give</farthing-donate>");
+            let page = Page::with_tag(&provider.origin, &creator.id, &body);
+            let address = site.put("/", page);
+            mine.push(visit(provider, browser, &site, &address).await);
+            theirs.extend(visit(provider, &stranger, &site, &address).await);
+        }
+        let shared: Vec<String> = mine[0]
+            .intersection(&mine[1])
+            .filter(|window| !theirs.contains(*window))
+            .map(|window| String::from_utf8_lossy(window).escape_debug().to_string())
+            .collect();
+        assert!(mine[0].len() > 1_000, "something was recorded");
+        assert!(shared.is_empty(), "both sites have seen: {shared:?}");
+        let log = provider.output();
+        for secret in ["Farthing AA", "claim=", "root="] {
+            assert!(!log.contains(secret), "the verifier's log holds {secret}: {log}");
+        }
+        stranger.close().await;
+    });
+}
+
+/// The comparison itself: a key in two guises is found, and what a stranger has too is not.
+#[test]
+fn a_common_key_is_found_in_any_guise() {
+    let key: Vec<u8> = (100..132).collect();
+    let text = Base64UrlUnpadded::encode_string(&key);
+    let claim = Base64UrlUnpadded::encode_string(&[&[1, 2, 3][..], &key, &[9; 40]].concat());
+    let one = windows(format!("{{\"key\":\"{text}\"}}").as_bytes());
+    let other = windows(format!("GET /v1/claims/{claim} HTTP/1.1").as_bytes());
+    assert!(one.intersection(&other).count() > 20);
+    let stranger = windows(b"GET /v1/claims/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA HTTP/1.1");
+    assert_eq!(one.intersection(&stranger).count(), 0);
+    let times = windows(b"date: Tue, 24 Nov 2026 19:45:12 GMT\r\n\"at\":\"2026-11-24T19:45:12Z\"");
+    assert!(times.iter().all(|window| !window.windows(2).any(|pair| pair == b"45")), "{times:?}");
+}
+
+/// Pays once with the wallet's window, then comes again and pays with one click; gives what the second visit sent and
+/// got, what the site has seen, and what the page was told.
+async fn visit(provider: &Provider, browser: &Browser, site: &Site, address: &str) -> Windows {
+    browser.open(address).await;
+    browser.pay_first(DONATE).await;
+    browser.enter(DONATE).await;
+    browser.text("p[role=status]", |text| text.contains("Thank you")).await;
+    browser.leave().await;
+    let before = site.heard().len();
+    provider.proxy.record();
+    browser.open(address).await;
+    browser.watch_events().await;
+    browser.frame_shows(DONATE, "ready").await;
+    browser.press_in(DONATE).await;
+    browser.enter(DONATE).await;
+    browser.text("p[role=status]", |text| text.contains("Thank you")).await;
+    browser.leave().await;
+    let mut tape = provider.proxy.recorded();
+    tape.extend_from_slice(&site.heard()[before..]);
+    tape.extend_from_slice(serde_json::to_string(&browser.events().await).unwrap().as_bytes());
+    windows(&tape)
+}
+
+/// Every run of eight bytes, of the text and of what is base64url in it.
+fn windows(tape: &[u8]) -> Windows {
+    let text = without_times(&String::from_utf8_lossy(tape));
+    let mut all: Windows = HashSet::new();
+    let mut add = |bytes: &[u8]| {
+        all.extend(
+            bytes.windows(WINDOW).filter_map(|window| <[u8; WINDOW]>::try_from(window).ok()),
+        );
+    };
+    add(text.as_bytes());
+    for token in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')) {
+        if token.len() >= 22
+            && let Ok(bytes) = Base64UrlUnpadded::decode_vec(token)
+        {
+            add(&bytes);
+        }
+    }
+    all
+}
+
+/// The text without `date:` headers and RFC 3339 times.
+fn without_times(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.split_inclusive('\n') {
+        if line.to_ascii_lowercase().starts_with("date:") {
+            continue;
+        }
+        for part in line.split_inclusive('"') {
+            let time = part.strip_suffix('"').unwrap_or(part);
+            let is_time = time.len() >= 20 && time.starts_with("20") && time.ends_with('Z');
+            out.push_str(if is_time { "\"" } else { part });
+        }
+    }
+    out
+}
