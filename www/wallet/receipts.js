@@ -97,8 +97,11 @@ const node = (tag, text, facts = {}) => Object.assign(document.createElement(tag
 const receiptPlace = () => $("[data-receipts]")[0];
 const say = (text) => {
   const [place] = $("[data-receipts-note]");
-  if (place.textContent != text) place.textContent = text;
+  const said = words(text);
+  if (place.textContent != said) place.textContent = said;
 };
+// What is put into a sentence stands between U+0003 (see `words`).
+const part = (value) => `\x03${value}\x03`;
 const STATES = {
   waiting: "not in the log yet",
   kept: "kept",
@@ -124,13 +127,13 @@ const rowOf = (payment) => {
   const what = node("div", "");
   const when = new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(payment.at));
   what.append(node("b", `${money(payment.amount)} · ${payment.to}`), node("span", payment.title ? `${payment.title}, ${when}` : when));
-  if (payment.why) what.append(node("span", payment.why, { className: "bad" }));
-  const state = node("output", STATES[payment.state]);
+  if (payment.why) what.append(node("span", words(payment.why), { className: "bad" }));
+  const state = node("output", words(STATES[payment.state]));
   state.dataset.state = payment.state;
   row.append(what, state);
   if (payment.text) {
-    const save = node("button", "Save", { type: "button", className: "plain" });
-    save.ariaLabel = `Save the receipt: ${money(payment.amount)}, ${payment.to}`;
+    const save = node("button", words("Save"), { type: "button", className: "plain" });
+    save.ariaLabel = words(`Save the receipt: ${part(money(payment.amount))}, ${part(payment.to)}`);
     save.onclick = () => saveAs(new Blob([payment.text], { type: "text/plain" }), nameOf(payment));
     row.append(save);
   }
@@ -178,7 +181,7 @@ const checkReceipts = async () => {
     const all = await keptReceipts();
     let good = 0;
     for (const [number, kept] of all.entries()) {
-      say(`Checking receipt ${number + 1} of ${all.length}…`);
+      say(`Checking receipt ${part(number + 1)} of ${part(all.length)}…`);
       const answer = await checker.ask({ do: "receipt", key: kept.key, text: kept.text });
       const isMine = answer.claim == kept.claim && answer.entry == kept.entry;
       const holds = answer.said == "receipt" && isMine;
@@ -191,7 +194,7 @@ const checkReceipts = async () => {
       kept.size = answer.size;
     }
     const log = await checkLog(checker, all.filter(({ state }) => state == "proven"));
-    say(`${good} of ${all.length} ${all.length == 1 ? "receipt is" : "receipts are"} proven. ${log}`);
+    say(`${part(good)} of ${part(all.length)} ${all.length == 1 ? "receipt is" : "receipts are"} proven. ${part(words(log))}`);
   } catch (error) {
     console.error("farthing:", error);
     say("The checking program could not be loaded or run. Nothing is known about your receipts by that.");
@@ -230,12 +233,12 @@ const checkLog = async (checker, proven) => {
 const alarm = ({ lie, title, text }, old, now) => {
   const box = node("div", "", { className: "box" });
   box.role = "alert";
-  const save = node("button", "Save the evidence", { type: "button" });
+  const save = node("button", words("Save the evidence"), { type: "button" });
   save.onclick = () => saveAs(new Blob([old, "\n", now], { type: "text/plain" }), "farthing-two-checkpoints.txt");
   const row = node("div", "", { className: "row" });
   row.append(save);
   if (lie == "other_log" || lie == "checkpoint") {
-    const go = node("button", "Go on with the new log", { type: "button", className: "plain" });
+    const go = node("button", words("Go on with the new log"), { type: "button", className: "plain" });
     go.onclick = async () => {
       await keepLog(null);
       await checkReceipts();

@@ -65,7 +65,7 @@ addEventListener("online", () => send("online"));
 // without them is its English form, which the language's own is looked up by (www/words).
 const WORDS = "$SENTENCES";
 const OUTCOMES = "$OUTCOMES";
-const SHOWN = {
+const WRITES = {
   "\x01": (amount) => money(amount),
   "\x02": (ms) => new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(+ms),
   "\x03": (text) => text,
@@ -73,7 +73,7 @@ const SHOWN = {
 const words = (text) => {
   const values = [];
   const sentence = text.replace(/([\x01-\x03])([^\x01-\x03]*)\1/g, (_, kind, value) => {
-    values.push(SHOWN[kind](value));
+    values.push(WRITES[kind](value));
     return `{${values.length - 1}}`;
   });
   const known = Object.hasOwn(WORDS, sentence) ? WORDS[sentence] : sentence;
