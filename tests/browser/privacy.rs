@@ -13,6 +13,7 @@ use farthing_tests::browser::Browser;
 use farthing_tests::provider::Provider;
 use farthing_tests::site::{Page, Site};
 use farthing_tests::world::{World, browser_test};
+use farthing_verifier::clock::Clock;
 
 /// As many bytes as a coincidence does not have.
 const WINDOW: usize = 8;
@@ -62,6 +63,11 @@ fn a_common_key_is_found_in_any_guise() {
     assert!(one.intersection(&other).count() > 20);
     let stranger = windows(b"GET /v1/claims/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA HTTP/1.1");
     assert_eq!(one.intersection(&stranger).count(), 0);
+    let time = Clock::System.now().0.to_be_bytes();
+    let tail =
+        |with: u8| Base64UrlUnpadded::encode_string(&[&[0; 9][..], &time, &[with; 9]].concat());
+    let [one, other] = [windows(tail(1).as_bytes()), windows(tail(2).as_bytes())];
+    assert_eq!(one.intersection(&other).count(), 1, "the zeros before the time, and not the time");
     let times = windows(b"date: Tue, 24 Nov 2026 19:45:12 GMT\r\n\"at\":\"2026-11-24T19:45:12Z\"");
     assert!(times.iter().all(|window| !window.windows(2).any(|pair| pair == b"45")), "{times:?}");
 }
@@ -89,24 +95,51 @@ async fn visit(provider: &Provider, browser: &Browser, site: &Site, address: &st
     windows(&tape)
 }
 
-/// Every run of eight bytes, of the text and of what is base64url in it.
+/// Every run of eight bytes: of the text without what is base64url in it, and of the bytes that is. (As text, its last
+/// letter beside a constant is in common by chance; and a time's first bytes are in common within a minute.)
 fn windows(tape: &[u8]) -> Windows {
     let text = without_times(&String::from_utf8_lossy(tape));
     let mut all: Windows = HashSet::new();
     let mut add = |bytes: &[u8]| {
-        all.extend(
-            bytes.windows(WINDOW).filter_map(|window| <[u8; WINDOW]>::try_from(window).ok()),
-        );
+        all.extend(bytes.windows(WINDOW).filter_map(|run| <[u8; WINDOW]>::try_from(run).ok()));
     };
-    add(text.as_bytes());
-    for token in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')) {
-        if token.len() >= 22
-            && let Ok(bytes) = Base64UrlUnpadded::decode_vec(token)
-        {
-            add(&bytes);
+    let mut plain = String::new();
+    for part in text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+    {
+        let token =
+            part.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'));
+        match Base64UrlUnpadded::decode_vec(token) {
+            Ok(bytes) if token.len() >= 22 => {
+                between_times(&bytes).into_iter().for_each(&mut add);
+                add(plain.as_bytes());
+                plain.clear();
+                plain.push_str(&part[token.len()..]);
+            }
+            _ => plain.push_str(part),
         }
     }
+    add(plain.as_bytes());
     all
+}
+
+/// The bytes that are no time: eight of them as milliseconds, within a year of now.
+fn between_times(bytes: &[u8]) -> Vec<&[u8]> {
+    const YEAR_MS: u64 = 366 * 86_400_000;
+    let now = Clock::System.now().0;
+    let (mut from, mut at, mut parts) = (0, 0, Vec::new());
+    while at + 8 <= bytes.len() {
+        let number =
+            bytes[at..at + 8].iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        if number.abs_diff(now) < YEAR_MS {
+            parts.push(&bytes[from..at]);
+            from = at + 8;
+            at = from;
+        } else {
+            at += 1;
+        }
+    }
+    parts.push(&bytes[from..]);
+    parts
 }
 
 /// The text without `date:` headers and RFC 3339 times.
