@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use ed25519_dalek::Signer;
+use ed25519_dalek::{Signer, Verifier};
 
 use crate::encoding::SIGNATURE_LEN;
 use crate::ids::PublicKey;
@@ -76,13 +76,22 @@ impl VerifyingKey {
         PublicKey(self.0.to_bytes())
     }
 
-    /// The strict check of one signature.
+    /// The strict check of one signature: what `verify_strict` accepts, and nothing else.
+    ///
+    /// `verify_strict` decompresses the nonce R to see whether it is of small order, which takes a sixth
+    /// of its time. The plain check compares R byte by byte with the canonical encoding of the point
+    /// that it computes, so an R that passes is canonical, and it is of small order exactly when it
+    /// is one of eight strings. The key was looked at when this value was made
+    /// (docs/decisions/0011-strict-without-decompressing.md).
     ///
     /// # Errors
     /// [`Forged`] when it does not hold.
     pub fn verify(&self, body: &[u8], signature: &[u8; SIGNATURE_LEN]) -> Result<(), Forged> {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
-        self.0.verify_strict(body, &signature).map_err(|_| Forged)
+        if SMALL_ORDER.contains(signature.r_bytes()) {
+            return Err(Forged);
+        }
+        self.0.verify(body, &signature).map_err(|_| Forged)
     }
 }
 
@@ -91,6 +100,42 @@ impl fmt::Debug for VerifyingKey {
         write!(f, "VerifyingKey({})", self.public())
     }
 }
+
+/// The canonical encodings of the eight points whose order divides eight.
+const SMALL_ORDER: [[u8; 32]; 8] = [
+    [
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    ],
+    [
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80,
+    ],
+    [
+        0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    ],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+        0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+        0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x85,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+        0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+        0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0xfa,
+    ],
+    [
+        0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+    ],
+];
 
 /// Evidence that the signature of `T` was checked under the key it names. Made only here and in
 /// the `verify` methods of this crate, so that each place that vouches can be found.
@@ -112,5 +157,45 @@ impl<T> core::ops::Deref for Verified<T> {
     type Target = T;
     fn deref(&self) -> &T {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There are eight such points in the group, so eight different canonical encodings of them are all.
+    #[test]
+    fn the_strings_of_small_order_are_all_there_are() {
+        for (at, bytes) in SMALL_ORDER.iter().enumerate() {
+            let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).unwrap();
+            assert!(key.is_weak(), "{bytes:?}");
+            let canonical = key.to_edwards().compress().to_bytes();
+            assert_eq!(canonical, *bytes, "in its canonical spelling");
+            assert!(!SMALL_ORDER[..at].contains(bytes), "no string stands twice");
+            assert_eq!(VerifyingKey::new(&PublicKey(*bytes)).err(), Some(Forged));
+        }
+    }
+
+    /// A signature whose nonce is the neutral element holds under the plain equation (s = k a), so only
+    /// the list refuses it.
+    #[test]
+    fn a_nonce_of_small_order_is_refused_though_the_equation_holds() {
+        use sha2::{Digest, Sha512};
+        let seed = [9; 32];
+        let public = SigningKey::from_seed(&seed).public();
+        let secret = ed25519_dalek::SigningKey::from_bytes(&seed).to_scalar();
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let hash = Sha512::new().chain_update(neutral).chain_update(public.0).chain_update(b"m");
+        let k = curve25519_dalek::Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(&neutral);
+        signature[32..].copy_from_slice((k * secret).as_bytes());
+        let dalek = ed25519_dalek::VerifyingKey::from_bytes(&public.0).unwrap();
+        let parsed = ed25519_dalek::Signature::from_bytes(&signature);
+        assert!(dalek.verify(b"m", &parsed).is_ok() && dalek.verify_strict(b"m", &parsed).is_err());
+        let key = VerifyingKey::new(&public).unwrap();
+        assert_eq!(key.verify(b"m", &signature), Err(Forged));
     }
 }

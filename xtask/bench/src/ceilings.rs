@@ -23,6 +23,7 @@ pub struct Prepared {
     body: [u8; Claim::BODY_LEN],
     signature: [u8; 64],
     key: VerifyingKey,
+    dalek: ed25519_dalek::VerifyingKey,
 }
 
 /// Takes claims apart.
@@ -34,20 +35,35 @@ pub fn prepare(claims: &[SignedClaim]) -> Vec<Prepared> {
             body: body.try_into().expect("a body has its length"),
             signature: signature.try_into().expect("a signature has its length"),
             key: VerifyingKey::new(&claim.claim().key).expect("it signed a claim"),
+            dalek: ed25519_dalek::VerifyingKey::from_bytes(&claim.claim().key.0)
+                .expect("it signed a claim"),
         }
     };
     claims.par_iter().map(prepare).collect()
 }
 
-/// Strict checks a second on all cores, keys cached.
+/// `verify_strict` a second on all cores, keys cached: the ceiling.
 pub fn strict(claims: &[Prepared], for_so_long: Duration) -> Result<f64, String> {
+    checks(claims, for_so_long, |claim| {
+        let signature = ed25519_dalek::Signature::from_bytes(&claim.signature);
+        claim.dalek.verify_strict(&claim.body, &signature).is_ok()
+    })
+}
+
+/// The verifier's own check, which accepts the same signatures with less work.
+pub fn own(claims: &[Prepared], for_so_long: Duration) -> Result<f64, String> {
+    checks(claims, for_so_long, |claim| claim.key.verify(&claim.body, &claim.signature).is_ok())
+}
+
+fn checks(
+    claims: &[Prepared],
+    for_so_long: Duration,
+    holds: impl Fn(&Prepared) -> bool + Sync,
+) -> Result<f64, String> {
     let started = monotonic();
     let mut checked = 0_usize;
     while started.elapsed() < for_so_long {
-        let holds = claims
-            .par_iter()
-            .with_min_len(16)
-            .all(|claim| claim.key.verify(&claim.body, &claim.signature).is_ok());
+        let holds = claims.par_iter().with_min_len(16).all(&holds);
         if !holds {
             return Err("a signature made here does not hold".into());
         }
