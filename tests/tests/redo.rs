@@ -9,7 +9,7 @@ use farthing_shared::{Micros, Outcome};
 use farthing_tests::actors::{Visitor, micros};
 use farthing_tests::ledger::{CREATOR, Ledger};
 use farthing_verifier::store::Writer;
-use farthing_verifier::store::sqlite::{Durability, Reader, SqliteWriter};
+use farthing_verifier::store::sqlite::{Durability, Pace, Reader, SqliteWriter};
 use rusqlite::Connection;
 
 struct World {
@@ -43,6 +43,20 @@ impl World {
         let claim = self.visitor.donation(CREATOR, amount, self.ledger.now);
         let outcome = self.ledger.outcome(&self.visitor, self.key, &claim);
         assert_eq!(outcome, Outcome::Accepted);
+    }
+
+    fn folds(&self) -> i64 {
+        let side = Connection::open(self.path()).unwrap();
+        side.query_row("SELECT fold FROM counters", [], |row| row.get(0)).unwrap()
+    }
+
+    /// The files as they are at this moment, as a crash would leave them.
+    fn copy(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["ledger.db", "ledger.db-wal"] {
+            std::fs::copy(self.folder.path().join(name), copy.path().join(name)).unwrap();
+        }
+        copy
     }
 
     fn held_back(&self) -> u32 {
@@ -150,10 +164,7 @@ fn a_copy_of_the_files_taken_at_any_moment_opens_with_everything() {
             world.ledger.apply(&[Command::ReleaseHolds]);
         }
         let expected = world.ledger.writer.snapshot().unwrap();
-        let copy = tempfile::tempdir().unwrap();
-        for name in ["ledger.db", "ledger.db-wal"] {
-            std::fs::copy(world.folder.path().join(name), copy.path().join(name)).unwrap();
-        }
+        let copy = world.copy();
         let path = copy.path().join("ledger.db");
         let restored = Writer::Sqlite(Box::new(open(&path)));
         assert_eq!(restored.snapshot().unwrap(), expected, "after {number} donations");
@@ -161,6 +172,111 @@ fn a_copy_of_the_files_taken_at_any_moment_opens_with_everything() {
         let left: u32 = side.query_row("SELECT count(*) FROM redo", [], |r| r.get(0)).unwrap();
         assert_eq!(left, 0, "opening brings the tables up to date");
     }
+}
+
+/// A folding over many batches: wherever it stands, readers, a copy of the files and another process that
+/// takes over see everything once.
+#[test]
+fn a_folding_bit_by_bit_is_seen_by_nobody() {
+    const SLOW: Pace = Pace { begin: 6, step: 2, each: 0 };
+    let mut world = world();
+    let mut visitors: Vec<(Visitor, KeyRef)> =
+        (2..10).map(|number| world.ledger.visitor(number, "5.00")).collect();
+    let items: Vec<String> = (0..40).map(|number| format!("part {number}")).collect();
+    items.iter().for_each(|item| world.ledger.price(item, "0.01"));
+    let slow = |writer: &mut Writer| match writer {
+        Writer::Sqlite(sqlite) => sqlite.fold_at(SLOW),
+        _ => panic!("another store"),
+    };
+    slow(&mut world.ledger.writer);
+    let (mut folds, mut most) = (std::collections::BTreeSet::new(), 0);
+    for turn in 0..160_usize {
+        let (visitor, key) = &mut visitors[turn * 5 % 8];
+        let claim = match turn % 4 {
+            0 => visitor.donation(CREATOR, "0.02", world.ledger.now),
+            _ => visitor.view(CREATOR, &items[turn / 4], "0.01", world.ledger.now),
+        };
+        let outcome = world.ledger.outcome(visitor, *key, &claim);
+        assert_eq!(outcome, Outcome::Accepted, "in turn {turn}");
+        most = most.max(world.held_back());
+        folds.insert(world.folds());
+        if turn % 40 == 17 {
+            world.ledger.now = world.ledger.now.plus_ms(1_000_000);
+            world.ledger.apply(&[Command::ReleaseHolds]);
+        }
+        let expected = world.ledger.writer.snapshot().unwrap();
+        for reader in [&world.beside, &Reader::open(&world.path()).unwrap()] {
+            for (visitor, key) in &visitors {
+                let wallet = reader.wallet(&visitor.root_key()).unwrap().unwrap();
+                assert_eq!(wallet, expected.wallets[&wallet.wallet], "in turn {turn}");
+                assert_eq!(reader.key_by_ref(*key).unwrap().as_ref(), expected.keys.get(key));
+            }
+            for &(owner, item, entry) in &expected.owned {
+                let owned = reader.owned(owner, item).unwrap().map(|receipt| receipt.entry.0);
+                assert_eq!(owned, Some(entry), "in turn {turn}");
+            }
+        }
+        let copy = world.copy();
+        let path = copy.path().join("ledger.db");
+        let mut restored = Writer::Sqlite(Box::new(open(&path)));
+        assert_eq!(restored.snapshot().unwrap(), expected, "after turn {turn}");
+        // Now and then the copy goes on, as after a crash, and now and then another process does.
+        if turn % 30 == 11 {
+            slow(&mut restored);
+            world.beside = Reader::open(&path).unwrap();
+            world.ledger.writer = restored;
+            world.folder = copy;
+        } else if turn % 30 == 23 {
+            let mut other = Writer::Sqlite(Box::new(open(&world.path())));
+            slow(&mut other);
+            world.ledger.writer = other;
+        }
+    }
+    assert!(folds.len() > 20 && most > 5, "{folds:?} foldings, {most} batches held back at most");
+    world.ledger.assert_sound();
+}
+
+/// While sums move from memory into the tables, whoever reads sees each donation once.
+#[test]
+fn readers_at_any_moment_count_each_donation_once() {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    let mut world = world();
+    let Writer::Sqlite(writer) = &mut world.ledger.writer else { panic!("another store") };
+    writer.fold_at(Pace { begin: 2, step: 1, each: 0 });
+    let (creator, _) = world.beside.creator(&CREATOR).unwrap().unwrap();
+    let (begun, answered) = (AtomicU64::new(0), AtomicU64::new(0));
+    let done = AtomicBool::new(false);
+    let reads = std::thread::scope(|scope| {
+        let count = || {
+            let mut reads = 0_u32;
+            while !done.load(Ordering::SeqCst) {
+                let least = answered.load(Ordering::SeqCst);
+                let tallies = world.beside.tallies(creator.creator, 0, 0).unwrap();
+                let seen = tallies.iter().find(|(_, item, _)| *item == ItemRef(0));
+                let seen = seen.map_or(0, |(_, _, sum)| sum.count);
+                let most = begun.load(Ordering::SeqCst);
+                assert!((least..=most).contains(&seen), "{seen} seen of {least} to {most}");
+                reads += 1;
+            }
+            reads
+        };
+        let readers = [scope.spawn(count), scope.spawn(count)];
+        let mut accepted = 0;
+        for number in 1..=150 {
+            begun.store(number, Ordering::SeqCst);
+            let claim = world.visitor.donation(CREATOR, "0.01", world.ledger.now);
+            // Sixty a minute is what one key may.
+            world.ledger.now = world.ledger.now.plus_ms(2_000);
+            let outcome = world.ledger.outcome(&world.visitor, world.key, &claim);
+            accepted += u64::from(outcome == Outcome::Accepted);
+            answered.store(accepted, Ordering::SeqCst);
+        }
+        // Before anything can fail here, or the readers would never end.
+        done.store(true, Ordering::SeqCst);
+        assert_eq!(accepted, 150);
+        readers.map(|reader| reader.join().expect("what it says above"))
+    });
+    assert!(reads.iter().sum::<u32>() > 150, "{reads:?} reads only");
 }
 
 #[test]

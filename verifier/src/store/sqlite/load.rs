@@ -68,7 +68,7 @@ pub(super) fn context(source: &mut Source<'_>, names: &Names, now: UnixMillis) -
         load_voucher(connection, context_ref, *hash)?;
     }
     if names.holds {
-        load_holds(connection, context_ref, now)?;
+        load_holds(connection, hot, context_ref, now)?;
     }
     super::findings::load(source, names, &mut context)?;
     Ok(context)
@@ -487,8 +487,13 @@ fn load_voucher(connection: &Connection, context: &mut Context, hash: VoucherHas
     Ok(())
 }
 
-/// Holds that are due, from the tables alone: the writer folds before it asks.
-fn load_holds(connection: &Connection, context: &mut Context, now: UnixMillis) -> Sql<()> {
+/// Holds that are due, from their table alone: the writer folds sums before it asks.
+fn load_holds(
+    connection: &Connection,
+    hot: &Hot,
+    context: &mut Context,
+    now: UnixMillis,
+) -> Sql<()> {
     let sql = "SELECT minute, creator, amount FROM holds WHERE minute <= ?1 \
                ORDER BY minute, creator LIMIT ?2";
     let mut query = connection.prepare_cached(sql)?;
@@ -502,7 +507,8 @@ fn load_holds(connection: &Connection, context: &mut Context, now: UnixMillis) -
     for (minute, creator, amount) in holds {
         let creator = CreatorRef(creator);
         if !context.creators.contains_key(&creator) {
-            context.put_creator(query.query_row([int(creator.0)], columns::creator)?);
+            let row = query.query_row([int(creator.0)], columns::creator)?;
+            context.put_creator(hot.creator(row));
         }
         context.holds_due.push(HoldRow { creator, minute, amount });
     }

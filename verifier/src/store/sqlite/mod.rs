@@ -5,6 +5,7 @@
 //! what a batch changes is held back from the tables for a while (`hot.rs`).
 
 mod cache;
+mod checkpoint;
 mod columns;
 mod findings;
 mod hot;
@@ -27,11 +28,13 @@ use rusqlite_migration::{M, Migrations};
 
 use super::{Snapshot, StoreError};
 use cache::Cache;
+use checkpoint::Checkpoints;
 use columns::Sql;
-use hot::Hot;
+use hot::{Hot, Step};
 use redo::Change;
 
 pub use findings::{RuleSum, Wanted};
+pub use hot::Pace;
 pub use read::{EntryView, ReadError, Reader, Sum};
 
 const MIGRATIONS: &[M<'static>] = &[
@@ -39,12 +42,11 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("0002-redo.sql")),
     M::up(include_str!("0003-refunds.sql")),
     M::up(include_str!("0004-findings.sql")),
+    M::up(include_str!("0005-summed.sql")),
 ];
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
-/// Pages of the write-ahead log before it is folded into the file: 4,096 × 4 KiB = 16 MiB.
-const CHECKPOINT_PAGES: i64 = 4_096;
 /// Page cache of the writer in KiB; filled only as far as the ledger is touched.
 const WRITER_CACHE_KIB: i64 = 65_536;
 /// Page cache of each reader in KiB.
@@ -63,6 +65,8 @@ pub enum Durability {
 #[derive(Debug)]
 pub struct SqliteWriter {
     path: PathBuf,
+    /// Before the connection: its thread's connection is closed first.
+    checkpoints: Checkpoints,
     connection: Connection,
     /// Shared with the readers of this process; only this writer changes it.
     hot: Arc<RwLock<Hot>>,
@@ -71,6 +75,7 @@ pub struct SqliteWriter {
     seen: Option<i64>,
     /// A commit's outcome is unknown: nothing may be written any more.
     ended: bool,
+    pace: Pace,
 }
 
 /// Why a ledger could not be opened.
@@ -109,11 +114,13 @@ impl SqliteWriter {
         })?;
         let mut writer = Self {
             path: path.to_owned(),
+            checkpoints: Checkpoints::default(),
             connection,
             hot: Arc::default(),
             cache: Cache::default(),
             seen: None,
             ended: false,
+            pace: Pace::USUAL,
         };
         writer.fold().map_err(|error| failed(error.to_string()))?;
         Ok(writer)
@@ -122,6 +129,11 @@ impl SqliteWriter {
     /// Keeps only so many rows in memory, for tests: no answer may depend on what is kept.
     pub fn keep_rows(&mut self, rows: usize) {
         self.cache = Cache::with_room(rows, rows);
+    }
+
+    /// Folds at another pace, for tests: no answer may depend on how far a folding is.
+    pub fn fold_at(&mut self, pace: Pace) {
+        self.pace = pace;
     }
 
     /// Connections that read beside this writer.
@@ -134,12 +146,10 @@ impl SqliteWriter {
 
     /// Brings the tables up to date with what was held back.
     fn fold(&mut self) -> Result<(), StoreError> {
-        self.transaction(|source, _| {
-            let fold = !source.hot.is_empty();
-            if fold {
-                write::fold(source.connection, source.hot, source.cache)?;
-            }
-            Ok(Written { value: (), change: None, fold })
+        self.transaction(|source| {
+            let step = Step { all: !source.hot.is_empty(), ..Step::default() };
+            write::fold(source.connection, source.hot, source.cache, &step)?;
+            Ok(Written { value: (), change: None, step })
         })
     }
 
@@ -165,19 +175,19 @@ impl SqliteWriter {
         now: UnixMillis,
     ) -> Result<Vec<Answer>, StoreError> {
         let names = Names::of(commands);
-        let releases = names.holds;
-        self.transaction(|source, fold| {
+        let pace = self.pace;
+        self.transaction(|source| {
+            let newest = || write::newest_batch(source.connection);
+            let mut step = source.hot.next_step(commands.len(), pace, newest)?;
             // What is due is read from the table of holds, so that has to be complete.
-            let fold = fold || releases;
-            if fold {
-                write::fold(source.connection, source.hot, source.cache)?;
-                source.folded = true;
-            }
+            step.sums |= names.holds;
+            write::fold(source.connection, source.hot, source.cache, &step)?;
+            source.folded = step.sums;
             let context = load::context(source, &names, now)?;
             let before = context.counters;
             let mut commit = decide(policy, context, commands, now);
             if commit.is_empty() {
-                return Ok(Written { value: commit.answers, change: None, fold });
+                return Ok(Written { value: commit.answers, change: None, step });
             }
             write::at_once(source.connection, &commit, before)?;
             for (item, _) in &commit.items {
@@ -186,15 +196,14 @@ impl SqliteWriter {
             let change = Change::take(&mut commit, before);
             let bytes = change.encode();
             write::redo(source.connection, &bytes)?;
-            Ok(Written { value: commit.answers, change: Some((change, bytes.len())), fold })
+            Ok(Written { value: commit.answers, change: Some((change, bytes.len())), step })
         })
     }
 
-    /// Runs one transaction. `write` says what it wrote; it is told whether enough was held back
-    /// that it should be folded.
+    /// Runs one transaction. `write` says what it wrote.
     fn transaction<T>(
         &mut self,
-        write: impl FnOnce(&mut load::Source<'_>, bool) -> Sql<Written<T>>,
+        write: impl FnOnce(&mut load::Source<'_>) -> Sql<Written<T>>,
     ) -> Result<T, StoreError> {
         if self.ended {
             return Err(StoreError::NotDone("an earlier commit's outcome is unknown".into()));
@@ -203,17 +212,16 @@ impl SqliteWriter {
         self.execute("BEGIN IMMEDIATE").map_err(not_done)?;
         let written = self.catch_up().and_then(|()| {
             let hot = self.hot.read().unwrap_or_else(PoisonError::into_inner);
-            let full = hot.is_full();
             let mut source = load::Source {
                 connection: &self.connection,
                 hot: &hot,
                 cache: &mut self.cache,
                 folded: false,
             };
-            write(&mut source, full)
+            write(&mut source)
         });
         match written {
-            Ok(Written { value, change: None, fold: false }) => {
+            Ok(Written { value, change: None, step }) if step.is_empty() => {
                 self.execute("ROLLBACK").map_err(not_done)?;
                 Ok(value)
             }
@@ -235,7 +243,8 @@ impl SqliteWriter {
 
     fn commit<T>(&mut self, written: Written<T>) -> Result<T, StoreError> {
         // While rows move into the tables nobody may see them there and here.
-        let moving = written.fold.then(|| self.hot.write().unwrap_or_else(PoisonError::into_inner));
+        let moving =
+            written.step.moves().then(|| self.hot.write().unwrap_or_else(PoisonError::into_inner));
         // Only here can money have moved without anybody knowing: a commit that fails may be on
         // the disk all the same, so nothing is read back and nothing is tried again.
         let committed = self.execute("COMMIT");
@@ -248,16 +257,14 @@ impl SqliteWriter {
             self.ended = true;
             return Err(StoreError::Unknown(error.to_string()));
         }
-        let mut hot = match moving {
-            Some(mut hot) => {
-                hot.folded();
-                hot
-            }
-            None => self.hot.write().unwrap_or_else(PoisonError::into_inner),
-        };
+        let mut hot =
+            moving.unwrap_or_else(|| self.hot.write().unwrap_or_else(PoisonError::into_inner));
+        hot.stepped(&written.step);
         if let Some((change, bytes)) = written.change {
             hot.take(change, bytes);
         }
+        drop(hot);
+        self.checkpoints.tend(&self.path, &self.connection);
         Ok(written.value)
     }
 
@@ -321,8 +328,8 @@ struct Written<T> {
     value: T,
     /// What is held back, and its length in `redo`.
     change: Option<(Change, usize)>,
-    /// Whether what was held back before is in the tables now.
-    fold: bool,
+    /// What was held back before and is in the tables now.
+    step: Step,
 }
 
 impl Drop for SqliteWriter {
@@ -350,7 +357,7 @@ fn set_up(connection: &Connection, durability: Durability) -> Result<(), rusqlit
         Durability::UnsafeNormal => "NORMAL",
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    checkpoint::watch(connection);
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")
 }

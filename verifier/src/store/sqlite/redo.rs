@@ -53,6 +53,13 @@ impl Change {
         }
     }
 
+    /// Leaves only rows, which can be folded twice without harm.
+    pub(super) fn forget_sums(&mut self) {
+        self.holds.clear();
+        self.tallies.clear();
+        self.refusals.clear();
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Out(Vec::with_capacity(256 + self.keys.len() * 512));
         out.0.push(VERSION);

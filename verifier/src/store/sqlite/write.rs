@@ -14,10 +14,10 @@ use rusqlite::{Connection, params};
 
 use super::cache::{Cache, OwnedWindow};
 use super::columns::{Sql, int};
-use super::hot::Hot;
+use super::hot::{Hot, Step, bought_with};
 use super::load;
 
-/// Items in a wallet's row before they move together to the table `owned`: 16 × 16 B = 256 B, so
+/// Items in a wallet's row before all but the newest move together to the table `owned`: 16 × 16 B = 256 B, so
 /// that a page holds some 12 wallets and a purchase costs a sixteenth of a page in `owned`.
 const OWNED_WINDOW: usize = 16;
 
@@ -62,25 +62,60 @@ pub(super) fn redo(connection: &Connection, change: &[u8]) -> Sql<()> {
     connection.prepare_cached(sql)?.execute([change]).map(|_| ())
 }
 
-/// Brings the tables up to date, in the order of their keys, and empties `redo`.
-pub(super) fn fold(connection: &Connection, hot: &Hot, cache: &mut Cache) -> Sql<()> {
-    wallets(connection, hot, cache)?;
-    let mut rows: Vec<&KeyRow> = hot.keys.values().collect();
-    rows.sort_unstable_by_key(|row| row.key);
-    keys(connection, rows.iter().copied())?;
-    for row in rows {
+/// Brings rows and sums from memory into the tables, in the order of their keys, as far as the step
+/// says. Rows are written as they are now, though they may have changed again since the folding began.
+pub(super) fn fold(connection: &Connection, hot: &Hot, cache: &mut Cache, step: &Step) -> Sql<()> {
+    if step.all {
+        wallets(connection, hot, cache, &sorted(hot.wallets.keys()))?;
+        keys_of(connection, hot, cache, &sorted(hot.keys.keys()))?;
+    } else {
+        wallets(connection, hot, cache, &step.wallets)?;
+        keys_of(connection, hot, cache, &step.keys)?;
+    }
+    if step.all || step.sums {
+        sums(connection, hot)?;
+        let sql = "UPDATE counters SET summed = (SELECT COALESCE(MAX(batch), 0) FROM redo)";
+        connection.prepare_cached(sql)?.execute([])?;
+    }
+    let end = if step.all { Some(i64::MAX) } else { step.end };
+    if let Some(batch) = end {
+        creators(connection, hot.creators.values())?;
+        for row in hot.creators.values() {
+            cache.creators.insert(row.creator, *row);
+        }
+        if let Some((counters, accounts)) = hot.ones {
+            write_counters(connection, counters, accounts)?;
+        }
+        connection.prepare_cached("DELETE FROM redo WHERE batch <= ?1")?.execute([batch])?;
+        // Batches are numbered from one again when none is left.
+        let sql = "UPDATE counters SET summed = 0 WHERE NOT EXISTS (SELECT 1 FROM redo)";
+        connection.prepare_cached(sql)?.execute([])?;
+    }
+    if step.moves() {
+        connection.prepare_cached("UPDATE counters SET fold = fold + 1")?.execute([])?;
+    }
+    Ok(())
+}
+
+/// The newest batch whose changes stand in `redo`, 0 when none does.
+pub(super) fn newest_batch(connection: &Connection) -> Sql<i64> {
+    let sql = "SELECT COALESCE(MAX(batch), 0) FROM redo";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+}
+
+fn sorted<'a, T: Copy + Ord + 'a>(numbers: impl Iterator<Item = &'a T>) -> Vec<T> {
+    let mut numbers: Vec<T> = numbers.copied().collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn keys_of(connection: &Connection, hot: &Hot, cache: &mut Cache, wanted: &[KeyRef]) -> Sql<()> {
+    let rows = || wanted.iter().filter_map(|key| hot.keys.get(key));
+    keys(connection, rows())?;
+    for row in rows() {
         cache.keys.insert(row.key, row.clone());
     }
-    creators(connection, hot.creators.values())?;
-    for row in hot.creators.values() {
-        cache.creators.insert(row.creator, *row);
-    }
-    sums(connection, hot)?;
-    if let Some((counters, accounts)) = hot.ones {
-        write_counters(connection, counters, accounts)?;
-    }
-    connection.prepare_cached("UPDATE counters SET fold = fold + 1")?.execute([])?;
-    connection.prepare_cached("DELETE FROM redo")?.execute([]).map(|_| ())
+    Ok(())
 }
 
 fn write_counters(connection: &Connection, counters: Counters, accounts: Accounts) -> Sql<()> {
@@ -297,9 +332,7 @@ fn insert_wallet(connection: &Connection, row: &WalletRow) -> Sql<()> {
     Ok(())
 }
 
-fn wallets(connection: &Connection, hot: &Hot, cache: &mut Cache) -> Sql<()> {
-    let mut rows: Vec<&WalletRow> = hot.wallets.values().collect();
-    rows.sort_unstable_by_key(|row| row.wallet);
+fn wallets(connection: &Connection, hot: &Hot, cache: &mut Cache, wanted: &[WalletRef]) -> Sql<()> {
     let mut plain = connection.prepare_cached(
         "UPDATE wallets SET balance = ?2, last_entry = ?3, last_refund = ?4, free = ?5, \
          standing = ?6 WHERE wallet = ?1",
@@ -308,7 +341,7 @@ fn wallets(connection: &Connection, hot: &Hot, cache: &mut Cache) -> Sql<()> {
         "UPDATE wallets SET balance = ?2, last_entry = ?3, last_refund = ?4, free = ?5, \
          standing = ?6, owned = ?7, owned_moved = ?8 WHERE wallet = ?1",
     )?;
-    for row in rows {
+    for row in wanted.iter().filter_map(|wallet| hot.wallets.get(wallet)) {
         let (wallet, balance) = (int(row.wallet.0), row.balance.signed());
         let (free, standing) = (row.free.signed(), row.standing.code());
         let newer = hot.owned(row.wallet);
@@ -324,10 +357,14 @@ fn wallets(connection: &Connection, hot: &Hot, cache: &mut Cache) -> Sql<()> {
             Some((_, (_, window))) => window,
             None => load::wallet_with_window(connection, row.wallet)?.1,
         };
-        window.pairs.extend(newer);
+        // A wallet's purchases come in the order of their entries, and the newest one stays in the
+        // window: so it tells which of them an earlier folding has brought already.
+        let known = window.pairs.last().map_or(0, bought_with);
+        window.pairs.extend(newer.iter().filter(|pair| bought_with(pair) > known));
         if window.pairs.len() > OWNED_WINDOW {
+            let newest = window.pairs.pop();
             move_window(connection, row.wallet, &window)?;
-            window = OwnedWindow { pairs: Vec::new(), moved: true };
+            window = OwnedWindow { pairs: newest.into_iter().collect(), moved: true };
         }
         with_window.execute(params![
             wallet,
