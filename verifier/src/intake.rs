@@ -39,8 +39,9 @@ use crate::store::{StoreError, Writer};
 /// Commands in one transaction at most. More would make the first of them wait: 4,096 claims are
 /// some 30 ms of SQLite.
 const BATCH_MAX: usize = 4_096;
-/// Spending keys whose decompressed form is kept: 32,768 × some 300 B = 10 MB when full.
-const KEYS_CACHED: usize = 32_768;
+/// Spending keys whose decompressed form is kept: 65,536 × some 300 B = 20 MB when full. A key that is not
+/// there costs a look into the ledger and a decompression, some 7 µs together.
+const KEYS_CACHED: usize = 65_536;
 /// Creators and reasons counted between two commits at most; the rest is counted under "none".
 const EARLY_REFUSALS_MAX: usize = 4_096;
 /// How long a batch waits for claims that are being checked already: some three syncs of a disk.

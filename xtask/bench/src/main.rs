@@ -2,7 +2,7 @@
 //!
 //! Figures of two days or two machines cannot be compared, since a neighbour on the processor
 //! changes them severalfold. So every figure is taken in turns with its ceiling, in rounds, within
-//! one run, and what counts is their ratio (docs/decisions/0010-bench.md).
+//! one run, and what counts is their ratio.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
