@@ -19,6 +19,7 @@ mod privacy;
 mod proof;
 mod receipts;
 mod recovery;
+mod refund;
 mod refused;
 mod unseen;
 mod vectors;

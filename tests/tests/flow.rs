@@ -69,6 +69,59 @@ async fn a_payment_reaches_the_creators_total() -> Test {
 }
 
 #[tokio::test]
+async fn a_refund_closes_what_was_bought() -> Test {
+    let mut verifier = Verifier::start().await;
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let claim = visitor.view(CREATOR, "essay", "0.05", verifier.now());
+    let paid = verifier.charge(&visitor.sign(&claim)).await.json();
+    let entries = format!("/v1/wallets/{}/entries", visitor.root_key().to_text());
+    let listed = verifier.get_as(&entries, &visitor.root).await.json();
+    assert_eq!(listed["data"][0]["refunded"], false);
+    assert!(listed["data"][0]["refundable_until"].is_string(), "{listed}");
+
+    let request = visitor.refund(&claim, paid["entry"].as_u64().unwrap(), verifier.now());
+    let body = |bytes: &[u8]| json!({ "refund": text(bytes) });
+    let mut forged = request.sign(&visitor.spending).encode();
+    forged[199] ^= 1;
+    let refused = verifier.post("/v1/refunds", &body(&forged)).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["field"]), (422, &json!("refund")));
+    let bytes = request.sign(&visitor.spending).encode();
+    let verifier = std::sync::Arc::new(verifier);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let (verifier, body) = (verifier.clone(), body(&bytes));
+        tasks.spawn(async move { verifier.post("/v1/refunds", &body).await.json() });
+    }
+    let answers = tasks.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| answer["repeat"] == false).count(), 1);
+    assert!(answers.iter().all(|answer| answer["outcome"] == "refunded"), "{answers:?}");
+    assert!(answers.iter().all(|answer| answer["entry"] == answers[0]["entry"]));
+    assert_eq!(verifier.balance(&visitor).await, "1.00");
+
+    // The claim again is answered as before, and opens nothing any more.
+    let again = verifier.charge(&visitor.sign(&claim)).await.json();
+    let names = ["outcome", "charged", "repeat", "refunded", "content_key"];
+    assert_eq!(json!(pick(&again, &names)), json!(["accepted", true, true, true, null]));
+    let status = format!("/v1/claims/{}?key={}&sequence=1", claim.id(), claim.key);
+    assert_eq!(verifier.get(&status).await.json()["refunded"], true);
+    let path = format!("/v1/quote?creator={CREATOR}&item=essay&origin={ORIGIN}");
+    let quote = verifier.get_as(&path, &visitor.spending).await.json();
+    assert_eq!(quote["owned"], Value::Null);
+    let listed = verifier.get_as(&entries, &visitor.root).await.json();
+    assert_eq!(listed["data"][0]["kind"], "refund");
+    assert_eq!(listed["data"][0]["claim_id"], claim.id().to_text());
+    assert_eq!(listed["data"][1]["refunded"], true);
+    assert_eq!(listed["data"][1]["refundable_until"], Value::Null);
+
+    let session = verifier.sign_in().await;
+    let totals = verifier.get_with("/v1/creator/totals", &session).await.json();
+    let names = ["payments", "total", "refunds", "refunded", "held"];
+    assert_eq!(json!(pick(&totals, &names)), json!([1, "0.05", 1, "0.05", "0.00"]));
+    assert_eq!(totals["items"][0]["refunds"], json!({"count": 1, "total": "0.05"}));
+    sound(&verifier)
+}
+
+#[tokio::test]
 async fn a_thousand_copies_at_once_are_charged_once() -> Test {
     let mut verifier = Verifier::start().await;
     let mut visitor = verifier.visitor(1, "1.00").await;
@@ -322,6 +375,6 @@ async fn every_route_is_documented_and_every_document_is_a_route() -> Test {
             assert!(!nowhere && answer.status != StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         }
     }
-    assert_eq!(paths.len(), 36, "routes below /v1 and /log, and the health routes");
+    assert_eq!(paths.len(), 37, "routes below /v1 and /log, and the health routes");
     Ok(())
 }

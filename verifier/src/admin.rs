@@ -31,6 +31,20 @@ pub fn set_item_command(
     })
 }
 
+/// How long a creator's payers may ask for refunds; `None` for as long as the provider says.
+///
+/// # Errors
+/// The field and the reason.
+pub fn refund_window(minutes: Option<u64>) -> Result<Option<u64>, WrongField> {
+    let Some(minutes) = minutes else { return Ok(None) };
+    let window_ms = minutes.saturating_mul(60_000);
+    let range = limits::REFUND_WINDOW_MS_MIN..=limits::REFUND_WINDOW_MS_MAX;
+    if range.contains(&window_ms) {
+        return Ok(Some(window_ms));
+    }
+    Err(("refund_minutes", "expected 1 minute to 30 days (43200)".into()))
+}
+
 /// A creator's profile.
 ///
 /// # Errors

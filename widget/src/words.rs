@@ -90,6 +90,11 @@ pub mod wallet {
     pub const WELCOME_CREDIT: &str = "Welcome credit";
     pub const RETURNED: &str = "Payment given back";
     pub const DONATION: &str = "Donation";
+    pub const REFUND: &str = "Refund";
+    pub const REFUNDED: &str = " \u{b7} refunded";
+    pub const FOR: &str = " \u{b7} ";
+    pub const REFUND_FAILED: &str =
+        "The refund could not be asked for. Nothing was changed; please try again.";
     pub const PAID: &str = "Paid ";
     pub const GIVEN: &str = "Thank you! You gave ";
     pub const OWNED: &str = "Yours already: you paid ";

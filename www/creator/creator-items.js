@@ -31,6 +31,10 @@ export function priceProblem(price) {
   return "";
 }
 
+// How many of the payments for an item were given back, and what share of them.
+const refundText = ({ count, refunds }) =>
+  `${refunds.count} refunded (${Math.round((100 * refunds.count) / count)} %)`;
+
 export class Items {
   // `onChange` is called with the whole list whenever it is known anew.
   constructor(creator, onChange) {
@@ -89,7 +93,8 @@ export class Items {
         h("p", {}, h("code", {}, item.name), item.on_sale ? null : h("span", { class: "badge" }, "Not on sale"))),
       h("p", { class: "item-price" }, amountNode(item.price, this.creator)),
       h("p", { class: "item-sold hint" }, `Paid ${item.count === 0 ? "by nobody yet" : plural(item.count, "time", "times")}`,
-        item.count === 0 ? null : [" · ", amountNode(item.total, this.creator)]),
+        item.count === 0 ? null : [" · ", amountNode(item.total, this.creator)],
+        item.refunds.count === 0 ? null : ` · ${refundText(item)}`),
       h("div", { class: "item-acts" },
         h("button", { type: "button", "aria-label": `Change ${item.title}`, onclick: () => this.open(item) }, "Change"),
         h("button", { type: "button", "aria-label": `Seal content of ${item.title}`, onclick: () => this.sealing.open(item) }, "Seal content"),

@@ -126,8 +126,9 @@ ops.rows = (list, append, ...units) => {
     places.forEach((place, index) => (place.textContent = cells[index]));
     const button = row.querySelector("button");
     if (button) {
-      button.value = cells[3];
-      button.hidden = !cells[3];
+      // Behind the cells that are shown stands what the button does it to.
+      button.value = cells[places.length];
+      button.hidden = !button.value;
       // Which one is withdrawn has to be heard too.
       button.ariaLabel = `${button.textContent}: ${cells[0]}, ${cells[1]}`;
     }
@@ -159,6 +160,13 @@ ops.signOpening = async () => {
     send("opening", { opening: await signWith(await keyOf(), "opening") });
   } catch {
     send("opening");
+  }
+};
+ops.signRefund = async () => {
+  try {
+    send("refund-signed", { refund: await signWith(await keyOf(), "refund") });
+  } catch {
+    send("refund-signed");
   }
 };
 // Serials grow in one transaction, so that two windows never sign two allowances under one.

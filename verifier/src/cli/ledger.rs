@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use farthing_rules::rows::{CreatorProfile, CreatorRow};
 use farthing_rules::{Answer, Command as LedgerCommand};
 use farthing_shared::{CreatorId, Micros, item_hash};
 use farthing_verifier::clock::Clock;
@@ -33,6 +34,9 @@ pub(super) enum CreatorCommand {
         /// Public key that signs the creator's offers.
         #[arg(long)]
         offer_key: Option<String>,
+        /// Minutes in which a payment can be refunded, 1 to 43200; unless set, as the provider says.
+        #[arg(long)]
+        refund_minutes: Option<u64>,
     },
     /// Change name, sites, threshold or offer key; what is not given stays.
     Edit {
@@ -50,6 +54,9 @@ pub(super) enum CreatorCommand {
         /// Public key that signs the creator's offers.
         #[arg(long)]
         offer_key: Option<String>,
+        /// Minutes in which a payment can be refunded, 1 to 43200; unless set, as the provider says.
+        #[arg(long)]
+        refund_minutes: Option<u64>,
     },
     /// List the creators with their totals.
     List,
@@ -169,16 +176,13 @@ impl Ledger {
         }
     }
 
-    pub(super) fn creator(
-        &self,
-        id: &str,
-    ) -> Result<farthing_rules::rows::CreatorProfile, Failure> {
+    pub(super) fn creator(&self, id: &str) -> Result<(CreatorRow, CreatorProfile), Failure> {
         let parsed = CreatorId::parse(id).map_err(|why| format!("{id}: {why}"))?;
         let found = self.reader.creator(&parsed).map_err(|error| error.to_string())?;
-        let (_, profile) = found.ok_or_else(|| {
+        let found = found.ok_or_else(|| {
             format!("there is no creator {id}; list them with: farthing creator list")
         })?;
-        Ok(profile)
+        Ok(found)
     }
 
     fn link(&self, creator: CreatorId, generation: u32) -> String {
@@ -193,29 +197,34 @@ fn told((field, why): admin::WrongField) -> Failure {
 pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Failure> {
     let mut ledger = Ledger::open(config)?;
     match command {
-        CreatorCommand::Add { name, sites, threshold, offer_key } => {
+        CreatorCommand::Add { name, sites, threshold, offer_key, refund_minutes } => {
             let mut id = [0; 16];
             getrandom::fill(&mut id).map_err(|error| error.to_string())?;
             let id = CreatorId(id);
-            let draft = admin::creator_draft(id, &name, &sites, &threshold, offer_key.as_deref())
-                .map_err(told)?;
+            let mut draft =
+                admin::creator_draft(id, &name, &sites, &threshold, offer_key.as_deref())
+                    .map_err(told)?;
+            draft.refund_window_ms = admin::refund_window(refund_minutes).map_err(told)?;
             ledger.save(LedgerCommand::SaveCreator(draft))?;
             println!("{id}");
             println!("{}", ledger.link(id, 1));
         }
-        CreatorCommand::Edit { id, name, sites, threshold, offer_key } => {
-            let known = ledger.creator(&id)?;
+        CreatorCommand::Edit { id, name, sites, threshold, offer_key, refund_minutes } => {
+            let (row, known) = ledger.creator(&id)?;
             let threshold = threshold.unwrap_or_else(|| known.threshold.to_decimal());
             let offer_key = offer_key.or_else(|| known.offer_key.map(|key| key.to_text()));
             let sites = if sites.is_empty() { known.sites } else { sites };
             let name = name.unwrap_or(known.name);
-            let draft =
-                admin::creator_draft(known.id, &name, &sites, &threshold, offer_key.as_deref());
-            ledger.save(LedgerCommand::SaveCreator(draft.map_err(told)?))?;
+            let mut draft =
+                admin::creator_draft(known.id, &name, &sites, &threshold, offer_key.as_deref())
+                    .map_err(told)?;
+            let window = admin::refund_window(refund_minutes).map_err(told)?;
+            draft.refund_window_ms = window.or(row.refund_window_ms);
+            ledger.save(LedgerCommand::SaveCreator(draft))?;
         }
         CreatorCommand::List => list_creators(&ledger)?,
         CreatorCommand::Link { id, revoke } => {
-            let known = ledger.creator(&id)?;
+            let (row, known) = ledger.creator(&id)?;
             let mut generation = known.link_generation;
             if revoke {
                 let threshold = known.threshold.to_decimal();
@@ -228,9 +237,10 @@ pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Fa
                     key.as_deref(),
                 )
                 .map_err(told)?;
+                draft.refund_window_ms = row.refund_window_ms;
                 draft.revoke_links = true;
                 ledger.save(LedgerCommand::SaveCreator(draft))?;
-                generation = ledger.creator(&id)?.link_generation;
+                generation = ledger.creator(&id)?.1.link_generation;
             }
             println!("{}", ledger.link(known.id, generation));
         }
@@ -258,13 +268,13 @@ pub(super) fn item(config: &Config, command: ItemCommand) -> Result<(), Failure>
     let mut ledger = Ledger::open(config)?;
     match command {
         ItemCommand::Price { creator, name, title, price, off_sale } => {
-            let creator = ledger.creator(&creator)?;
+            let (_, creator) = ledger.creator(&creator)?;
             let title = title.unwrap_or_else(|| name.clone());
             let command = admin::set_item_command(creator.id, &name, &title, &price, !off_sale);
             ledger.save(command.map_err(told)?)
         }
         ItemCommand::List { creator } => {
-            let creator = ledger.creator(&creator)?;
+            let (_, creator) = ledger.creator(&creator)?;
             println!("name\tprice\ton sale\ttitle");
             let items = ledger.reader.items(creator.creator);
             for (row, text) in items.map_err(|error| error.to_string())? {
@@ -318,7 +328,7 @@ fn show_time(at: farthing_shared::UnixMillis) -> String {
 
 pub(super) fn seal(config: &Config, arguments: &SealArguments) -> Result<(), Failure> {
     let ledger = Ledger::open(config)?;
-    let creator = ledger.creator(&arguments.creator)?;
+    let (_, creator) = ledger.creator(&arguments.creator)?;
     let hash = item_hash(&creator.id, &arguments.item).map_err(|why| format!("--item: {why}"))?;
     let known = ledger.reader.item(&hash).map_err(|error| error.to_string())?;
     if known.is_none() {

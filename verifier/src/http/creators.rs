@@ -147,6 +147,8 @@ pub(super) struct ItemSums {
     hash: Option<String>,
     count: u64,
     total: String,
+    /// Of these, given back.
+    refunds: SumBody,
     days_30: SumBody,
     today: SumBody,
 }
@@ -163,6 +165,8 @@ pub(super) struct TotalsBody {
     threshold: String,
     payments: u64,
     total: String,
+    refunds: u64,
+    refunded: String,
     today: SumBody,
     days_30: SumBody,
     all: SumBody,
@@ -175,6 +179,7 @@ struct Sums {
     row: CreatorRow,
     tallies: Vec<(u32, ItemRef, Sum)>,
     items: Vec<(ItemRow, ItemText)>,
+    refunds: HashMap<ItemRef, Sum>,
     refused: u64,
 }
 
@@ -194,6 +199,7 @@ fn read_sums(
         row: row.unwrap_or_else(|| empty_row(creator)),
         tallies,
         items: reader.items(reference)?,
+        refunds: reader.refund_tallies(reference)?.into_iter().collect(),
         refused: refused.iter().map(|(_, _, sum)| sum.count).fold(0, u64::saturating_add),
     })
 }
@@ -253,6 +259,8 @@ async fn totals_of(app: &App, profile: CreatorProfile, days: u32) -> Result<Tota
         threshold: threshold.to_decimal(),
         payments: sums.row.number,
         total: sums.row.total.to_decimal(),
+        refunds: sums.row.refunds,
+        refunded: sums.row.refunded.to_decimal(),
         today: sum(&|day| day == today).into(),
         days_30: sum(&|day| day >= month && day != 0).into(),
         all: Sum { count: sums.row.number, amount: sums.row.total, free: sums.row.free }.into(),
@@ -275,28 +283,29 @@ fn item_sums(sums: &Sums, today: u32, month: u32) -> Vec<ItemSums> {
             in_day.add(*sum);
         }
     }
+    let back = |item| sums.refunds.get(&item).copied().unwrap_or_default();
     let mut named: Vec<ItemSums> = sums
         .items
         .iter()
         .map(|(row, text)| {
-            let sums = by_item.remove(&row.item).unwrap_or_default();
-            item_row(Some((ItemName::of(row, text), sums)), sums)
+            let of_item = by_item.remove(&row.item).unwrap_or_default();
+            item_row(Some(ItemName::of(row, text)), of_item, back(row.item))
         })
         .collect();
     if let Some(donations) = by_item.remove(&ItemRef(0)) {
-        named.push(item_row(None, donations));
+        named.push(item_row(None, donations, back(ItemRef(0))));
     }
     named
 }
 
-fn item_row(name: Option<(ItemName, [Sum; 3])>, [all, month, today]: [Sum; 3]) -> ItemSums {
-    let name = name.map(|(name, _)| name);
+fn item_row(name: Option<ItemName>, [all, month, today]: [Sum; 3], back: Sum) -> ItemSums {
     ItemSums {
         name: name.as_ref().map(|n| n.name.clone()),
         title: name.as_ref().map(|n| n.title.clone()),
         hash: name.map(|n| n.hash),
         count: all.count,
         total: all.amount.to_decimal(),
+        refunds: back.into(),
         days_30: month.into(),
         today: today.into(),
     }
@@ -312,10 +321,12 @@ pub(super) struct ItemBody {
     expires_at: Option<String>,
     count: u64,
     total: String,
+    /// Of these, given back.
+    refunds: SumBody,
 }
 
 impl ItemBody {
-    fn of((row, text): (ItemRow, ItemText), sum: Sum) -> Self {
+    fn of((row, text): (ItemRow, ItemText), sum: Sum, back: Sum) -> Self {
         Self {
             name: text.name,
             title: text.title,
@@ -325,6 +336,7 @@ impl ItemBody {
             expires_at: row.expires_at.map(time),
             count: sum.count,
             total: sum.amount.to_decimal(),
+            refunds: back.into(),
         }
     }
 }
@@ -342,13 +354,18 @@ pub(super) async fn items(
     who: SignedIn,
 ) -> Result<Json<ItemList>, Problem> {
     let creator = who.row.creator;
-    let (items, sums) = app
-        .read(move |reader| Ok((reader.items(creator)?, reader.tallies(creator, 0, 0)?)))
+    let (items, sums, refunds) = app
+        .read(move |reader| {
+            let sums = reader.tallies(creator, 0, 0)?;
+            Ok((reader.items(creator)?, sums, reader.refund_tallies(creator)?))
+        })
         .await?;
+    let refunds: HashMap<ItemRef, Sum> = refunds.into_iter().collect();
     let sums: HashMap<ItemRef, Sum> = sums.into_iter().map(|(_, item, sum)| (item, sum)).collect();
     let body = |pair: (ItemRow, ItemText)| {
-        let sum = sums.get(&pair.0.item).copied().unwrap_or_default();
-        ItemBody::of(pair, sum)
+        let of = |sums: &HashMap<ItemRef, Sum>| sums.get(&pair.0.item).copied().unwrap_or_default();
+        let (sum, back) = (of(&sums), of(&refunds));
+        ItemBody::of(pair, sum, back)
     };
     Ok(Json(ItemList { data: items.into_iter().map(body).collect() }))
 }
@@ -385,11 +402,17 @@ pub(super) async fn set_item(
     }
     let hash = item_hash(&who.profile.id, &body.name).map_err(|why| Problem::field("name", why))?;
     let creator = who.row.creator;
-    let (item, sums) =
-        app.read(move |reader| Ok((reader.item(&hash)?, reader.tallies(creator, 0, 0)?))).await?;
+    let (item, sums, refunds) = app
+        .read(move |reader| {
+            let sums = reader.tallies(creator, 0, 0)?;
+            Ok((reader.item(&hash)?, sums, reader.refund_tallies(creator)?))
+        })
+        .await?;
     let item = item.ok_or_else(|| Problem::missing("item"))?;
     let sum = sums.into_iter().find(|(_, number, _)| *number == item.0.item);
-    Ok(Json(ItemBody::of(item, sum.map(|(_, _, sum)| sum).unwrap_or_default())))
+    let back = refunds.into_iter().find(|(number, _)| *number == item.0.item);
+    let back = back.map(|(_, sum)| sum).unwrap_or_default();
+    Ok(Json(ItemBody::of(item, sum.map(|(_, _, sum)| sum).unwrap_or_default(), back)))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]

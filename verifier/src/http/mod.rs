@@ -14,6 +14,7 @@ mod payments;
 mod places;
 mod problem;
 mod provider;
+mod refunds;
 mod serve;
 mod statement;
 mod text;
@@ -153,6 +154,7 @@ pub fn router(app: App) -> Router {
         ("/v1/claims/{id}", get(claims::status), READ),
         ("/v1/notices", post(notices::leave), SMALL),
         ("/v1/notices/{name}", get(notices::hear), READ),
+        ("/v1/refunds", post(refunds::refund), HEAVY),
         ("/v1/receipts/{id}", get(log::receipt), READ),
         ("/v1/log/consistency", get(log::consistency), READ),
         ("/log/checkpoint", get(log::checkpoint), READ),

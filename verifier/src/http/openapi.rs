@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{claims, creators, payments, provider, wallets};
+use super::{claims, creators, payments, provider, refunds, wallets};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -31,6 +31,7 @@ use super::{claims, creators, payments, provider, wallets};
         claims::status,
         super::notices::leave,
         super::notices::hear,
+        refunds::refund,
         super::log::receipt,
         super::log::consistency,
         super::log::checkpoint,

@@ -148,7 +148,7 @@ pub(super) async fn quote(
 ) -> Result<Json<QuoteBody>, Problem> {
     let id = CreatorId::parse(&asked.creator).map_err(|why| Problem::field("creator", why))?;
     let found = app.read(move |reader| reader.creator(&id)).await?;
-    let (_, profile) = found.ok_or_else(|| Problem::missing("creator"))?;
+    let (row, profile) = found.ok_or_else(|| Problem::missing("creator"))?;
     check_origin(&app, &profile, &asked.origin)?;
     let item = match &asked.item {
         None => None,
@@ -166,7 +166,7 @@ pub(super) async fn quote(
         currency: app.config.currency.clone(),
         demo: app.config.demo,
         fee_ppm: app.policy.fee_ppm,
-        refund_window_ms: app.policy.refund_window_ms,
+        refund_window_ms: row.refund_window_ms.unwrap_or(app.policy.refund_window_ms),
         suggested_cap: suggested(price, 40, 2_000_000),
         suggested_claim_max: suggested(price, 10, 500_000),
         owned,

@@ -7,7 +7,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_rules::findings::Place;
 use farthing_rules::rows::{KeyRow, ReviewEntry, WalletRow};
 use farthing_rules::{Answer, Command, EntryBody, EntryNumber, VoucherHash};
-use farthing_shared::{Micros, PublicKey, SignedAllowance, SignedOpening};
+use farthing_shared::{Micros, PublicKey, SignedAllowance, SignedOpening, UnixMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -191,6 +191,10 @@ pub(super) struct WalletEntryBody {
     creator: Option<CreatorName>,
     item: Option<ItemName>,
     claim_id: Option<String>,
+    /// Of a claim that can still be refunded: until when.
+    refundable_until: Option<String>,
+    /// Whether a claim's money was given back.
+    refunded: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -215,12 +219,24 @@ pub(super) async fn entries(
     let from = paging.begin(wallet.last_entry)?;
     // A cursor must not lead into another wallet's chain.
     let number = wallet.wallet;
-    let (views, next) = app.read(move |reader| reader.entries_of_wallet(from, limit)).await?;
-    if views.iter().any(|view| wallet_of(view) != Some(number)) {
+    let (views, next) = app
+        .read(move |reader| {
+            let (views, next) = reader.entries_of_wallet(from, limit)?;
+            let refunded: Result<Vec<bool>, ReadError> = views
+                .iter()
+                .map(|view| {
+                    Ok(reader.refund(view.entry.number)?.is_some_and(|r| r.outcome.is_success()))
+                })
+                .collect();
+            Ok((views.into_iter().zip(refunded?).collect::<Vec<_>>(), next))
+        })
+        .await?;
+    if views.iter().any(|(view, _)| wallet_of(view) != Some(number)) {
         return Err(Problem::field("cursor", "use the one from the last page"));
     }
+    let now = app.clock.now();
     Ok(Json(WalletEntries {
-        data: views.into_iter().map(entry_body).collect(),
+        data: views.into_iter().map(|(view, back)| entry_body(view, back, now)).collect(),
         next: (next.0 != 0).then(|| next.0.to_string()),
     }))
 }
@@ -238,7 +254,8 @@ fn wallet_of(view: &EntryView) -> Option<farthing_rules::WalletRef> {
     }
 }
 
-fn entry_body(view: EntryView) -> WalletEntryBody {
+fn entry_body(view: EntryView, refunded: bool, now: UnixMillis) -> WalletEntryBody {
+    let until = super::refunds::refundable_until(&view.entry, now).filter(|_| !refunded);
     let (kind, amount, claim_id) = match &view.entry.body {
         EntryBody::Claim(claim) => {
             let id = farthing_shared::SignedClaim::decode(&claim.signed).ok().map(|c| c.id());
@@ -262,6 +279,8 @@ fn entry_body(view: EntryView) -> WalletEntryBody {
         creator: view.creator.map(|(id, name)| CreatorName { id: id.to_text(), name }),
         item: view.item.as_ref().map(|(row, text)| ItemName::of(row, text)),
         claim_id: claim_id.map(|id| id.to_text()),
+        refundable_until: until.map(time),
+        refunded,
     }
 }
 

@@ -42,6 +42,10 @@ fn event(wallet: &mut Wallet, name: &str, row: &str, now: u64) -> Vec<Effect> {
         "allowance" => wallet.allowance_signed(fields, now),
         "top-up" => wallet.top_up(fields, now),
         "withdraw" => wallet.withdraw(fields),
+        "refund" => wallet.refund(fields),
+        "keep" => wallet.keep(),
+        "refunding" => wallet.refunding(fields),
+        "refund-signed" => wallet.refund_signed(fields, now),
         "create" => wallet.create(now),
         "more" => wallet.more(),
         "retry" | "online" => wallet.retry(now),
@@ -75,6 +79,10 @@ fn due(wallet: &Wallet, key: &SigningKey, name: &str, rest: &str, now_ms: u64) -
     match name {
         "read" => Some(access(key, wallet.verifier()?, rest, now_ms)),
         "opening" => wallet.sign_opening(key),
+        "refund" => {
+            let refund = wallet.refund_request(key.public(), now_ms)?;
+            Some(base64(&refund.sign(key).encode()))
+        }
         "allowance" => {
             let allowance = wallet.allowance(whole(rest)?)?;
             Some(base64(&allowance.sign(key).encode()))

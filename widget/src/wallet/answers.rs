@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::effect::Effect;
 use super::home::note;
-use super::{Account, Consent, Place, Provider, TRIES_MAX, Wallet};
+use super::{Account, Consent, Place, Provider, TRIES_MAX, Wallet, refund};
 use crate::fields::Fields;
 use crate::payment::{Answer, TAG as CLAIM};
 use crate::quote::{Limits, Quote};
@@ -74,6 +74,7 @@ impl Wallet {
             },
             "challenge" => self.challenged(fields, now_ms),
             "top-up" => self.topped_up(fields, now_ms),
+            refund::TAG => self.refund_over(fields.text("message"), now_ms),
             "allow" => {
                 self.restarts = 0;
                 self.signed = None;
@@ -107,6 +108,7 @@ impl Wallet {
             ("quote", 404) => self.problem(words::UNKNOWN),
             ("quote", 403) => self.problem(words::NOT_A_SITE),
             ("open", _) => self.reopen(now_ms),
+            (refund::TAG, _) => self.refund_over(words::REFUND_FAILED, now_ms),
             ("top-up", status) => {
                 self.voucher = None;
                 note(match status {

@@ -85,6 +85,8 @@ pub enum Effect {
     Work,
     /// Sign the opening at hand, then report it.
     SignOpening,
+    /// Sign the refund request at hand, then report it.
+    SignRefund,
     /// Allot the next serial of this slot above `floor`, sign the allowance, store, report it.
     Allow {
         /// Creator and site.
@@ -154,6 +156,7 @@ impl Effect {
             Self::MakeRoot => out.add(&["makeRoot"]),
             Self::Work => out.add(&["work"]),
             Self::SignOpening => out.add(&["signOpening"]),
+            Self::SignRefund => out.add(&["signRefund"]),
             Self::Allow { slot, floor, origin, origin_hash } => {
                 out.add(&["allow", slot, &decimal(*floor), origin, origin_hash]);
             }

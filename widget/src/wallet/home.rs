@@ -7,7 +7,7 @@ use farthing_shared::Micros;
 
 use super::consent::DATE;
 use super::effect::{Effect, Signer};
-use super::{Consent, Grant, Place, Wallet};
+use super::{Consent, Grant, Place, Wallet, refund};
 use crate::fields::{Fields, decimal};
 use crate::quote::escape;
 use crate::signer::public_of;
@@ -41,6 +41,9 @@ impl Wallet {
     pub(super) fn home(&mut self) -> Vec<Effect> {
         if let Some(voucher) = self.voucher.clone() {
             return self.redeem(&voucher);
+        }
+        if let Some(effects) = self.send_refund() {
+            return effects;
         }
         let mut effects = self.draw_home();
         effects.push(Effect::View("home"));
@@ -129,15 +132,25 @@ impl Wallet {
                 "top_up" => words::TOP_UP,
                 "welcome" => words::WELCOME_CREDIT,
                 "returned" => words::RETURNED,
+                "refund" => words::REFUND,
                 "claim" if title.is_empty() => words::DONATION,
                 _ => title,
             };
             let sign = if row.text("kind") == "claim" { "\u{2212}" } else { "+" };
+            let mut whom = row.owned("creator.name");
+            if row.flag("refunded") {
+                whom.push_str(words::REFUNDED);
+            } else if row.text("kind") == "refund" && !title.is_empty() {
+                whom = say(&[&whom, words::FOR, title]);
+            }
+            let back = row.has("refundable_until");
+            let back = if back { refund::action(row, what) } else { String::new() };
             rows.push(Vec::from([
                 dated(row.number("at_ms").unwrap_or(0)),
                 what.into(),
-                row.owned("creator.name"),
+                whom,
                 say(&[sign, &money_text(row.text("amount"))]),
+                back,
             ]));
         }
         self.next = fields.owned("next");

@@ -22,6 +22,7 @@ mod home;
 mod item;
 mod opening;
 mod payment;
+mod refund;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -33,6 +34,7 @@ use farthing_shared::{
 pub use account::{Account, Known, Provider};
 use effect::{Effect, Request, Signer};
 use payment::Payment;
+use refund::Refunding;
 
 use crate::fields::{Fields, decimal};
 use crate::payment::{TAG as CLAIM, Track};
@@ -108,6 +110,7 @@ pub struct Wallet {
     grant: Option<Grant>,
     signed: Option<String>,
     voucher: Option<String>,
+    refund: Option<Refunding>,
     allowed: Option<Limits>,
     payment: Option<Payment>,
     resumed: bool,
@@ -150,6 +153,7 @@ impl Wallet {
             grant: None,
             signed: None,
             voucher: None,
+            refund: None,
             allowed: None,
             payment: None,
             resumed: false,

@@ -368,6 +368,58 @@ fn home_shows_what_there_is_and_withdraws() {
 }
 
 #[test]
+fn a_payment_is_given_back_after_one_question() {
+    let mut wallet = Wallet::new();
+    let root = format!("root={} device=7", key(1));
+    wallet.boot(&row(&format!("place=home stored=true origin=https://pay.example {root}")), NOW);
+    wallet.answer(&provider(), NOW);
+    wallet.answer(&account("wallet", "0.95", ""), NOW);
+    let claim = key(5);
+    let listed = wallet.answer(
+        &row(&format!(
+            "tag=entries status=200 data.0.entry=13 data.0.kind=claim data.0.amount=0.02 \
+             data.0.refunded=true data.1.entry=12 data.1.kind=claim data.1.amount=0.05 \
+             data.1.item.title=On~change data.1.claim_id={claim} data.1.refundable_until=soon"
+        )),
+        NOW,
+    );
+    let Some(Effect::Rows { rows, .. }) = listed.first() else { panic!("rows") };
+    assert_eq!((&*rows[0][2], &*rows[0][4]), (words::REFUNDED, ""));
+    assert_eq!(rows[1][4], format!("12 {claim} 0.05 On change"));
+    let clicked = row(&format!("key={}", rows[1][4].replace(' ', "~")));
+    let click = |wallet: &mut Wallet| wallet.refund(Fields::read(&clicked));
+
+    let question = click(&mut wallet);
+    assert_eq!((view(&question), set(&question, "refund-what")), (Some("refund"), "On change"));
+    assert_eq!(view(&wallet.keep()), Some("home"));
+    assert_eq!(wallet.refunding(Fields::read(&row("reason=2"))), []);
+    click(&mut wallet);
+    assert_eq!(wallet.refunding(Fields::read(&row("reason=2"))), [Effect::SignRefund]);
+    assert_eq!(wallet.refunding(Fields::read(&row("reason=2"))), [], "a double click");
+    let signer = crate::signer::public_of(&key(1)).unwrap();
+    let due = wallet.refund_request(signer, NOW).expect("due");
+    assert_eq!((due.entry, due.claim.to_text(), due.reason.code()), (12, claim, 2));
+
+    // No answer: the same bytes again, until there is one.
+    let sent = wallet.refund_signed(Fields::read(&row("refund=bytes")), NOW);
+    assert_eq!(paths(&sent), ["POST /v1/refunds"]);
+    wallet.answer(&row("tag=refund status=0"), NOW);
+    let again = wallet.timer(Fields::read(&row("name=retry")), NOW);
+    assert_eq!(paths(&again), ["POST /v1/refunds"]);
+    assert_eq!(again, sent);
+    let done = wallet.answer(&row("tag=refund status=200 message=It~is~back."), NOW);
+    assert_eq!(set(&done, "refund-note"), "It is back.");
+    assert_eq!(paths(&done), [format!("GET /v1/wallets/{}", key(1))]);
+
+    wallet.answer(&account("wallet", "1.00", ""), NOW);
+    click(&mut wallet);
+    wallet.refunding(Fields::read(&row("reason=9")));
+    assert_eq!(wallet.refund_request(signer, NOW).map(|due| due.reason.code()), Some(4));
+    let failed = wallet.refund_signed(Fields::default(), NOW);
+    assert_eq!(set(&failed, "refund-note"), words::REFUND_FAILED);
+}
+
+#[test]
 fn a_link_pays_with_exactly_one_payment_allowed() {
     let mut wallet = Wallet::new();
     let boot = format!(

@@ -1,0 +1,67 @@
+//! A refund by the visitor's own hand: asked once more, given once, and what was bought closes again.
+
+use std::rc::Rc;
+
+use farthing_tests::browser::Browser;
+use farthing_tests::world::{World, browser_test};
+use serde_json::json;
+
+const GATE: &str = "farthing-gate";
+const OPENED: &str = "The word itself is a recipe";
+const REFUND: &str = "[data-list=entries] button:not([hidden])";
+
+async fn press(browser: &Browser, css: &str) {
+    let button = browser.see(css).await;
+    browser.press(&button).await;
+}
+
+async fn wallet(browser: &Browser, origin: &str) {
+    browser.open(&format!("{origin}/wallet")).await;
+    browser.see_state("home").await;
+}
+
+#[test]
+fn the_money_comes_back_once_and_the_gate_closes() {
+    browser_test("refund", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let creator = provider.magazine_creator().await;
+        let session = provider.sign_in(&creator).await;
+        browser.open(&format!("{}/essay.html", provider.magazine)).await;
+        browser.pay_first(GATE).await;
+        browser.text(GATE, |text| text.contains(OPENED)).await;
+
+        // Asked once more; whoever keeps it keeps it.
+        wallet(browser, &provider.origin).await;
+        browser.picture("wallet-refundable").await;
+        press(browser, REFUND).await;
+        browser.see_state("refund").await;
+        browser.text("[data-text=refund-amount]", |text| text.contains("0.05")).await;
+        browser.picture("wallet-refund").await;
+        press(browser, "[data-do=keep]").await;
+        browser.see_state("home").await;
+        browser.text("[data-text=balance]", |text| text.contains("0.95")).await;
+
+        press(browser, REFUND).await;
+        browser.see_state("refund").await;
+        press(browser, "[data-form=refunding] button:not([type])").await;
+        browser.see_state("home").await;
+        browser.text("[data-text=refund-note]", |text| text.contains("back in your wallet")).await;
+        browser.text("[data-text=balance]", |text| text.contains("1.00")).await;
+        let list = browser.text("[data-list=entries]", |text| text.contains("refunded")).await;
+        assert!(list.contains("Refund"), "{list}");
+        let buttons =
+            "return document.querySelectorAll('[data-list=entries] button:not([hidden])').length";
+        assert_eq!(browser.script(buttons, vec![]).await, json!(0), "nothing is left to refund");
+        browser.picture("wallet-refunded").await;
+        // What was proved of payments stays; what went back stands beside it.
+        assert_eq!(provider.totals(&session).await, (1, "0.05".into()));
+
+        // Closed again, and for sale again.
+        browser.open(&format!("{}/essay.html", provider.magazine)).await;
+        browser.press_in(GATE).await;
+        browser.text(GATE, |text| text.contains(OPENED)).await;
+        assert_eq!(provider.totals(&session).await, (2, "0.10".into()));
+        wallet(browser, &provider.origin).await;
+        browser.text("[data-text=balance]", |text| text.contains("0.95")).await;
+    });
+}

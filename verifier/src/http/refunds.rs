@@ -1,0 +1,85 @@
+//! Refunds: a payer asks for the money of one claim back.
+
+use axum::Json;
+use axum::extract::{Extension, State};
+use farthing_rules::rows::Entry;
+use farthing_rules::{Answer, Command, EntryBody, RefundAnswer};
+use farthing_shared::{SignedRefund, UnixMillis};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::extract::{Body, binary};
+use super::network::Prefix;
+use super::problem::{Kind, Problem};
+use super::text::time;
+
+/// A forged request takes as much from its sender's bucket as so many requests.
+const FORGED_COST: u32 = 20;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefundBody {
+    /// 200 bytes as base64url.
+    refund: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct RefundAnswerBody {
+    outcome: &'static str,
+    code: u16,
+    /// Whether the payer has its money back, now or since an earlier request.
+    refunded: bool,
+    repeat: bool,
+    message: &'static str,
+    claim_id: String,
+    entry: Option<u64>,
+    at: Option<String>,
+    amount: Option<String>,
+    currency: String,
+}
+
+impl RefundAnswerBody {
+    fn of(app: &App, answer: &RefundAnswer) -> Self {
+        Self {
+            outcome: answer.outcome.name(),
+            code: answer.outcome.code(),
+            refunded: answer.outcome.is_success(),
+            repeat: answer.repeat,
+            message: answer.outcome.sentence(),
+            claim_id: answer.claim.to_text(),
+            entry: answer.receipt.map(|receipt| receipt.entry.0),
+            at: answer.receipt.map(|receipt| time(receipt.at)),
+            amount: answer.receipt.map(|receipt| receipt.amount.to_decimal()),
+            currency: app.config.currency.clone(),
+        }
+    }
+}
+
+/// Gives a claim's money back, once; the same request again answers the same.
+#[utoipa::path(post, path = "/v1/refunds", request_body = RefundBody,
+    responses((status = 200, body = RefundAnswerBody), (status = 422, body = Problem),
+        (status = 503, body = Problem), (status = 500, body = Problem)))]
+pub(super) async fn refund(
+    State(app): State<App>,
+    Extension(prefix): Extension<Prefix>,
+    Body(body): Body<RefundBody>,
+) -> Result<Json<RefundAnswerBody>, Problem> {
+    let signed = SignedRefund::decode(&binary("refund", &body.refund)?)
+        .map_err(|why| Problem::field("refund", why))?;
+    let refund = signed.verify().map_err(|_| {
+        app.buckets.charge(prefix, FORGED_COST);
+        Problem::field("refund", "its signature does not hold")
+    })?;
+    match app.intake.ask(Command::Refund { refund }).await? {
+        Answer::Refund(answer) => Ok(Json(RefundAnswerBody::of(&app, &answer))),
+        _ => Err(Problem::new(Kind::Internal, "the ledger gave another answer")),
+    }
+}
+
+/// Until when a claim can be refunded; `None` for other entries, and once it is too late.
+pub(super) fn refundable_until(entry: &Entry, now: UnixMillis) -> Option<UnixMillis> {
+    let EntryBody::Claim(claim) = &entry.body else { return None };
+    let until = UnixMillis(claim.release_minute.saturating_mul(60_000));
+    (now < until).then_some(until)
+}
