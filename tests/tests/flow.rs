@@ -117,7 +117,8 @@ async fn a_refund_closes_what_was_bought() -> Test {
     let totals = verifier.get_with("/v1/creator/totals", &session).await.json();
     let names = ["payments", "total", "refunds", "refunded", "held"];
     assert_eq!(json!(pick(&totals, &names)), json!([1, "0.05", 1, "0.05", "0.00"]));
-    assert_eq!(totals["items"][0]["refunds"], json!({"count": 1, "total": "0.05"}));
+    assert_eq!(totals["items"][0]["refunds"]["count"], 1);
+    assert_eq!(totals["items"][0]["refunds"]["total"], "0.05");
     sound(&verifier)
 }
 

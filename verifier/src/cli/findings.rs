@@ -104,7 +104,7 @@ pub(super) fn run(config: &Config, command: FindingsCommand) -> Result<(), Failu
         FindingsCommand::Scan => scan(&ledger.reader),
         FindingsCommand::List { decided, watching, creator, json } => {
             let creator = creator.map(|id| ledger.creator(&id)).transpose()?;
-            let creator = creator.map(|profile| profile.creator);
+            let creator = creator.map(|(row, _)| row.creator);
             let wanted = Wanted { accusing: !watching, undecided: !decided, creator, wallet: None };
             list(&ledger.reader, wanted, json)
         }
@@ -237,7 +237,7 @@ fn show(reader: &Reader, row: &FindingRow, json: bool) -> Result<(), Failure> {
 fn decide(ledger: &mut Ledger, which: &Decide, act: Act) -> Result<(), Failure> {
     let mut findings: Vec<FindingRef> = which.findings.iter().copied().map(FindingRef).collect();
     if let Some(creator) = &which.creator {
-        let creator = Some(ledger.creator(creator)?.creator);
+        let creator = Some(ledger.creator(creator)?.0.creator);
         let wanted = Wanted { accusing: true, undecided: true, creator, wallet: None };
         each(&ledger.reader, wanted, |row| {
             if which.rule.as_ref().is_none_or(|rule| *rule == row.said.rule) {
