@@ -91,8 +91,7 @@ pub mod wallet {
     pub const RETURNED: &str = "Payment given back";
     pub const DONATION: &str = "Donation";
     pub const REFUND: &str = "Refund";
-    pub const REFUNDED: &str = " \u{b7} refunded";
-    pub const FOR: &str = " \u{b7} ";
+    pub const REFUNDED: &str = " (refunded)";
     pub const REFUND_FAILED: &str =
         "The refund could not be asked for. Nothing was changed; please try again.";
     pub const PAID: &str = "Paid ";

@@ -139,9 +139,9 @@ impl Wallet {
             let sign = if row.text("kind") == "claim" { "\u{2212}" } else { "+" };
             let mut whom = row.owned("creator.name");
             if row.flag("refunded") {
-                whom.push_str(words::REFUNDED);
+                whom = say(&["\u{3}", &whom, "\u{3}", words::REFUNDED]);
             } else if row.text("kind") == "refund" && !title.is_empty() {
-                whom = say(&[&whom, words::FOR, title]);
+                whom = say(&[&whom, " \u{b7} ", title]);
             }
             let back = row.has("refundable_until");
             let back = if back { refund::action(row, what) } else { String::new() };

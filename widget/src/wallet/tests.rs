@@ -384,7 +384,8 @@ fn a_payment_is_given_back_after_one_question() {
         NOW,
     );
     let Some(Effect::Rows { rows, .. }) = listed.first() else { panic!("rows") };
-    assert_eq!((&*rows[0][2], &*rows[0][4]), (words::REFUNDED, ""));
+    let back = ["\u{3}\u{3}", words::REFUNDED].concat();
+    assert_eq!((&*rows[0][2], &*rows[0][4]), (&*back, ""));
     assert_eq!(rows[1][4], format!("12 {claim} 0.05 On change"));
     let clicked = row(&format!("key={}", rows[1][4].replace(' ', "~")));
     let click = |wallet: &mut Wallet| wallet.refund(Fields::read(&clicked));
