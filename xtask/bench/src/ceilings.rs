@@ -221,8 +221,10 @@ impl SqliteAlone {
         let none: Option<i64> = None;
         self.connection
             .prepare_cached(
-                "INSERT INTO entries VALUES \
-                 (?1, ?2, 1, ?3, ?4, 1000, ?3, 7, 0, 7, ?1, ?1, ?1, ?1, ?1, ?5, ?6, 0, 0)",
+                "INSERT INTO entries (number, at, kind, wallet, creator, amount, key, item, fee, \
+                 release_minute, creator_number, creator_total, previous_of_key, \
+                 previous_of_wallet, previous_of_creator, rail, body, mark_of_key) VALUES \
+                 (?1, ?2, 1, ?3, ?4, 1000, ?3, 7, 0, 7, ?1, ?1, ?1, ?1, ?1, ?5, ?6, 0)",
             )?
             .execute(params![
                 entry,
