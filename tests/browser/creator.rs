@@ -192,6 +192,12 @@ fn a_finding_is_read_answered_and_lifted() {
         assert!(report.contains("1 of 1 reviewed were lifted"), "{report}");
         let svg = provider.command(&["fraud", "picture", "1"]).await;
         assert!(svg.contains("<circle") && svg.contains("A blog"), "{svg}");
+        let file = provider.folder().join("finding.json");
+        std::fs::write(&file, provider.command(&["fraud", "export", "1"]).await).unwrap();
+        let holds = provider.command(&["verify", "finding", file.to_str().unwrap()]).await;
+        assert!(holds.contains("1 signed claims hold"), "{holds}");
+        // It was recorded by hand; the detector itself finds nothing in one payment.
+        assert_eq!(provider.command(&["fraud", "scan"]).await, "");
         let audit = provider.command(&["audit", "--log"]).await;
         assert!(audit.contains(" 0 differences"), "{audit}");
     });

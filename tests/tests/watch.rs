@@ -8,12 +8,12 @@ use axum::http::StatusCode;
 use farthing_rules::command::CreatorDraft;
 use farthing_rules::findings::{Act, FindingRow, FindingState};
 use farthing_rules::{Answer, Command, CreatorRef, EntryBody, FindingId, VoucherHash};
-use farthing_shared::{CreatorId, Micros, SigningKey, UnixMillis, origin_hash};
+use farthing_shared::{Claim, CreatorId, Micros, SigningKey, UnixMillis, origin_hash};
 use farthing_tests::actors::{Visitor, micros, seed};
 use farthing_tests::chance::Chance;
 use farthing_tests::inprocess::Verifier;
 use farthing_verifier::audit::audit;
-use farthing_verifier::findings::{Report, Scan, Watch, picture};
+use farthing_verifier::findings::{Bundle, Report, Scan, Watch, picture};
 use farthing_verifier::store::Writer;
 use farthing_verifier::store::sqlite::{Durability, SqliteWriter, Wanted};
 use serde_json::json;
@@ -272,6 +272,9 @@ async fn what_people_read(verifier: &Verifier, found: &[FindingRow]) {
     let text = report.text("EUR");
     assert!(text.contains("1 of 2 reviewed were lifted, 50.0 %"), "{text}");
     assert!(text.contains("group"), "{text}");
+    let bundle = Bundle::read(&verifier.app.reader, &found[2]).unwrap();
+    let words = bundle.verify().unwrap();
+    assert!(words.contains("3 signed claims hold"), "{words}");
     let svg = picture(&verifier.app.reader, &found[2]).unwrap();
     assert!(svg.matches("<circle").count() >= 20, "{svg}");
     assert!(svg.contains("Creator &lt;1&gt;") && !svg.contains("Creator <1>"), "{svg}");
@@ -352,6 +355,47 @@ async fn post_with(
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::AUTHORIZATION, format!("Bearer {session}"));
     verifier.send(request.body(Body::from(body.to_string())).unwrap()).await
+}
+
+/// What a wallet signed twice convicts it by itself, wherever the file is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn double_signing_is_proved_by_one_file() {
+    let mut verifier = Verifier::start().await;
+    let mut ada = verifier.visitor(1, "1.00").await;
+    let claim = ada.donation(farthing_tests::ledger::CREATOR, "0.10", verifier.now());
+    let twin = Claim { expires_at: claim.expires_at.plus_ms(1), ..claim };
+    for (claim, expected) in [(claim, "accepted"), (twin, "equivocation")] {
+        assert_eq!(verifier.charge(&ada.sign(&claim)).await.json()["outcome"], expected);
+    }
+    catch_up(&mut watch(&verifier)).await;
+    let found = accusing(&verifier);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].said.kind.as_str(), found[0].held), ("equivocation", Micros::ZERO));
+    let bundle = Bundle::read(&verifier.app.reader, &found[0]).unwrap();
+    let words = bundle.verify().unwrap();
+    assert!(words.contains("1 numbers were signed twice"), "{words}");
+
+    let whole = serde_json::to_value(&bundle).unwrap();
+    let pair = whole["signed_twice"][0].clone();
+    let mut other = pair["second"].as_str().unwrap().to_owned();
+    other.replace_range(300..301, if &other[300..301] == "A" { "B" } else { "A" });
+    let lies = [
+        ("/explanation", json!("w1 is a saint"), "was changed"),
+        ("/score_ppm", json!(1), "was changed"),
+        ("/signed_twice", json!([]), "are missing"),
+        ("/signed_twice/0/second", pair["first"].clone(), "not of one key"),
+        ("/signed_twice/0/second", json!(other), ""),
+        ("/entries", json!([9_999]), "was changed"),
+        ("/format", json!("farthing/finding/2"), "not a finding"),
+    ];
+    for (place, lie, why) in lies {
+        let mut changed = whole.clone();
+        *changed.pointer_mut(place).unwrap() = lie;
+        let changed: Bundle = serde_json::from_value(changed).unwrap();
+        let error = changed.verify().unwrap_err();
+        assert!(error.contains(why), "{place}: {error}");
+    }
+    assert_sound(&verifier);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -117,7 +117,7 @@ export class DayChart {
     }
     if (highest === 0) {
       picture.append(svg("text", { x: (LEFT + this.width) / 2, y: HEIGHT / 2, class: "nothing", "text-anchor": "middle" },
-        `No payments in these ${this.days.length} days`));
+        this.days.some((day) => day.count > 0) ? `Nothing credited in these ${this.days.length} days` : `No payments in these ${this.days.length} days`));
     }
     const labels = new Set([0, Math.floor((this.days.length - 1) / 2), this.days.length - 1]);
     this.days.forEach((day, index) => {

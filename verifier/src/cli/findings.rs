@@ -6,7 +6,7 @@ use farthing_rules::findings::{Act, FindingRef, FindingRow, Standing};
 use farthing_rules::{Answer, Command, WalletRef};
 use farthing_shared::PublicKey;
 use farthing_verifier::config::Config;
-use farthing_verifier::findings::{Report, Scan, finding_json, picture};
+use farthing_verifier::findings::{Bundle, Report, Scan, finding_json, picture};
 use farthing_verifier::http::{Clause, show_time};
 use farthing_verifier::store::sqlite::{Reader, Wanted};
 
@@ -58,6 +58,11 @@ pub(super) enum FindingsCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Print a finding with its evidence as one file, for: farthing verify finding.
+    Export {
+        /// The finding's number.
+        finding: u64,
     },
     /// Draw the group around a finding, wallets against creators, as SVG.
     Picture {
@@ -125,6 +130,12 @@ pub(super) fn run(config: &Config, command: FindingsCommand) -> Result<(), Failu
             } else {
                 print!("{}", report.text(&config.currency));
             }
+            Ok(())
+        }
+        FindingsCommand::Export { finding } => {
+            let row = known(&ledger.reader, FindingRef(finding))?;
+            let bundle = Bundle::read(&ledger.reader, &row).map_err(words)?;
+            println!("{}", serde_json::to_string_pretty(&bundle).unwrap_or_default());
             Ok(())
         }
         FindingsCommand::Picture { finding } => {

@@ -12,6 +12,7 @@ use farthing_shared::note::{COSIGNATURE, Note, NoteKey};
 use farthing_shared::receipt::Receipt;
 use farthing_shared::statement::{BadStatement, STATEMENT_BYTES_MAX, Statement};
 use farthing_shared::tiles::{TileName, Tiles, parse_tile};
+use farthing_verifier::findings::Bundle;
 use farthing_verifier::http::show_time;
 use farthing_verifier::log::check;
 use serde_json::{Value, json};
@@ -51,6 +52,15 @@ pub(super) enum VerifyCommand {
         since: Option<PathBuf>,
         #[command(flatten)]
         quorum: Quorum,
+        /// Print the verdict as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A finding with its evidence, as `farthing fraud export` prints it: that it was not changed since it was
+    /// made, and that its signed claims hold.
+    Finding {
+        /// The file.
+        file: PathBuf,
         /// Print the verdict as JSON.
         #[arg(long)]
         json: bool,
@@ -127,6 +137,7 @@ impl Quorum {
 
 pub(super) fn run(command: &VerifyCommand) -> Result<(), Failure> {
     let (verdict, json) = match command {
+        VerifyCommand::Finding { file, json } => (finding(file), *json),
         VerifyCommand::Receipt { files, key, quorum, json } => {
             (receipts(files, key, quorum), *json)
         }
@@ -169,6 +180,13 @@ impl From<String> for Not {
     fn from(why: String) -> Self {
         Self { why, lie: None }
     }
+}
+
+fn finding(file: &Path) -> Verdict {
+    let bundle: Bundle = serde_json::from_str(&read(file)?)
+        .map_err(|why| format!("{}: it is not a finding: {why}", file.display()))?;
+    let words = bundle.verify().map_err(|why| format!("{}: {why}", file.display()))?;
+    Ok((words, json!({})))
 }
 
 fn read(path: &Path) -> Result<String, String> {

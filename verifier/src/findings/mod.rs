@@ -10,6 +10,7 @@
 //! Owns: the order of events, the words of findings, the tags of networks, the thread that follows the
 //! ledger, the report. Leaves to `farthing-rules` what a finding may do to money.
 
+mod bundle;
 mod origins;
 mod picture;
 mod report;
@@ -26,6 +27,7 @@ use sha2::{Digest, Sha256};
 
 use crate::http::show_time;
 
+pub use bundle::Bundle;
 pub use origins::Origins;
 pub use picture::picture;
 pub use report::{FalseAlarms, Report};
