@@ -110,7 +110,7 @@ pub(super) async fn open(
     match app.intake.ask(Command::OpenWallet { opening, origin }).await? {
         Answer::Wallet { wallet, opened } => {
             if opened {
-                app.challenges.count_opening(app.clock.now());
+                app.challenges.count_opening(prefix, app.clock.now());
             }
             let status = if opened { CREATED } else { StatusCode::OK };
             Ok((status, Json(WalletBody::of(&app, &wallet, None))))
