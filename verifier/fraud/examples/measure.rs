@@ -1,11 +1,9 @@
-//! `measure fit FROM TO` fits the weights on tuning seeds; `measure table FROM TO` prints how good the rules are on
-//! others, with the attack families that tuning never saw.
+//! `measure table FROM TO` prints how good the rules are on our own traces, with the attack families that tuning never saw.
+//! The weights are fitted, and judged on other traces, by `judge`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line")]
 
 use std::collections::BTreeMap;
 
-use farthing_fraud::calibrate::Model;
-use farthing_fraud::features::Vector;
 use farthing_fraud::generate::{HELD_OUT, trace};
 use farthing_fraud::replay::Replay;
 
@@ -13,52 +11,8 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize| arguments.get(at).and_then(|text| text.parse().ok());
     match (arguments.first().map(String::as_str), number(1), number(2)) {
-        (Some("fit"), Some(from), Some(to)) => fit(from, to),
         (Some("table"), Some(from), Some(to)) => table(from, to),
-        _ => eprintln!("usage: measure fit|table FROM_SEED TO_SEED"),
-    }
-}
-
-/// The best sample of each wallet with its truth.
-fn samples(seed: u64, model: &Model) -> Vec<(Vector, bool)> {
-    let trace = trace(seed, false);
-    let mut replay = Replay::default();
-    replay.model = model.clone();
-    replay.samples = Some(Vec::new());
-    let mut out = Vec::new();
-    for (line, event) in trace.events.iter().enumerate() {
-        replay.event(line as u64, event, &mut out).expect("the trace is sorted");
-    }
-    replay.finish(&mut out);
-    let samples = replay.samples.take().unwrap_or_default();
-    let truth = |wallet: usize| {
-        let number: usize =
-            replay.wallet_name(wallet).trim_start_matches('w').parse().expect("w and a number");
-        trace.fraud[number]
-    };
-    samples.iter().enumerate().map(|(wallet, best)| (best.vector, truth(wallet))).collect()
-}
-
-fn fit(from: u64, to: u64) {
-    let mut model = Model::default();
-    for round in 0..3 {
-        let rows: Vec<(Vector, bool)> = std::thread::scope(|scope| {
-            let model = &model;
-            let halves: Vec<_> = (0..2)
-                .map(|half| {
-                    scope.spawn(move || {
-                        let seeds = (from..to).filter(|seed| seed % 2 == half);
-                        seeds.flat_map(|seed| samples(seed, model)).collect::<Vec<_>>()
-                    })
-                })
-                .collect();
-            halves.into_iter().flat_map(|half| half.join().expect("no panic")).collect()
-        });
-        let fraud = rows.iter().filter(|(_, fraud)| *fraud).count();
-        model.fit(&rows, 400);
-        println!("round {round}: {} wallets, {fraud} fraud", rows.len());
-        println!("const BIAS: f64 = {:.3};", model.bias);
-        println!("const WEIGHTS: [f64; TERMS] = {:.3?};", model.weights);
+        _ => eprintln!("usage: measure table FROM_SEED TO_SEED"),
     }
 }
 

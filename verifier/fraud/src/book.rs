@@ -1,7 +1,7 @@
 //! The graph as the periodic analysis sees it: wallets, creators and one edge per pair that paid.
 //!
 //! Owns counts and first and last event numbers (the evidence); leaves judging to `detect`. Constant work per event,
-//! memory linear in wallets + pairs (an edge is 72 bytes).
+//! memory linear in wallets + pairs (an edge is 80 bytes, and 12 in its wallet).
 
 use hashbrown::HashMap;
 
@@ -34,9 +34,10 @@ pub struct Wallet {
     /// Claims from where it registered; the rest came from elsewhere.
     pub claims_at_home: u32,
     pub edges: Vec<u32>,
-    /// Highest score of its edges, and that edge.
+    /// Creator and first payment of each edge, in the order of `edges`: what scans of other creators read.
+    pub basket: Vec<(u32, f32)>,
+    /// Highest score without company so far: what its mates are judged by.
     pub score: f32,
-    pub score_edge: u32,
     /// Score as last written in a finding.
     pub told: f32,
     pub accused: bool,
@@ -54,6 +55,8 @@ pub struct Creator {
     /// Work that new claims have paid for; a scan costs one per payer.
     pub credit: f64,
     pub dirty: bool,
+    /// Middle log-lift of its pairs with other creators (`taste`).
+    pub taste: Option<f32>,
     /// First claim's number, as evidence.
     pub first_n: u64,
     /// Accused wallets among its payers.
@@ -99,6 +102,11 @@ pub struct Book {
     pub fund_births: Vec<Vec<f64>>,
     /// Birth times of all wallets, ascending because the trace is.
     pub births: Vec<f64>,
+    /// For each ten minutes since the first birth, how many were born before.
+    born_before: Vec<u32>,
+    /// Sums of `Wallet::score` by prefix and fund.
+    pub prefix_scores: Vec<f32>,
+    pub fund_scores: Vec<f32>,
     /// Wallets topped up out of creators' payouts.
     pub paid_wallets: u32,
     /// Wallets with at least one accepted claim.
@@ -112,9 +120,21 @@ impl Book {
         let number = self.wallet_names.number(name);
         if number as usize == self.wallets.len() {
             self.wallets.push(Wallet::born(t, n));
+            let slot = self.birth_slot(t);
+            if slot >= self.born_before.len() {
+                let before = u32::try_from(self.births.len()).unwrap_or(u32::MAX);
+                self.born_before.resize(slot + 1, before);
+            }
             self.births.push(t);
         }
         number
+    }
+
+    fn birth_slot(&self, t: f64) -> usize {
+        let passed = (t - self.births.first().copied().unwrap_or(t)) / SLOT_S;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded")]
+        let slot = passed.clamp(0.0, SLOTS_MAX) as usize;
+        slot
     }
 
     /// The creator's number.
@@ -131,6 +151,7 @@ impl Book {
         let number = self.prefix_names.number(name);
         if number as usize == self.at_prefix.len() {
             self.at_prefix.push(Vec::new());
+            self.prefix_scores.push(0.0);
             self.prefix_births.push(Vec::new());
         }
         number
@@ -141,6 +162,7 @@ impl Book {
         let number = self.fund_names.number(name);
         if number as usize == self.at_fund.len() {
             self.at_fund.push(Vec::new());
+            self.fund_scores.push(0.0);
             self.fund_births.push(Vec::new());
         }
         number
@@ -162,6 +184,7 @@ impl Book {
         if row.fund == NONE && fund != NONE {
             row.fund = fund;
             row.fund_n = n;
+            self.fund_scores[fund as usize] += row.score;
             self.at_fund[fund as usize].push(wallet);
             insert(&mut self.fund_births[fund as usize], row.born_t);
         }
@@ -219,6 +242,8 @@ impl Book {
                 away: 0,
             });
             row.edges.push(number);
+            #[expect(clippy::cast_possible_truncation, reason = "hours, to a few seconds")]
+            row.basket.push((creator, (t / 3_600.0) as f32));
             target.edges.push(number);
         }
         let edge = &mut self.edges[number as usize];
@@ -239,12 +264,35 @@ impl Book {
         }
     }
 
-    /// How many wallets were born in `[from, to]`.
+    /// How many wallets were born in `[from, to]`, to ten minutes.
     #[must_use]
     pub fn births_between(&self, from: f64, to: f64) -> usize {
-        between(&self.births, from, to)
+        let before = |slot: usize| {
+            self.born_before.get(slot).map_or(self.births.len(), |&count| count as usize)
+        };
+        before(self.birth_slot(to) + 1).saturating_sub(before(self.birth_slot(from)))
+    }
+
+    /// Raises a wallet's score without company; its prefix and fund keep the sums.
+    pub fn raise(&mut self, wallet: u32, score: f32) {
+        let row = &mut self.wallets[wallet as usize];
+        let more = score - row.score;
+        if more <= 0.0 {
+            return;
+        }
+        row.score = score;
+        if let Some(sum) = self.prefix_scores.get_mut(row.prefix as usize) {
+            *sum += more;
+        }
+        if let Some(sum) = self.fund_scores.get_mut(row.fund as usize) {
+            *sum += more;
+        }
     }
 }
+
+/// Births are counted in steps of ten minutes, for at most some twenty years.
+const SLOT_S: f64 = 600.0;
+const SLOTS_MAX: f64 = 1_000_000.0;
 
 /// How many of the ascending `times` lie in `[from, to]`.
 #[must_use]
@@ -276,8 +324,8 @@ impl Wallet {
             last_claim_t: t,
             claims_at_home: 0,
             edges: Vec::new(),
+            basket: Vec::new(),
             score: 0.0,
-            score_edge: NONE,
             told: 0.0,
             accused: false,
             told_victim: false,

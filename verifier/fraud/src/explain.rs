@@ -15,7 +15,8 @@ pub fn wallet(
     let mut reasons: Vec<(f32, String)> = FAMILIES
         .iter()
         .filter(|(feature, _)| {
-            *feature != Feature::Company && vector[*feature as usize] >= FIRED * 0.5
+            !matches!(feature, Feature::Company | Feature::CompanyShare)
+                && vector[*feature as usize] >= FIRED * 0.5
         })
         .map(|(feature, _)| {
             let excess = shown[*feature as usize];
@@ -54,6 +55,14 @@ fn reason(feature: Feature, excess: Excess) -> String {
         Feature::Refunds => "payers had most claims refunded",
         Feature::OwnRefunds => "of its claims were refunded",
         Feature::Company => "times e other payers that look steered as well",
+        Feature::Block => "creators of its list are combined beyond shared taste",
+        Feature::Captive => "payers of those creators come from the same group, in percent",
+        Feature::Mostly => "payers spend most of their money here",
+        Feature::Devotion => "of its payments went here",
+        Feature::CompanyShare => "percent of the other payers look steered as well",
+        Feature::Overlap => "payments of the others meet its own at further creators",
+        Feature::Hasty => "payers came several times within days",
+        Feature::Mates => "wallets of its network or funding source look steered",
         Feature::Ring => "payments went back into the circle they came from",
     };
     format!("{observed:.0} {what}, {expected:.1} expected")

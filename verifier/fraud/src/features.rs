@@ -4,7 +4,7 @@
 //! [`Family`] are not independent of each other; families are, which is why an accusation needs two of them.
 
 /// Number of features of an edge.
-pub const COUNT: usize = 21;
+pub const COUNT: usize = 29;
 
 /// The features, in the order of their weights in `calibrate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,22 @@ pub enum Feature {
     Ring,
     /// How many other payers of the creator look steered too: alone, little is worth much.
     Company,
+    /// Several of the wallet's creators surprise with each other: a shared list, not a shared taste.
+    Block,
+    /// The creators it shares with other payers have few payers besides.
+    Captive,
+    /// Payers that spend most of their money here.
+    Mostly,
+    /// The wallet's own share of payments here.
+    Devotion,
+    /// Which share of the other payers looks steered.
+    CompanyShare,
+    /// Wallets of the same small network or funding source that look steered.
+    Mates,
+    /// All that the wallet pays besides, taken together, is paid by the other payers too.
+    Overlap,
+    /// Payers that pay here several times within days and then no more.
+    Hasty,
 }
 
 /// Independent kinds of evidence.
@@ -66,8 +82,10 @@ pub enum Family {
     Alike = 32,
     Life = 64,
     Refunds = 128,
+    Block = 256,
+    Audience = 512,
     /// Not evidence of its own: never counts as a family that fired.
-    Company = 256,
+    Company = 1024,
 }
 
 /// The features of one edge.
@@ -96,13 +114,21 @@ pub const FAMILIES: [(Feature, Family); COUNT] = [
     (Feature::OwnRefunds, Family::Refunds),
     (Feature::Ring, Family::Money),
     (Feature::Company, Family::Company),
+    (Feature::Block, Family::Block),
+    (Feature::Captive, Family::Audience),
+    (Feature::Mostly, Family::Life),
+    (Feature::Devotion, Family::Life),
+    (Feature::CompanyShare, Family::Company),
+    (Feature::Mates, Family::Company),
+    (Feature::Overlap, Family::Block),
+    (Feature::Hasty, Family::Alike),
 ];
 
 /// Lift from which a family counts as having fired: e^1.2, three times what chance explains, cautiously.
 pub const FIRED: f32 = 1.2;
 
 /// Families that can fire.
-pub const FAMILY_COUNT: usize = 8;
+pub const FAMILY_COUNT: usize = 10;
 /// Pairs of different families.
 pub const PAIRS: usize = FAMILY_COUNT * (FAMILY_COUNT - 1) / 2;
 
@@ -147,7 +173,7 @@ pub fn hardness(pair: usize) -> u32 {
 pub fn fired(vector: &Vector) -> u16 {
     let mut set = 0;
     for (feature, family) in FAMILIES {
-        if feature != Feature::Company && vector[feature as usize] >= FIRED {
+        if family != Family::Company && vector[feature as usize] >= FIRED {
             set |= family as u16;
         }
     }
@@ -155,15 +181,66 @@ pub fn fired(vector: &Vector) -> u16 {
 }
 
 /// Families that no honest crowd shares by itself: a viral hour arrives together, is alike and vanishes, but it does
-/// not come from one card or one address, nor act in step at several creators. Shared taste is soft too: bundles and
-/// communities have it.
+/// not come from one card or one address, nor act in step at several creators. Shared taste is soft: bundles and
+/// communities have it; a long list of creators that hardly anybody else combines (`Block`) is not taste.
 pub const HARD: u16 = Family::Origin as u16
     | Family::Money as u16
     | Family::Synchrony as u16
-    | Family::Refunds as u16;
+    | Family::Refunds as u16
+    | Family::Block as u16;
+
+/// Lift from which money supports what one common network suggests.
+const SUPPORTS: f32 = 0.4;
 
 /// Two independent families, at least one of them hard.
 #[must_use]
-pub fn enough(fired: u16) -> bool {
-    fired.count_ones() >= 2 && fired & HARD != 0
+pub fn enough(vector: &Vector) -> bool {
+    let fired = fired(vector);
+    fired.count_ones() >= 2 && fired & HARD != 0 && !campus(vector)
+}
+
+/// One common network and nothing else hard: what students of one campus share, who may come at once and like the same.
+/// Wallets that also share money, or burn their free credit and go, are no students.
+#[must_use]
+pub fn campus(vector: &Vector) -> bool {
+    let lift = |feature: Feature| vector[feature as usize];
+    let many_networks = lift(Feature::PrefixPairs) >= FIRED;
+    let burnt = lift(Feature::Drained) >= FIRED || lift(Feature::Vanished) >= FIRED;
+    let money = FAMILIES
+        .iter()
+        .any(|(feature, family)| *family == Family::Money && lift(*feature) >= SUPPORTS);
+    fired(vector) & HARD == Family::Origin as u16 && !(many_networks || burnt || money)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(features: &[(Feature, f32)], expected: bool) {
+        let mut vector = [0.0; COUNT];
+        for &(feature, lift) in features {
+            vector[feature as usize] = lift;
+        }
+        assert_eq!(enough(&vector), expected, "{features:?}");
+    }
+
+    #[test]
+    fn two_kinds_of_evidence_and_one_of_them_hard() {
+        check(&[], false);
+        check(&[(Feature::FundCell, 4.0)], false);
+        check(&[(Feature::BirthBurst, 4.0), (Feature::Structure, 4.0)], false); // a fan club
+        check(&[(Feature::FundCell, 1.5), (Feature::BirthBurst, 1.5)], true);
+        check(&[(Feature::FundCell, 1.5), (Feature::FundPairs, 4.0)], false); // one kind
+        check(&[(Feature::Company, 4.0), (Feature::FundCell, 1.5)], false); // no kind of its own
+        check(&[(Feature::Block, 1.5), (Feature::Captive, 1.5)], true);
+    }
+
+    #[test]
+    fn students_are_no_farm() {
+        let campus = [(Feature::PrefixCell, 3.0), (Feature::BirthBurst, 3.0)];
+        check(&campus, false);
+        check(&[campus[0], campus[1], (Feature::FundPairs, 0.5)], true);
+        check(&[campus[0], campus[1], (Feature::Drained, 2.0)], true);
+        check(&[campus[0], campus[1], (Feature::Lockstep, 2.0)], true);
+    }
 }

@@ -1,5 +1,9 @@
 //! Wallets that arrive together again and again, at several creators and at different hours.
 //!
+//! Meetings are weighed against the creators' own arrival curves: fans answer releases and meet by nature. A creator's
+//! `meeting_rate` is the share of its pairs of claims that fall into one window; two wallets with `a` and `b` claims
+//! there meet `a × b × rate` times without any plan.
+//!
 //! Bounded: at most [`RECENT_MAX`] arrivals per creator are compared (busier moments are popularity), and the table of
 //! pairs holds two generations of at most [`PAIRS_MAX`] entries (some 100 MB each when full).
 
@@ -9,8 +13,11 @@ use hashbrown::HashMap;
 
 /// Two arrivals at one creator within this time are one co-arrival.
 const WINDOW_S: f64 = 1_800.0;
-/// More arrivals than this within the window are a crowd, not a token.
-const RECENT_MAX: usize = 24;
+/// More arrivals than this within the window are a crowd.
+const RECENT_MAX: usize = 16;
+/// In a crowd arrivals are compared with anchors only: one wallet in so many, always the same ones.
+const ANCHOR_EVERY: u32 = 8;
+const ANCHORS_MAX: usize = 12;
 /// Pairs per generation: 3 M × about 32 bytes.
 const PAIRS_MAX: usize = 3_000_000;
 /// Co-arrivals that make a pair of mates.
@@ -24,69 +31,112 @@ struct Together {
     creator: u32,
     times: u8,
     several: bool,
+    mates: bool,
+}
+
+#[derive(Debug, Default)]
+struct Door {
+    recent: VecDeque<(f64, u32)>,
+    anchors: VecDeque<(f64, u32)>,
+    claims: f64,
+    met: f64,
 }
 
 /// Recent arrivals and pairs.
 #[derive(Debug, Default)]
 pub struct Lockstep {
-    recent: Vec<VecDeque<(f64, u32)>>,
+    doors: Vec<Door>,
     pairs: HashMap<(u32, u32), Together>,
     older: HashMap<(u32, u32), Together>,
 }
 
 impl Lockstep {
-    /// An accepted claim; `mates` is called with each wallet that has just become a mate of `wallet`.
-    pub fn arrive(&mut self, wallet: u32, creator: u32, t: f64, mut mates: impl FnMut(u32)) {
+    /// An accepted claim. `surprising` is asked, once enough meetings have come together, whether a pair that met so
+    /// often is more than the creators' arrival curves explain; it is told the other wallet and the meetings.
+    pub fn arrive(
+        &mut self,
+        wallet: u32,
+        creator: u32,
+        t: f64,
+        mut surprising: impl FnMut(&Self, u32, u8) -> bool,
+    ) {
         let at = creator as usize;
-        if at >= self.recent.len() {
-            self.recent.resize_with(at + 1, VecDeque::new);
+        if at >= self.doors.len() {
+            self.doors.resize_with(at + 1, Door::default);
         }
-        let mut recent = std::mem::take(&mut self.recent[at]);
-        while recent.front().is_some_and(|&(then, _)| t - then > WINDOW_S) {
-            recent.pop_front();
-        }
-        if recent.len() < RECENT_MAX {
-            for &(_, other) in &recent {
-                if other != wallet && self.meet(wallet.min(other), wallet.max(other), creator, t) {
-                    mates(other);
-                }
+        let door = &mut self.doors[at];
+        let mut recent = std::mem::take(&mut door.recent);
+        let mut anchors = std::mem::take(&mut door.anchors);
+        for queue in [&mut recent, &mut anchors] {
+            while queue.front().is_some_and(|&(then, _)| t - then > WINDOW_S) {
+                queue.pop_front();
             }
         }
-        if recent.len() >= RECENT_MAX {
+        let crowd = recent.len() >= RECENT_MAX;
+        door.claims += 1.0;
+        door.met += if crowd {
+            (anchors.len() * ANCHOR_EVERY as usize).max(RECENT_MAX) as f64
+        } else {
+            recent.len() as f64
+        };
+        let compared = if crowd { &anchors } else { &recent };
+        for &(_, other) in compared.iter().filter(|_| anchors.len() < ANCHORS_MAX) {
+            let pair = (wallet.min(other), wallet.max(other));
+            if other != wallet
+                && let Some(times) = self.meet(pair, creator, t)
+                && surprising(self, other, times)
+                && let Some(known) = self.pairs.get_mut(&pair)
+            {
+                known.mates = true;
+            }
+        }
+        if crowd {
             recent.pop_front();
+        }
+        if anchors.len() >= ANCHORS_MAX {
+            anchors.pop_front();
         }
         if recent.back().is_none_or(|&(_, last)| last != wallet) {
             recent.push_back((t, wallet));
+            if wallet.wrapping_mul(0x9E37_79B9) >> 16 & (ANCHOR_EVERY - 1) == 0 {
+                anchors.push_back((t, wallet));
+            }
         }
-        self.recent[at] = recent;
+        self.doors[at].recent = recent;
+        self.doors[at].anchors = anchors;
     }
 
-    /// Whether this meeting makes the two mates.
-    fn meet(&mut self, a: u32, b: u32, creator: u32, t: f64) -> bool {
+    /// The share of this creator's pairs of claims that fall into one window.
+    #[must_use]
+    pub fn meeting_rate(&self, creator: u32) -> f64 {
+        self.doors
+            .get(creator as usize)
+            .map_or(0.0, |door| (door.met + 1.0) * 2.0 / (door.claims * door.claims).max(1.0))
+    }
+
+    /// Counts a meeting; the number of meetings, when they might make the two mates and do not yet.
+    fn meet(&mut self, pair: (u32, u32), creator: u32, t: f64) -> Option<u8> {
         if self.pairs.len() >= PAIRS_MAX {
             self.older = std::mem::take(&mut self.pairs);
         }
-        let fresh = Together { last_t: t, creator, times: 1, several: false };
-        let known = self.pairs.get(&(a, b)).or_else(|| self.older.get(&(a, b))).copied();
-        let Some(mut pair) = known else {
-            self.pairs.insert((a, b), fresh);
-            return false;
+        let fresh = Together { last_t: t, creator, times: 1, several: false, mates: false };
+        let known = self.pairs.get(&pair).or_else(|| self.older.get(&pair)).copied();
+        let Some(mut known) = known else {
+            self.pairs.insert(pair, fresh);
+            return None;
         };
         // The same hour of another day is a habit (midnight payers), the same visit is one act.
-        let apart = t - pair.last_t;
+        let apart = t - known.last_t;
         let of_day = (apart % DAY).min(DAY - apart % DAY);
         if apart < 2.0 * HOUR || of_day < HOUR / 2.0 {
-            return false;
+            return None;
         }
-        pair.several |= pair.creator != creator;
-        pair.last_t = t;
-        let before = pair.times >= TOGETHER_MIN && pair.several;
-        pair.times = pair.times.saturating_add(1);
-        pair.several |= pair.creator != creator;
-        pair.creator = creator;
-        let now = pair.times >= TOGETHER_MIN && pair.several;
-        self.pairs.insert((a, b), pair);
-        now && !before
+        known.several |= known.creator != creator;
+        known.last_t = t;
+        known.times = known.times.saturating_add(1);
+        known.creator = creator;
+        self.pairs.insert(pair, known);
+        (!known.mates && known.times >= TOGETHER_MIN && known.several).then_some(known.times)
     }
 }
 
@@ -99,8 +149,11 @@ mod tests {
         let mut lockstep = Lockstep::default();
         let mut found = 0;
         for &(hours, creator) in meetings {
-            lockstep.arrive(1, creator, hours * HOUR, |_| found += 1);
-            lockstep.arrive(2, creator, hours * HOUR + 60.0, |_| found += 1);
+            lockstep.arrive(1, creator, hours * HOUR, |_, _, _| false);
+            lockstep.arrive(2, creator, hours * HOUR + 60.0, |_, _, _| {
+                found += 1;
+                true
+            });
         }
         assert_eq!(found, expected, "{meetings:?}");
     }

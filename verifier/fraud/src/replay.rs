@@ -4,22 +4,39 @@
 //! minutes at least) when much has happened. What is accused at a tick depends on earlier events alone: the trace's
 //! end adds watch scores but accuses nobody.
 
+use rayon::prelude::*;
+
 use crate::book::{Book, NONE};
 use crate::calibrate::{ACCUSE_FROM, Model, RULE, WATCH_FROM};
 use crate::event::{BadLine, Claim, Event, Kind, parse};
 use crate::exact::{Exact, Handed, OVERSPENDS_MAX, Verdict};
 use crate::explain;
-use crate::features::{Feature, Vector, enough, fired};
+use crate::features::{Feature, Vector, campus, enough};
 use crate::finding::{Finding, evidence};
 use crate::lockstep::Lockstep;
-use crate::scan::{RING_OPEN_MAX, Scan, World, scan};
+use crate::ring::RING_OPEN_MAX;
+use crate::scan::{Scan, World, scan};
+use crate::taste::Scratch;
 
 const TICK_S: f64 = 3_600.0;
 const BUSY_TICK_S: f64 = 600.0;
+/// Events since the last tick, as a share of all, that make a tick whatever the time: traces without times have an end too.
+const CROWDED_TICK_SHARE: u64 = 25;
+/// Payers due at one tick from which on both cores look at them.
+const PARALLEL_MIN: usize = 3_000;
+/// Payers looked at before findings are told: 40,000 × 500 bytes.
+const PAYERS_MAX: usize = 40_000;
 /// Members that a steered group must have before anybody in it is accused.
-pub const GROUP_ACCUSED_MIN: usize = 10;
+pub const GROUP_ACCUSED_MIN: usize = 8;
 /// Probability of a wallet in a closed circle of payouts: the chain is shown, its purpose is not.
 const CIRCLE_SCORE: f64 = 0.95;
+/// Lift of its own refunds from which a wallet needs no company: some 70 % of its claims refunded at the very least.
+const REFUNDS_ALONE: f32 = 1.8;
+const REFUNDS_MIN: u32 = 10;
+/// How many times more often than explained a pair must meet.
+const MEETINGS_LIFT: f64 = 2.7;
+/// Highest score of a wallet that may as well be a student's: of such wallets about half were steered.
+const CAMPUS_MAX: f64 = 0.49;
 /// A score is told again when it has grown by this much.
 const TELL_STEP: f32 = 0.1;
 
@@ -39,6 +56,7 @@ pub struct Replay {
     /// Weights; the fitted ones unless a fit is under way.
     pub model: Model,
     world: World,
+    scratch: Scratch,
     now: f64,
     started: bool,
     last_tick: f64,
@@ -100,7 +118,8 @@ impl Replay {
         let passed = t - self.last_tick;
         let fresh = self.events - self.events_at_tick;
         let busy = passed >= BUSY_TICK_S && fresh >= 200.max(self.events / 50);
-        if passed >= TICK_S || busy {
+        let crowded = fresh >= 1_000.max(self.events / CROWDED_TICK_SHARE);
+        if passed >= TICK_S && fresh > 0 || busy || crowded {
             self.last_tick = t;
             self.events_at_tick = self.events;
             self.analyse(Closing::Tick, out);
@@ -172,12 +191,16 @@ impl Replay {
         if verdict == Verdict::Accepted {
             let prefix = self.prefix(claim.prefix.as_deref());
             self.book.claim(wallet, creator, amount, prefix, (t, n));
-            let rows = &mut self.book.wallets;
-            self.lockstep.arrive(wallet, creator, t, |mate| {
+            let book = &mut self.book;
+            self.lockstep.arrive(wallet, creator, t, |lockstep, mate, times| {
+                let expected = meetings(book, lockstep, wallet, mate);
+                let times = f64::from(times);
+                let surprising = times - times.sqrt() > MEETINGS_LIFT * (expected + 0.3);
                 for one in [wallet, mate] {
-                    let row = &mut rows[one as usize];
-                    row.locks = row.locks.saturating_add(1);
+                    let row = &mut book.wallets[one as usize];
+                    row.locks = row.locks.saturating_add(u16::from(surprising));
                 }
+                surprising
             });
             return;
         }
@@ -188,14 +211,14 @@ impl Replay {
     }
 
     fn analyse(&mut self, closing: Closing, out: &mut Vec<Finding>) {
-        if self.book.edges.len() * 10 > self.world.edges * 11 || closing == Closing::End {
+        if self.book.edges.len() * 4 > self.world.edges * 5 || closing == Closing::End {
             self.world = World::estimate(&self.book, self.now);
         }
         // Work per event falls as the trace grows, so that the whole stays near-linear.
-        let fresh = 3e7 / (self.book.claims as f64 + 1e4);
-        let work = fresh.clamp(2.0, 20.0);
-        for creator in 0..self.book.creators.len() {
-            let row = &mut self.book.creators[creator];
+        let fresh = 4e6 / (self.book.claims as f64 + 1e4);
+        let work = fresh.clamp(1.5, 10.0);
+        let mut due = Vec::new();
+        for (creator, row) in self.book.creators.iter_mut().enumerate() {
             if !row.dirty && closing == Closing::Tick {
                 continue;
             }
@@ -206,52 +229,72 @@ impl Replay {
             }
             row.dirty = false;
             row.credit = f64::from(row.claims);
-            #[expect(clippy::cast_possible_truncation, reason = "numbers of creators are u32")]
-            self.judge(creator as u32, closing, out);
+            due.push(u32::try_from(creator).unwrap_or(NONE));
+        }
+        // A scan holds some 500 bytes a payer until it is told, so not all are made at once.
+        while !due.is_empty() {
+            let mut payers = 0;
+            let within = due.iter().take_while(|&&creator| {
+                let fits = payers < PAYERS_MAX;
+                payers += self.book.creators[creator as usize].edges.len();
+                fits
+            });
+            let rest = due.split_off(within.count());
+            self.look(&due, payers, closing, out);
+            due = rest;
         }
     }
 
-    /// Scores one creator's payers and tells what is new.
-    fn judge(&mut self, creator: u32, closing: Closing, out: &mut Vec<Finding>) {
-        let mut scanned = scan(&self.book, &self.world, creator, self.now);
-        self.count_company(&mut scanned);
-        if let Some(samples) = &mut self.samples {
-            for (&edge, &vector) in scanned.edges.iter().zip(&scanned.vectors) {
-                let wallet = self.book.edges[edge as usize].wallet;
+    /// Scans creators and tells what is new.
+    fn look(&mut self, due: &[u32], payers: usize, closing: Closing, out: &mut Vec<Finding>) {
+        let (book, world, model, now) = (&self.book, &self.world, &self.model, self.now);
+        let look = |scratch: &mut Scratch, &creator: &u32| {
+            let mut scanned = scan(book, world, creator, now, scratch);
+            let (alone, scores) = score(model, &mut scanned);
+            (creator, scanned, alone, scores)
+        };
+        let looks: Vec<(u32, Scan, Vec<f64>, Vec<f64>)> = if payers < PARALLEL_MIN {
+            let mut scratch = std::mem::take(&mut self.scratch);
+            let looks = due.iter().map(|creator| look(&mut scratch, creator)).collect();
+            self.scratch = scratch;
+            looks
+        } else {
+            due.par_iter().map_init(Scratch::default, look).collect()
+        };
+        for (creator, scanned, alone, scores) in looks {
+            self.judge(creator, &scanned, (&alone, &scores), closing, out);
+        }
+    }
+
+    /// Tells what is new about one creator's payers.
+    fn judge(
+        &mut self,
+        creator: u32,
+        scanned: &Scan,
+        (alone, scores): (&[f64], &[f64]),
+        closing: Closing,
+        out: &mut Vec<Finding>,
+    ) {
+        self.book.creators[creator as usize].taste = scanned.taste;
+        for (at, &edge) in scanned.edges.iter().enumerate() {
+            let wallet = self.book.edges[edge as usize].wallet;
+            #[expect(clippy::cast_possible_truncation, reason = "a probability")]
+            self.book.raise(wallet, alone[at] as f32);
+            if let Some(samples) = &mut self.samples {
                 if wallet as usize >= samples.len() {
                     samples.resize(wallet as usize + 1, Sample::default());
                 }
-                let score = self.model.probability(&vector);
+                let (score, vector) =
+                    (self.model.probability(&scanned.vectors[at]), scanned.vectors[at]);
                 let best = &mut samples[wallet as usize];
                 if score > best.score {
                     *best = Sample { score, vector };
                 }
             }
         }
-        let scores: Vec<f64> = scanned
-            .vectors
-            .iter()
-            .map(|vector| {
-                let score = self.model.probability(vector);
-                if in_circle(vector) { score.max(CIRCLE_SCORE) } else { score }
-            })
-            .collect();
         let group = scores.iter().filter(|&&score| score >= 0.5).count();
         for (at, &score) in scores.iter().enumerate() {
-            self.tell(creator, &scanned, at, (score, group), closing, out);
-        }
-    }
-
-    /// Fills in how many other payers look steered too.
-    fn count_company(&self, scanned: &mut Scan) {
-        let alone: Vec<f64> =
-            scanned.vectors.iter().map(|vector| self.model.in_company(vector)).collect();
-        let all: f64 = alone.iter().sum();
-        for (vector, own) in scanned.vectors.iter_mut().zip(alone) {
-            #[expect(clippy::cast_possible_truncation, reason = "a logarithm of a count")]
-            {
-                vector[Feature::Company as usize] = (all - own).max(0.0).ln_1p() as f32;
-            }
+            self.tell(creator, scanned, at, (score, group), closing, out);
         }
     }
 
@@ -272,7 +315,10 @@ impl Replay {
         let accuse = closing == Closing::Tick
             && !wallet.accused
             && score >= ACCUSE_FROM
-            && (closed || group >= GROUP_ACCUSED_MIN && enough(fired(vector)));
+            && (closed
+                || vector[Feature::OwnRefunds as usize] >= REFUNDS_ALONE
+                    && wallet.refunds >= REFUNDS_MIN
+                || group >= GROUP_ACCUSED_MIN && enough(vector));
         #[expect(clippy::cast_possible_truncation, reason = "a probability")]
         let news =
             score >= WATCH_FROM && (wallet.told == 0.0 || score as f32 >= wallet.told + TELL_STEP);
@@ -305,6 +351,48 @@ impl Replay {
             done: if accuse { "held" } else { "nothing" },
         });
     }
+}
+
+/// Scores without and with what the other payers look like; fills in the latter.
+fn score(model: &Model, scanned: &mut Scan) -> (Vec<f64>, Vec<f64>) {
+    let evidence: Vec<f64> = scanned.vectors.iter().map(|vector| model.evidence(vector)).collect();
+    let alone: Vec<f64> = evidence.iter().map(|&sum| model.in_company(sum)).collect();
+    let all: f64 = alone.iter().sum();
+    let others = (alone.len().max(2) - 1) as f64;
+    for ((vector, shown), own) in scanned.vectors.iter_mut().zip(&mut scanned.shown).zip(&alone) {
+        let steered = (all - own).max(0.0);
+        #[expect(clippy::cast_possible_truncation, reason = "a logarithm of a count, a share")]
+        {
+            vector[Feature::Company as usize] = steered.ln_1p() as f32;
+            vector[Feature::CompanyShare as usize] = (steered / others * 3.0) as f32;
+            shown[Feature::CompanyShare as usize].observed = (steered / others * 100.0) as f32;
+        }
+    }
+    let scores = scanned.vectors.iter().zip(&evidence).map(|(vector, &sum)| {
+        let score = model.with_company(sum, vector);
+        let score = if campus(vector) { score.min(CAMPUS_MAX) } else { score };
+        if in_circle(vector) { score.max(CIRCLE_SCORE) } else { score }
+    });
+    let scores = scores.collect();
+    (alone, scores)
+}
+
+/// Meetings of two wallets that the creators' own arrival curves explain.
+fn meetings(book: &Book, lockstep: &Lockstep, a: u32, b: u32) -> f64 {
+    let counts = |wallet: u32| {
+        let row = &book.wallets[wallet as usize];
+        row.basket
+            .iter()
+            .zip(&row.edges)
+            .map(|(&(creator, _), &edge)| (creator, f64::from(book.edges[edge as usize].count)))
+    };
+    let mut expected = 0.0;
+    for (creator, count) in counts(a) {
+        if let Some((_, other)) = counts(b).find(|&(there, _)| there == creator) {
+            expected += count * other * lockstep.meeting_rate(creator);
+        }
+    }
+    expected
 }
 
 /// Its money came out of a circle of payouts and goes back into it.

@@ -2,12 +2,16 @@
 
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 
-use crate::event::{BadLine, LINE_BYTES_MAX};
+use rayon::prelude::*;
+
+use crate::event::{BadLine, Event, LINE_BYTES_MAX, parse};
 use crate::finding::Finding;
 use crate::replay::Replay;
 
 /// Bad lines that are said one by one; the rest is only counted.
 const SAID_MAX: u64 = 20;
+/// Lines at hand from which on both cores read them.
+const PARALLEL_MIN: usize = 256;
 
 /// How a replay went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,7 +32,8 @@ pub fn replay_file(
     said: &mut impl Write,
 ) -> io::Result<Summary> {
     if path == "-" {
-        return replay(io::stdin().lock(), strict, out, said);
+        let input = BufReader::with_capacity(1 << 20, io::stdin().lock());
+        return replay(input, strict, out, said);
     }
     let file = std::fs::File::open(path)
         .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
@@ -50,35 +55,53 @@ pub fn replay(
     let mut replay = Replay::default();
     let mut summary = Summary::default();
     let mut findings = Vec::new();
-    let mut bytes = Vec::new();
-    while read_line(&mut lines, &mut bytes)? {
-        let line = summary.lines;
-        summary.lines += 1;
-        let done = if bytes.len() > LINE_BYTES_MAX {
-            let why = format!("is longer than {LINE_BYTES_MAX} bytes");
-            Err(BadLine { line, field: "(line)", why })
+    let mut text = Vec::new();
+    let mut more = true;
+    while more {
+        more = fill(&mut lines, &mut text)?;
+        let whole = if more {
+            text.iter().rposition(|&byte| byte == b'\n')
         } else {
-            match std::str::from_utf8(&bytes).map(str::trim) {
-                Ok("") => Ok(()),
-                Ok(text) => replay.line(line, text, &mut findings),
-                Err(_) => {
-                    let why = "is not UTF-8".to_owned();
-                    Err(BadLine { line, field: "(line)", why })
+            text.len().checked_sub(1)
+        };
+        let Some(last) = whole else {
+            // A line without end is not kept beyond what shows that it is too long.
+            text.truncate(LINE_BYTES_MAX + 1);
+            continue;
+        };
+        let body = text[..=last].strip_suffix(b"\n").unwrap_or(&text[..=last]);
+        let rows: Vec<&[u8]> = body.split(|&byte| byte == b'\n').collect();
+        let first = summary.lines;
+        let events: Vec<Result<Option<Event<'_>>, BadLine>> = if rows.len() < PARALLEL_MIN {
+            rows.iter().enumerate().map(|(at, bytes)| event_of(first + at as u64, bytes)).collect()
+        } else {
+            rows.par_iter()
+                .enumerate()
+                .with_min_len(PARALLEL_MIN / 4)
+                .map(|(at, bytes)| event_of(first + at as u64, bytes))
+                .collect()
+        };
+        for event in events {
+            let line = summary.lines;
+            summary.lines += 1;
+            let done = event.and_then(|event| {
+                event.map_or(Ok(()), |event| replay.event(line, &event, &mut findings))
+            });
+            if let Err(bad) = done {
+                if strict {
+                    write_all(&mut findings, &mut summary, &mut out)?;
+                    out.flush()?;
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, bad.to_string()));
+                }
+                summary.bad += 1;
+                if summary.bad <= SAID_MAX {
+                    writeln!(said, "{bad}")?;
                 }
             }
-        };
-        if let Err(bad) = done {
-            if strict {
-                write_all(&mut findings, &mut summary, &mut out)?;
-                out.flush()?;
-                return Err(io::Error::new(io::ErrorKind::InvalidData, bad.to_string()));
-            }
-            summary.bad += 1;
-            if summary.bad <= SAID_MAX {
-                writeln!(said, "{bad}")?;
-            }
+            write_all(&mut findings, &mut summary, &mut out)?;
         }
-        write_all(&mut findings, &mut summary, &mut out)?;
+        out.flush()?;
+        text.drain(..=last);
     }
     replay.finish(&mut findings);
     write_all(&mut findings, &mut summary, &mut out)?;
@@ -89,25 +112,23 @@ pub fn replay(
     Ok(summary)
 }
 
-/// Reads one line of at most [`LINE_BYTES_MAX`] bytes and one more; the rest of a longer one is dropped.
-fn read_line(lines: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<bool> {
-    bytes.clear();
-    let mut any = false;
-    loop {
-        let buffer = lines.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(any);
-        }
-        any = true;
-        let end = buffer.iter().position(|&byte| byte == b'\n');
-        let upto = end.unwrap_or(buffer.len());
-        let room = (LINE_BYTES_MAX + 1).saturating_sub(bytes.len()).min(upto);
-        bytes.extend_from_slice(&buffer[..room]);
-        lines.consume(end.map_or(upto, |at| at + 1));
-        if end.is_some() {
-            return Ok(true);
-        }
+/// One line's event; an empty line is none.
+fn event_of(line: u64, bytes: &[u8]) -> Result<Option<Event<'_>>, BadLine> {
+    let bad = |why| BadLine { line, field: "(line)", why };
+    if bytes.len() > LINE_BYTES_MAX {
+        return Err(bad(format!("is longer than {LINE_BYTES_MAX} bytes")));
     }
+    let text = std::str::from_utf8(bytes).map_err(|_| bad("is not UTF-8".to_owned()))?.trim();
+    if text.is_empty() { Ok(None) } else { parse(line, text).map(Some) }
+}
+
+/// Appends what is there, without waiting for more than that; `false` at the end.
+fn fill(lines: &mut impl BufRead, text: &mut Vec<u8>) -> io::Result<bool> {
+    let buffer = lines.fill_buf()?;
+    let bytes = buffer.len();
+    text.extend_from_slice(buffer);
+    lines.consume(bytes);
+    Ok(bytes > 0)
 }
 
 fn write_all(
