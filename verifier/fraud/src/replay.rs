@@ -22,7 +22,7 @@ const TICK_S: f64 = 3_600.0;
 const BUSY_TICK_S: f64 = 600.0;
 /// Events since the last tick, as a share of all, that make a tick whatever the time: traces without times have an end too.
 const CROWDED_TICK_SHARE: u64 = 25;
-/// Payers due at one tick from which on both cores look at them.
+/// Payers due at one tick from which on all cores look at them, where they may.
 const PARALLEL_MIN: usize = 3_000;
 /// Payers looked at before findings are told: 40,000 × 500 bytes.
 const PAYERS_MAX: usize = 40_000;
@@ -62,6 +62,8 @@ pub struct Replay {
     last_tick: f64,
     events: u64,
     events_at_tick: u64,
+    /// Large scans may use all cores. Not beside a server: there the other cores have better work.
+    pub all_cores: bool,
     /// Best samples are kept here when asked for.
     pub samples: Option<Vec<Sample>>,
 }
@@ -253,14 +255,15 @@ impl Replay {
             let (alone, scores) = score(model, &mut scanned);
             (creator, scanned, alone, scores)
         };
-        let looks: Vec<(u32, Scan, Vec<f64>, Vec<f64>)> = if payers < PARALLEL_MIN {
-            let mut scratch = std::mem::take(&mut self.scratch);
-            let looks = due.iter().map(|creator| look(&mut scratch, creator)).collect();
-            self.scratch = scratch;
-            looks
-        } else {
-            due.par_iter().map_init(Scratch::default, look).collect()
-        };
+        let looks: Vec<(u32, Scan, Vec<f64>, Vec<f64>)> =
+            if !self.all_cores || payers < PARALLEL_MIN {
+                let mut scratch = std::mem::take(&mut self.scratch);
+                let looks = due.iter().map(|creator| look(&mut scratch, creator)).collect();
+                self.scratch = scratch;
+                looks
+            } else {
+                due.par_iter().map_init(Scratch::default, look).collect()
+            };
         for (creator, scanned, alone, scores) in looks {
             self.judge(creator, &scanned, (&alone, &scores), closing, out);
         }

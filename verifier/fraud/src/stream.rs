@@ -53,6 +53,7 @@ pub fn replay(
 ) -> io::Result<Summary> {
     let mut out = BufWriter::with_capacity(1 << 16, out);
     let mut replay = Replay::default();
+    replay.all_cores = true;
     let mut summary = Summary::default();
     let mut findings = Vec::new();
     let mut text = Vec::new();
