@@ -21,5 +21,6 @@ mod receipts;
 mod recovery;
 mod refund;
 mod refused;
+mod restart;
 mod unseen;
 mod vectors;

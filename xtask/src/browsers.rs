@@ -53,7 +53,7 @@ impl Browser {
         match self {
             Chromium => &["chromium", "chromium-driver"],
             Firefox => &["firefox-esr"],
-            WebKit => &["webkit2gtk-driver", "xvfb"],
+            WebKit => &["webkit2gtk-driver", "xvfb", "xdotool"],
         }
     }
 
@@ -67,7 +67,7 @@ impl Browser {
                     && (named("FARTHING_CHROMEDRIVER") || any(&["chromedriver"]))
             }
             Firefox => named("FARTHING_FIREFOX") || any(&["firefox-esr", "firefox"]),
-            WebKit => any(&["WebKitWebDriver"]) && any(&["Xvfb"]),
+            WebKit => ["WebKitWebDriver", "Xvfb", "xdotool"].iter().all(|name| any(&[name])),
         }
     }
 }
