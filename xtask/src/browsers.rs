@@ -67,7 +67,7 @@ impl Browser {
                     && (named("FARTHING_CHROMEDRIVER") || any(&["chromedriver"]))
             }
             Firefox => named("FARTHING_FIREFOX") || any(&["firefox-esr", "firefox"]),
-            WebKit => ["WebKitWebDriver", "Xvfb", "xdotool"].iter().all(|name| any(&[name])),
+            WebKit => ["WebKitWebDriver", "Xvfb", "xdotool"].iter().all(|name| any(&[*name])),
         }
     }
 }
