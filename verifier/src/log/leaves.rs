@@ -53,10 +53,7 @@ pub fn leaf(entry: &Entry, salt: &Mac256) -> Result<Leaf, BrokenEntry> {
             LeafBody::Refund(RefundLeaf {
                 number: refund.creator_number,
                 total: refund.creator_total,
-                taken: refund
-                    .amount
-                    .minus(refund.fee)
-                    .ok_or_else(|| broken(DecodeError::Field("fee")))?,
+                taken: refund.taken().ok_or_else(|| broken(DecodeError::Field("fee")))?,
                 claim: refund.claim.0,
                 request: signed.id(),
                 salt: *tag.first_chunk().expect("a tag has 32 bytes"),
