@@ -138,6 +138,38 @@ async fn a_creator_downloads_a_statement_that_holds_offline() {
     assert_eq!(verifier.get("/v1/creator/statement").await.status, 401);
 }
 
+/// What a refund took from the creator is what the payment brought, and free credit brought nothing: the leaf
+/// must say so, or every later statement calls an honest provider a liar.
+#[tokio::test]
+async fn a_refund_of_what_was_paid_with_free_credit_is_proven() {
+    let mut verifier = Verifier::with(|config| config.welcome_credit = "0.03".into()).await;
+    let session = verifier.sign_in().await;
+    let key = verifier.app.log.key().clone();
+    // The first payment is wholly free, the second and third partly.
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let mut newest = 0;
+    for amount in ["0.02", "0.05", "0.07"] {
+        let claim = visitor.donation(CREATOR, amount, verifier.now());
+        let answer = verifier.charge(&visitor.sign(&claim)).await.json();
+        let entry = answer["entry"].as_u64().unwrap();
+        let request = visitor.refund(&claim, entry, verifier.now());
+        let refund = asked(&request, &visitor.spending);
+        // A refund gives what was free back as free: without it the next payment has none left of it.
+        if amount != "0.02" {
+            verifier.app.intake.ask(Command::Refund { refund }).await.unwrap();
+        }
+        newest = entry + u64::from(amount != "0.02");
+    }
+    covering(&verifier, newest).await;
+    let answer = verifier.get_with("/v1/creator/statement", &session).await;
+    let verdict =
+        Statement::parse(&answer.bytes).unwrap().verify(&key, Some(&CREATOR), None).unwrap();
+    // Of 0.05 one cent was free. What came back of it made one cent of 0.07 free.
+    assert_eq!((verdict.payments, verdict.refunds), (3, 2));
+    assert_eq!(verdict.total.to_decimal(), "0.10");
+    assert_eq!(verdict.refunded.to_decimal(), "0.10");
+}
+
 /// A ledger in a folder that is opened and closed like a server's, without HTTP.
 struct Place {
     config: Config,
