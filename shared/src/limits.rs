@@ -48,5 +48,8 @@ pub const REFUNDS_WITHIN_MS: u64 = 86_400_000;
 pub const REVIEWER_BYTES_MAX: usize = 100;
 /// Bytes of a reason or an answer: a page of text, so that nobody is cut short.
 pub const REVIEW_BYTES_MAX: usize = 4_000;
+/// Answers that one party gives to one finding: 20 × 4,000 B, so that whoever is accused can say all there
+/// is to say and cannot fill the disk with it.
+pub const ANSWERS_MAX: u64 = 20;
 /// An offer may be dated at most this far ahead of the verifier's clock.
 pub const OFFER_SKEW_MS_MAX: u64 = 300_000;

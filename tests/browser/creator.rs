@@ -187,7 +187,7 @@ fn a_finding_is_read_answered_and_lifted() {
         provider.command(&[&["fraud", "lift", "1"], &why[..]].concat()).await;
         browser.client.refresh().await.unwrap();
         let text = browser.text("#findings", |text| text.contains("Lifted")).await;
-        assert!(text.contains("I called them") && text.contains("by Ada"), "{text}");
+        assert!(text.contains("I called them") && text.contains("by the provider"), "{text}");
         let report = provider.command(&["fraud", "report"]).await;
         assert!(report.contains("1 of 1 reviewed were lifted"), "{report}");
         let svg = provider.command(&["fraud", "picture", "1"]).await;

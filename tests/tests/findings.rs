@@ -1,6 +1,7 @@
 //! What a finding may do to money, asked of each store in the same words.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use farthing_rules::commit::ReviewRefusal;
 use farthing_rules::findings::{Act, FindingRef, FindingState, Standing};
 use farthing_rules::{Answer, Command, CreatorRef, EntryNumber, Policy, WalletRef};
 use farthing_shared::{Claim, Micros, Outcome, Refund, RefundOutcome};
@@ -43,6 +44,7 @@ contract! {
     a_release_in_the_same_batch_leaves_what_is_held
     a_decision_stands
     an_answer_reopens_nothing
+    answers_of_one_party_are_counted
     a_finding_is_recorded_once
     a_wallet_is_slowed_frozen_and_thawed
     free_credit_is_spent_first_and_credited_to_nobody
@@ -248,6 +250,25 @@ fn an_answer_reopens_nothing(make: Make<'_>) {
     ledger.apply(&[answer(finding)]);
     assert_eq!(ledger.finding(finding).state, FindingState::Upheld);
     assert_eq!(ledger.writer.snapshot().unwrap().decisions.len(), 3);
+    ledger.assert_sound();
+}
+
+/// One party cannot fill the disk with answers, nor use up those of the other.
+fn answers_of_one_party_are_counted(make: Make<'_>) {
+    let mut ledger = Ledger::new(make());
+    ledger.visitor(1, "1.00");
+    let finding = ledger.find(draft(1, 1, 0, true));
+    let fits = vec![Answer::Reviewed(Ok(())); 15];
+    assert_eq!(ledger.apply(&vec![answer(finding); 15]), fits);
+    // Five more in one batch, and no sixth.
+    let answers = ledger.apply(&vec![answer(finding); 6]);
+    assert_eq!(answers[..5], fits[..5]);
+    assert_eq!(answers[5], Answer::Reviewed(Err(ReviewRefusal::TooManyAnswers)));
+    let (who, why) = ("the wallet's owner".into(), "I did not pay this".into());
+    let other = Command::Review { finding, act: Act::Answer, who, why };
+    assert_eq!(ledger.apply(&[other]), [Answer::Reviewed(Ok(()))]);
+    assert_eq!(ledger.writer.snapshot().unwrap().decisions.len(), 21);
+    assert_eq!(ledger.decide(finding, Act::Lift), Some(0), "a person decides all the same");
     ledger.assert_sound();
 }
 

@@ -286,8 +286,12 @@ async fn what_was_recorded_and_not_held_is_held_at_the_next_start() {
     let mut verifier = Verifier::start().await;
     let mut ada = verifier.visitor(1, "1.00").await;
     let claim = ada.donation(farthing_tests::ledger::CREATOR, "0.10", verifier.now());
-    assert_eq!(verifier.charge(&ada.sign(&claim)).await.json()["outcome"], "accepted");
-    let draft = farthing_tests::suspicion::draft(1, 1, 0, true);
+    let answer = verifier.charge(&ada.sign(&claim)).await.json();
+    assert_eq!(answer["outcome"], "accepted");
+    let paid = answer["entry"].as_u64().unwrap();
+    let mut draft = farthing_tests::suspicion::draft(1, 1, 0, true);
+    draft.entries = (1..=paid).map(farthing_rules::EntryNumber).collect();
+    draft.id = farthing_verifier::findings::identity(&draft);
     ask(&verifier, Command::RecordFindings(vec![draft])).await;
     let session = verifier.sign_in().await;
     let mut watch = watch(&verifier);
@@ -306,6 +310,14 @@ async fn what_was_recorded_and_not_held_is_held_at_the_next_start() {
         (&list["data"][0]["state"], &list["data"][0]["done"]),
         (&json!("open"), &json!("held"))
     );
+    // The wallet's number would tell two creators that they share a visitor.
+    let finding = &list["data"][0];
+    let subject = finding["subject"].as_str().unwrap();
+    let explanation = finding["explanation"].as_str().unwrap();
+    assert!(subject.len() == 10 && subject.starts_with("w-"), "{subject}");
+    assert!(explanation.contains(subject) && !explanation.contains("w1"), "{explanation}");
+    // The wallet's top-up is evidence as well, and not the creator's to read.
+    assert_eq!(finding["entries"], json!([paid]), "of all that it rests on");
     let answer = json!({ "text": "they are my readers" });
     let path = "/v1/creator/findings/1/answers";
     let answered = post_with(&verifier, path, &session, &answer).await;
@@ -336,11 +348,61 @@ async fn what_was_recorded_and_not_held_is_held_at_the_next_start() {
         (&read["standing"], &read["why"]),
         (&json!("frozen"), &json!("it looks like one of many"))
     );
-    assert_eq!(read["findings"][0]["finding"], 1);
+    let finding = &read["findings"][0];
+    assert_eq!((&finding["finding"], &finding["subject"]), (&json!(1), &json!("w1")));
     assert_eq!(
         verifier.get_as(&path, &SigningKey::from_seed(&seed(78, 1))).await.status,
         StatusCode::FORBIDDEN
     );
+    each_reads_what_is_its_own(&verifier, &ada, &session).await;
+}
+
+async fn each_reads_what_is_its_own(verifier: &Verifier, ada: &Visitor, session: &str) {
+    // What the visitor says of itself is for the provider, and who decides there is nobody's affair.
+    let path = format!("/v1/wallets/{}/findings/1/answers", ada.root_key());
+    let access = verifier.access("POST", &path, &ada.root);
+    let request = axum::http::Request::post(&path)
+        .header("content-type", "application/json")
+        .header("authorization", access);
+    let body = axum::body::Body::from(r#"{"text":"my own words"}"#);
+    let answered = verifier.send(request.body(body).unwrap()).await.json();
+    assert_eq!(answered["trail"][1]["why"], "my own words", "{answered}");
+    let (who, why) = ("Eve at the desk".into(), "readers, as they say".into());
+    let finding = farthing_rules::FindingRef(1);
+    ask(verifier, Command::Review { finding, act: Act::Lift, who, why }).await;
+    let list = verifier.get_with("/v1/creator/findings", session).await;
+    let shown = list.json()["data"][0]["trail"].clone();
+    let shown: Vec<_> = shown.as_array().unwrap().iter().map(|line| line["why"].clone()).collect();
+    assert_eq!(shown, [json!("they are my readers"), json!("readers, as they say")]);
+    assert!(!String::from_utf8_lossy(&list.bytes).contains("Eve"), "{list:?}");
+}
+
+/// Two findings accuse one wallet of paying one creator. Deciding one of them leaves the other in force.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_finding_goes_on_holding_when_the_first_is_lifted() {
+    let mut verifier = Verifier::start().await;
+    let mut ada = verifier.visitor(1, "1.00").await;
+    let mut watch = watch(&verifier);
+    let mut pay = async |verifier: &Verifier| {
+        let claim = ada.donation(farthing_tests::ledger::CREATOR, "0.10", verifier.now());
+        let answer = verifier.charge(&ada.sign(&claim)).await.json();
+        assert_eq!(answer["outcome"], "accepted");
+    };
+    pay(&verifier).await;
+    let two = [0, 1].map(|mark| farthing_tests::suspicion::draft(1, 1, mark, true));
+    ask(&verifier, Command::RecordFindings(two.to_vec())).await;
+    catch_up(&mut watch).await;
+    let held: Vec<u64> = accusing(&verifier).iter().map(|row| row.held_claims).collect();
+    assert_eq!(held.iter().sum::<u64>(), 1, "{held:?}");
+    let holder = accusing(&verifier).into_iter().find(|row| row.held_claims == 1).unwrap();
+    let (who, why) = ("a reviewer".into(), "an honest reader".into());
+    let finding = holder.finding;
+    ask(&verifier, Command::Review { finding, act: Act::Lift, who, why }).await;
+    pay(&verifier).await;
+    catch_up(&mut watch).await;
+    let other = accusing(&verifier).into_iter().find(|row| row.finding != finding).unwrap();
+    assert_eq!((other.held_claims, other.held), (1, micros("0.10")));
+    assert_sound(&verifier);
 }
 
 async fn post_with(

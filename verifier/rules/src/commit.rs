@@ -110,6 +110,8 @@ pub enum ReviewRefusal {
     Undecided,
     /// It says who or why with nothing, or with more than may be kept.
     BadWords,
+    /// The same party has answered it as often as it may.
+    TooManyAnswers,
     /// It is no act upon a finding.
     WrongAct,
 }

@@ -1,6 +1,7 @@
 //! The rows a batch depends on, as a store read them inside its transaction.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use farthing_shared::{ClaimId, CreatorId, ItemHash, Micros, PublicKey, UnixMillis, claim::Claim};
@@ -75,6 +76,8 @@ pub struct Context {
     pub holds_due: Vec<HoldRow>,
     /// Findings named.
     pub findings: HashMap<FindingRef, FindingRow>,
+    /// How often each party has answered them.
+    pub answers: HashMap<(FindingRef, String), u64>,
     /// Those of the findings named by content that are known.
     pub finding_refs: HashMap<FindingId, FindingRef>,
     /// Claims among them that are, or were, under review.
@@ -114,6 +117,7 @@ impl Context {
             finding_refs: HashMap::new(),
             claim_holds: HashMap::new(),
             to_settle: HashMap::new(),
+            answers: HashMap::new(),
         }
     }
 

@@ -9,7 +9,7 @@
 //! most a tenth of the time. What it writes goes through the queue like every other command, in batches
 //! that take some milliseconds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -65,7 +65,7 @@ pub struct Watch {
     clock: Clock,
     keep_origins_days: u32,
     /// Undecided findings that accuse a wallet of paying a creator.
-    accused: HashMap<(WalletRef, CreatorRef), FindingRef>,
+    accused: HashMap<(WalletRef, CreatorRef), BTreeSet<FindingRef>>,
     /// What a failed write left to be recorded.
     drafts: Vec<FindingDraft>,
     /// What a failed write left to be held.
@@ -101,8 +101,15 @@ impl Watch {
     /// One round: takes some events in and does what follows. Gives how many events there were.
     ///
     /// # Errors
-    /// [`WatchError`]; nothing is lost, the next round goes on.
+    /// [`WatchError`]. What was read and not yet held is taken up from the ledger by the next round, as at a
+    /// start.
     pub async fn round(&mut self) -> Result<usize, WatchError> {
+        let done = self.go_on().await;
+        self.reconciled &= done.is_ok();
+        done
+    }
+
+    async fn go_on(&mut self) -> Result<usize, WatchError> {
         if !self.reconciled {
             self.reconcile()?;
         }
@@ -113,7 +120,8 @@ impl Watch {
         self.drafts.extend(scanned.drafts);
         let mut more: HashMap<FindingRef, Vec<EntryNumber>> = HashMap::new();
         for (claim, wallet, creator) in scanned.claims {
-            if let Some(finding) = self.accused.get(&(wallet, creator)) {
+            // One of them may be decided already; a claim is held by the first that can.
+            for finding in self.accused.get(&(wallet, creator)).into_iter().flatten() {
                 more.entry(*finding).or_default().push(claim);
             }
         }
@@ -123,8 +131,10 @@ impl Watch {
         Ok(scanned.events)
     }
 
-    /// Takes up what an earlier process left undone.
+    /// Takes up what an earlier process or round left undone.
     fn reconcile(&mut self) -> Result<(), WatchError> {
+        self.accused.clear();
+        self.to_hold.clear();
         let wanted = Wanted { accusing: true, undecided: true, ..Wanted::default() };
         let mut below = u64::MAX;
         loop {
@@ -148,7 +158,7 @@ impl Watch {
         let (wallet, creator) = (WalletRef(said.subject.number), said.creator);
         let claims = self.reader.claims_between(wallet, creator)?;
         let claims = self.reader.never_held(claims)?;
-        self.accused.insert((wallet, creator), row.finding);
+        self.accused.entry((wallet, creator)).or_default().insert(row.finding);
         if !claims.is_empty() {
             self.to_hold.push((row.finding, claims));
         }
@@ -200,7 +210,10 @@ impl Watch {
     /// Moves what people have decided.
     async fn settle(&mut self) -> Result<(), WatchError> {
         for finding in self.reader.findings_to_settle()? {
-            self.accused.retain(|_, open| *open != finding);
+            self.accused.retain(|_, open| {
+                open.remove(&finding);
+                !open.is_empty()
+            });
             loop {
                 match self.intake.ask(Command::SettleFinding { finding }).await? {
                     Answer::Settled(Ok((settled, left))) if settled > 0 && left > 0 => {}

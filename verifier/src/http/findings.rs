@@ -3,9 +3,10 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_rules::findings::{Act, Decision, FindingRef, FindingRow, Standing};
-use farthing_rules::{Answer, Command, WalletRef};
-use farthing_shared::{PublicKey, limits};
+use farthing_rules::{Answer, Command, EntryBody, WalletRef};
+use farthing_shared::{CreatorId, PublicKey, limits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,14 +28,15 @@ pub(super) struct FindingBody {
     rule: String,
     /// What the subject did, if it is right: `signer`, `submitter`, `steered`.
     role: &'static str,
-    /// The wallet, by its number here.
+    /// The wallet: for its owner by its number here, for a creator by a name that no other creator is told.
     subject: String,
     /// Probability, 0 to 1.
     score: f64,
     /// How many honest wallets in a million the rule accused where that was measured.
     honest_accused_per_million: u32,
     explanation: String,
-    /// Entries of the ledger that it rests on, none of them newer than it.
+    /// Entries of the ledger that it rests on, none of them newer than it; for a creator its own payments
+    /// among them.
     entries: Vec<u64>,
     /// `open`, `appealed`, `upheld`, `lifted`.
     state: &'static str,
@@ -55,23 +57,73 @@ pub(super) struct DecisionBody {
     why: String,
 }
 
+/// Who reads. Two creators must not find out that they share a visitor, nor read what it says of itself.
+#[derive(Clone, Copy)]
+enum For<'a> {
+    Owner,
+    Creator(&'a App, CreatorId),
+}
+
+/// How a wallet's owner stands in the trail.
+const OWNER: &str = "the wallet's owner";
+
 impl DecisionBody {
+    /// A line of the trail. Who decides at the provider is its own affair.
     fn of(line: Decision) -> Self {
-        Self { at: time(line.at), act: line.act.name(), who: line.who, why: line.why }
+        let who = if line.act == Act::Answer { line.who } else { "the provider".into() };
+        Self { at: time(line.at), act: line.act.name(), who, why: line.why }
     }
 }
 
+/// A wallet's name for one creator: the same in all that this creator reads, and unlike any other's.
+fn name_for(app: &App, creator: &CreatorId, wallet: u64) -> String {
+    let tag = app.secrets.mac("wallet for creator").tag(&[&creator.0, &wallet.to_be_bytes()]);
+    let [a, b, c, d, e, f, ..] = tag;
+    format!("w-{}", Base64UrlUnpadded::encode_string(&[a, b, c, d, e, f]))
+}
+
+/// Puts those names in the place of numbers (`w17`) in a text.
+fn renamed(text: &str, name: impl Fn(u64) -> String) -> String {
+    let word = |part: &str| {
+        let number = part.strip_prefix('w').and_then(|digits| digits.parse().ok());
+        number.map_or_else(|| part.to_owned(), &name)
+    };
+    let mut out = String::with_capacity(text.len());
+    let mut begin = 0;
+    for (at, sign) in text.char_indices().filter(|(_, sign)| !sign.is_alphanumeric()) {
+        out.push_str(&word(&text[begin..at]));
+        out.push(sign);
+        begin = at.saturating_add(sign.len_utf8());
+    }
+    out.push_str(&word(&text[begin..]));
+    out
+}
+
 impl FindingBody {
-    fn read(reader: &Reader, row: FindingRow) -> Result<Self, ReadError> {
-        let trail = reader.decisions_of_finding(row.finding)?;
-        let said = row.said;
+    fn read(reader: &Reader, row: FindingRow, whom: For<'_>) -> Result<Self, ReadError> {
+        let mut trail = reader.decisions_of_finding(row.finding)?;
+        let mut said = row.said;
+        let mut subject = format!("w{}", said.subject.number);
+        if let For::Creator(app, creator) = whom {
+            trail.retain(|line| line.act != Act::Answer || line.who != OWNER);
+            subject = name_for(app, &creator, said.subject.number);
+            said.explanation = renamed(&said.explanation, |wallet| name_for(app, &creator, wallet));
+            let mut own = Vec::new();
+            for entry in said.entries {
+                let body = reader.entry(entry)?.map(|entry| entry.body);
+                let paid =
+                    matches!(body, Some(EntryBody::Claim(claim)) if claim.creator == said.creator);
+                own.extend(paid.then_some(entry));
+            }
+            said.entries = own;
+        }
         Ok(Self {
             finding: row.finding.0,
             at: time(said.at),
             kind: said.kind,
             rule: said.rule,
             role: said.role.name(),
-            subject: format!("w{}", said.subject.number),
+            subject,
             score: f64::from(said.score_ppm) / 1_000_000.0,
             honest_accused_per_million: said.error_ppm,
             explanation: said.explanation,
@@ -96,11 +148,12 @@ fn read_list(
     wanted: Wanted,
     below: u64,
     limit: usize,
+    whom: For<'_>,
 ) -> Result<FindingList, ReadError> {
     let rows = reader.findings(wanted, below, limit)?;
     let last = rows.last().map(|row| row.finding.0.to_string());
     let next = last.filter(|_| rows.len() == limit);
-    let data = rows.into_iter().map(|row| FindingBody::read(reader, row));
+    let data = rows.into_iter().map(|row| FindingBody::read(reader, row, whom));
     Ok(FindingList { data: data.collect::<Result<_, _>>()?, next })
 }
 
@@ -117,7 +170,10 @@ pub(super) async fn of_creator(
     let below = paging.begin(most)?.0;
     let creator = Some(who.row.creator);
     let wanted = Wanted { accusing: true, creator, ..Wanted::default() };
-    Ok(Json(app.read(move |reader| read_list(reader, wanted, below, limit)).await?))
+    let (asked, id) = (app.clone(), who.row.id);
+    let list =
+        move |reader: &Reader| read_list(reader, wanted, below, limit, For::Creator(&asked, id));
+    Ok(Json(app.read(list).await?))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -141,7 +197,8 @@ pub(super) async fn answer_as_creator(
     let found = app.read(move |reader| reader.finding(finding)).await?;
     let concerns = |row: &FindingRow| row.said.accuse && row.said.creator == who.row.creator;
     found.filter(concerns).ok_or_else(|| Problem::missing("finding"))?;
-    answer(&app, finding, format!("creator {}", who.profile.id), body.text).await
+    let name = format!("creator {}", who.profile.id);
+    answer(&app, finding, name, body.text, Some(who.row.id)).await
 }
 
 async fn answer(
@@ -149,6 +206,7 @@ async fn answer(
     finding: FindingRef,
     who: String,
     text: String,
+    creator: Option<CreatorId>,
 ) -> Result<Json<FindingBody>, Problem> {
     let why = text.trim().to_owned();
     if why.is_empty() || why.len() > limits::REVIEW_BYTES_MAX {
@@ -159,10 +217,12 @@ async fn answer(
         Answer::Reviewed(Err(refusal)) => return Err(refusal.problem()),
         _ => return Err(Problem::new(Kind::Internal, "the ledger gave another answer")),
     }
+    let asked = app.clone();
     let body = app
-        .read(move |reader| match reader.finding(finding)? {
-            Some(row) => Ok(Some(FindingBody::read(reader, row)?)),
-            None => Ok(None),
+        .read(move |reader| {
+            let whom = creator.map_or(For::Owner, |creator| For::Creator(&asked, creator));
+            let row = reader.finding(finding)?;
+            row.map(|row| FindingBody::read(reader, row, whom)).transpose()
         })
         .await?;
     Ok(Json(body.ok_or_else(|| Problem::missing("finding"))?))
@@ -200,7 +260,7 @@ fn read_standing(reader: &Reader, root: &PublicKey) -> Result<Option<StandingBod
         standing: row.standing.name(),
         since: last.as_ref().map(|line| time(line.at)),
         why: last.map(|line| line.why),
-        findings: read_list(reader, accusing(row.wallet), u64::MAX, 50)?.data,
+        findings: read_list(reader, accusing(row.wallet), u64::MAX, 50, For::Owner)?.data,
     }))
 }
 
@@ -235,5 +295,24 @@ pub(super) async fn answer_as_visitor(
     if !found {
         return Err(Problem::missing("finding"));
     }
-    answer(&app, finding, "the wallet's owner".into(), body.text).await
+    answer(&app, finding, OWNER.into(), body.text, None).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::renamed;
+
+    #[test]
+    fn numbers_of_wallets_are_renamed_and_nothing_else() {
+        let name = |wallet: u64| format!("<{wallet}>");
+        for (text, expected) in [
+            ("w17 looks like one of 9 wallets", "<17> looks like one of 9 wallets"),
+            ("w1, w22; (w3) wie w", "<1>, <22>; (<3>) wie w"),
+            ("cw1 w1x w w- w99999999999999999999999", "cw1 w1x w w- w99999999999999999999999"),
+            ("über w5", "über <5>"),
+            ("", ""),
+        ] {
+            assert_eq!(renamed(text, name), expected);
+        }
+    }
 }

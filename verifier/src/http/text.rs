@@ -84,6 +84,11 @@ impl Clause for ReviewRefusal {
                 "why",
                 "say who decides (at most 100 bytes) and why (at most 4000 bytes)",
             ),
+            Self::TooManyAnswers => {
+                let detail = "this finding has as many answers of yours as are kept; nothing was changed. Your \
+                              provider reads them, and can be written to";
+                Problem::new(Kind::Conflict, detail)
+            }
             Self::WrongAct => Problem::new(Kind::Internal, "it is no act upon a finding"),
         }
     }

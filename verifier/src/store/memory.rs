@@ -3,6 +3,7 @@
 
 use farthing_rules::command::{ClaimName, Names};
 use farthing_rules::context::PastClaim;
+use farthing_rules::findings::Act;
 use farthing_rules::rows::{EntryBody, HoldRow, ReceiptRow};
 use farthing_rules::{Answer, Command, Context, EntryNumber, KeyRef, Policy, WalletRef, decide};
 use farthing_shared::{ItemHash, Outcome, SignedClaim, UnixMillis, limits};
@@ -130,6 +131,14 @@ impl MemoryStore {
         for finding in &names.findings {
             if let Some(row) = self.rows.findings.get(finding) {
                 context.findings.insert(*finding, row.clone());
+            }
+            let answers = self.rows.decisions.iter();
+            let answers = answers.filter(|row| row.finding == *finding && row.act == Act::Answer);
+            let parties: Vec<&String> = answers.map(|line| &line.who).collect();
+            for who in &parties {
+                let count = parties.iter().filter(|other| *other == who).count();
+                let count = u64::try_from(count).unwrap_or(u64::MAX);
+                context.answers.insert((*finding, (*who).clone()), count);
             }
         }
         let mut claims = names.refunds.clone();

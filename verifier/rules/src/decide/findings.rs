@@ -169,6 +169,11 @@ fn review(
     if !words_fit(who, why) {
         return Err(ReviewRefusal::BadWords);
     }
+    let party = (finding, who.clone());
+    let answered = working.context.answers.get(&party).copied().unwrap_or(0);
+    if act == Act::Answer && answered >= limits::ANSWERS_MAX {
+        return Err(ReviewRefusal::TooManyAnswers);
+    }
     let state = match act {
         Act::Uphold if row.state.is_undecided() => FindingState::Upheld,
         Act::Lift if row.state.is_undecided() => FindingState::Lifted,
@@ -178,6 +183,9 @@ fn review(
         Act::Answer => row.state,
         Act::Slow | Act::Freeze | Act::Thaw => return Err(ReviewRefusal::WrongAct),
     };
+    if act == Act::Answer {
+        working.context.answers.insert(party, answered.saturating_add(1));
+    }
     working.decided(act, (finding, WalletRef(0)), who, why);
     change(working, finding, |row| row.state = state);
     Ok(())

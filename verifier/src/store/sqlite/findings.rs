@@ -121,6 +121,13 @@ pub(super) fn load(source: &mut Source<'_>, names: &Names, context: &mut Context
         if let Some(row) = by_number(connection, *number)? {
             context.findings.insert(*number, row);
         }
+        let sql = "SELECT who, count(*) FROM decisions WHERE finding = ?1 AND finding > 0 AND act = ?2 \
+                   GROUP BY who";
+        let mut query = connection.prepare_cached(sql)?;
+        let mut rows = query.query((int(number.0), Act::Answer.code()))?;
+        while let Some(row) = rows.next()? {
+            context.answers.insert((*number, row.get(0)?), nat(row, 1)?);
+        }
     }
     for number in &names.settled {
         let claims = held_by(connection, *number)?;
