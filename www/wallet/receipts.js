@@ -50,10 +50,11 @@ receipts.heard = async (path, answer) => {
   if (!/\/entries(\?|$)/.test(path) || answer.status != 200 || !Array.isArray(answer.data)) return;
   try {
     const known = new Set((await keptReceipts()).map(({ entry }) => entry));
-    for (const { entry, claim_id: claim, at, amount, creator, item } of answer.data) {
-      if (!claim || known.has(entry)) continue;
+    for (const { entry, kind, claim_id: claim, at, amount, creator, item } of answer.data) {
+      // A refund names its payment's claim, but has no receipt of its own.
+      if (kind != "claim" || !claim || known.has(entry)) continue;
       const to = creator?.name ?? creator?.id ?? "";
-      awaited.set(entry, { entry, claim, at, amount, to, title: item?.title ?? "", tries: 0 });
+      awaited.set(entry, { entry, claim, at, amount, currency, creator: creator?.id, to, title: item?.title ?? "", tries: 0 });
     }
     await draw();
     await fetchAwaited();
@@ -65,31 +66,27 @@ receipts.heard = async (path, answer) => {
 const fetchAwaited = async () => {
   if (isFetching) return;
   isFetching = true;
+  let pause = 1;
   try {
     for (const payment of awaited.values()) {
+      if (payment.isLate) continue;
       const { text, status, retry } = await fetchText(`/v1/receipts/${payment.claim}?entry=${payment.entry}`);
-      if (text != null) {
-        const key = (await fetchText("/log/key")).text?.trim();
-        if (key) {
-          const { tries, ...facts } = payment;
-          await keepReceipt({ ...facts, text, key, state: "kept" });
-          awaited.delete(payment.entry);
-        }
-      } else if (++payment.tries >= RECEIPT_TRIES || status == 0) {
-        // Asked again at the next visit.
-        payment.isLate = true;
-        break;
-      } else {
-        // The log covers a payment two seconds after it at the latest.
-        await new Promise((done) => setTimeout(done, (retry || 1) * 1000));
-        break;
+      const key = text == null ? "" : (await fetchText("/log/key")).text?.trim();
+      if (key) {
+        const { tries, ...facts } = payment;
+        await keepReceipt({ ...facts, text, key, state: "kept" });
+        awaited.delete(payment.entry);
+        continue;
       }
+      // The log covers a payment two seconds after it at the latest. What is late is asked for again at the next visit.
+      pause = Math.max(pause, retry || 0);
+      payment.isLate = ++payment.tries >= RECEIPT_TRIES || status == 0;
     }
   } finally {
     isFetching = false;
   }
   await draw();
-  if ([...awaited.values()].some(({ isLate }) => !isLate)) setTimeout(fetchAwaited, 200);
+  if ([...awaited.values()].some(({ isLate }) => !isLate)) setTimeout(fetchAwaited, pause * 1000);
 };
 
 // Drawing.
@@ -183,7 +180,9 @@ const checkReceipts = async () => {
     for (const [number, kept] of all.entries()) {
       say(`Checking receipt ${part(number + 1)} of ${part(all.length)}…`);
       const answer = await checker.ask({ do: "receipt", key: kept.key, text: kept.text });
-      const isMine = answer.claim == kept.claim && answer.entry == kept.entry;
+      // Receipts kept by an earlier version of this page know neither creator nor currency.
+      const isSame = (name) => kept[name] == null || answer[name] == kept[name];
+      const isMine = ["claim", "entry", "amount", "currency", "creator"].every(isSame);
       const holds = answer.said == "receipt" && isMine;
       const why = holds ? "" : answer.said == "receipt" ? "This is the receipt of another payment." : answer.title;
       kept.state = holds ? "proven" : "bad";
