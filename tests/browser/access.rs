@@ -195,6 +195,7 @@ fn the_wallet_is_for_everybody() {
         browser.see_state("item").await;
         check_page(browser, found, "item").await;
         let pay = browser.see("[data-do=pay]").await;
+        browser.hover(&pay).await;
         until("it can be paid", async || pay.is_enabled().await.ok()?.then_some(())).await;
         browser.press(&pay).await;
         browser.see_state("paid").await;

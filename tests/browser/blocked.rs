@@ -34,6 +34,7 @@ async fn pay_on_the_wallet_page(world: &World) {
     let browser = &world.browser;
     browser.see_state("item").await;
     let pay = browser.see("[data-do=pay]").await;
+    browser.hover(&pay).await;
     until("it can be paid", async || pay.is_enabled().await.ok()?.then_some(())).await;
     browser.press(&pay).await;
     browser.see_state("paid").await;

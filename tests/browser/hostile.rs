@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use farthing_tests::site::{Page, Site};
+use farthing_tests::wait::until;
 use farthing_tests::world::{World, browser_test};
 use serde_json::json;
 
@@ -148,6 +149,47 @@ fn a_covered_button_does_not_pay_at_once() {
         assert!(state == json!("confirm") || state == json!("window"), "{state}");
         browser.picture("covered-confirm").await;
         assert_eq!(provider.totals(&session).await, (1, "0.10".into()), "nothing but the lamp");
+    });
+}
+
+/// A page opens the item's link with a name of its own, to hear whether this browser owns the item. It hears
+/// nothing without a click on the button that says so, and then nothing that is the same at the next visit.
+#[test]
+fn a_link_does_not_tell_what_is_owned() {
+    browser_test("owned-link", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let creator = provider.magazine_creator().await;
+        let item = format!("{}/i/{}/essay", provider.origin, creator.id);
+        browser.open(&item).await;
+        browser.see_state("item").await;
+        let pay = browser.see("[data-do=pay]").await;
+        browser.hover(&pay).await;
+        until("it can be paid", async || pay.is_enabled().await.ok()?.then_some(())).await;
+        browser.press(&pay).await;
+        browser.see_state("paid").await;
+        assert_eq!(provider.proxy.count("POST /v1/notices"), 0, "nobody asked for one");
+
+        // A document of its own, as a link from elsewhere makes one: the fragment alone would not load it.
+        browser.open(&format!("{}/", provider.magazine)).await;
+        browser.open(&format!("{item}#name=0f1e2d3c-4b5a-4678-9abc-def012345678")).await;
+        browser.see_state("paid").await;
+        let tell = browser.see("[data-do=tell]").await;
+        browser.picture("owned-already").await;
+        assert_eq!(provider.proxy.count("POST /v1/notices"), 0, "told without a click");
+        browser.press(&tell).await;
+        until("it is told", async || (provider.proxy.count("POST /v1/notices") > 0).then_some(()))
+            .await;
+        let ask = "const done = arguments[0];
+            (async () => {
+                for (;;) {
+                    const answer = await fetch('/v1/notices/0f1e2d3c-4b5a-4678-9abc-def012345678');
+                    if (answer.ok) return done(await answer.json());
+                    await new Promise((next) => setTimeout(next, 50));
+                }
+            })();";
+        let told = browser.client.execute_async(ask, Vec::new()).await.unwrap();
+        let names: Vec<&String> = told.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["amount", "content_key", "currency"]);
     });
 }
 

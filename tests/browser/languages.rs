@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use farthing_tests::browser::Browser;
 use farthing_tests::site::{Page, Site};
+use farthing_tests::wait::until;
 use farthing_tests::world::{World, browser_test};
 use serde_json::{Map, Value, json};
 
@@ -89,6 +90,8 @@ fn the_wallet_speaks_the_browsers_language() {
         browser.open(&format!("{}/i/{}/essay", provider.origin, creator.id)).await;
         browser.see_state("item").await;
         let pay = browser.see("[data-do=pay]").await;
+        browser.hover(&pay).await;
+        until("it can be paid", async || pay.is_enabled().await.ok()?.then_some(())).await;
         browser.press(&pay).await;
         browser.see_state("paid").await;
         for code in ["de", "es", "ar", "ko"] {

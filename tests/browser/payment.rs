@@ -293,6 +293,7 @@ async fn the_fallback_link_sells_the_item_too(world: Rc<World>) {
     browser.text("section[data-view=item] h1", |text| text == "On small change").await;
     browser.picture("item-page").await;
     let pay = browser.see("[data-do=pay]").await;
+    browser.hover(&pay).await;
     until("the item can be paid", async || pay.is_enabled().await.ok()?.then_some(())).await;
     browser.press(&pay).await;
     browser.see_state("paid").await;

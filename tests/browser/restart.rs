@@ -105,8 +105,9 @@ fn webkit_forgets_a_frame_at_exit_and_the_wallet_allows_its_new_key() {
         })
         .await;
         desk.hand(&["windowfocus", &window]);
-        // The window takes "Allow" a second after it has shown what there is to read, at the earliest. Six stops from
-        // the heading: the cap, three suggestions, "Not now", "Allow".
+        // The window takes "Allow" a second after the first sign of a visitor, at the earliest. Six stops from the
+        // heading: the cap, three suggestions, "Not now", "Allow".
+        desk.hand(&["key", "shift"]);
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         for _ in 0..6 {
             desk.hand(&["key", "Tab"]);

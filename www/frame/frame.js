@@ -302,10 +302,11 @@ const listen = async () => {
     if (answer.status == 200) {
       paid = answer;
       ({ amount } = answer);
-      rename();
-      return event("told");
+      event("told");
+      break;
     }
   }
+  rename();
 };
 link.addEventListener("click", listen);
 
@@ -362,7 +363,7 @@ others.onmessage = async ({ data }) => {
 };
 
 const tellPaid = () => {
-  const { claim_id = null, entry, amount } = paid;
+  const { claim_id = null, entry = null, amount } = paid;
   report("paid", { claim_id, entry, amount });
 };
 const EFFECTS = [

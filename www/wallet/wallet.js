@@ -96,7 +96,12 @@ ops.view = (name) => {
     }
   }
   document.documentElement.dataset.state = name;
-  if (name == "paid") leaveNotice();
+  if (name == "paid") {
+    // Only a payment of this very visit is told by itself. That something is owned already, any page
+    // could learn by a link: it waits for a click.
+    if (lastClaim) leaveNotice();
+    else if (noticeName && slot) ops.flag("tell", true);
+  }
   leave(name);
   if (name == "home") remind();
 };
@@ -264,7 +269,7 @@ ops.close = () => close();
 // What the visitor does.
 for (const type of ["pointermove", "pointerdown", "touchstart", "keydown"]) {
   addEventListener(type, (event) => {
-    if (event.isTrusted && document.documentElement.dataset.state == "consent") send("moved");
+    if (event.isTrusted && /^(consent|item)$/.test(document.documentElement.dataset.state)) send("moved");
   });
 }
 const fieldsOf = (place) => {
@@ -278,6 +283,10 @@ addEventListener("click", (event) => {
   const { do: act, preset } = button.dataset;
   if (preset) document.getElementById("cap").value = button.value;
   if (act == "retry" && broken) return location.reload();
+  if (act == "tell") {
+    ops.flag("tell", false);
+    return leaveNotice();
+  }
   if (recovery[act]) return recovery[act]();
   if (act) send(act, { ...fieldsOf(button.closest("section")), key: button.value });
 });

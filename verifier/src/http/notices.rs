@@ -19,7 +19,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use farthing_rules::rows::ReceiptRow;
-use farthing_shared::{ClaimId, CreatorId, ItemHash, UnixMillis, item_hash};
+use farthing_shared::{ClaimId, CreatorId, ItemHash, PublicKey, UnixMillis, item_hash};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -33,6 +33,8 @@ use crate::intake::Seen;
 const LIFE_MS: u64 = 10 * 60_000;
 /// About 200 bytes each: 2 MiB.
 const NOTICES_MAX: usize = 10_000;
+/// Of one spending key: more frames than that do not wait for one visitor.
+const OF_A_KEY_MAX: usize = 4;
 
 /// The name of a notice: a random UUID, made by the frame (122 bits, and gone after ten minutes).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +59,8 @@ struct Notice {
     creator: CreatorId,
     item: Option<ItemHash>,
     receipt: ReceiptRow,
+    /// The spending key that left it.
+    key: PublicKey,
     until: UnixMillis,
 }
 
@@ -72,16 +76,25 @@ impl std::fmt::Debug for Notices {
 }
 
 impl Notices {
-    /// Keeps a notice; false when there is no room. The first one under a name stays.
+    /// Keeps a notice; false when there is no room. The first one under a name stays; the oldest of a key
+    /// makes room for its fifth.
     fn put(&self, name: Name, notice: Notice, now: UnixMillis) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.contains_key(&name) {
+            return true;
+        }
+        let of_key = || all.iter().filter(|(_, kept)| kept.key == notice.key);
+        if of_key().count() >= OF_A_KEY_MAX {
+            let oldest = of_key().min_by_key(|(_, kept)| kept.until).map(|(name, _)| *name);
+            oldest.and_then(|name| all.remove(&name));
+        }
         if all.len() >= NOTICES_MAX {
             all.retain(|_, kept| kept.until > now);
         }
         if all.len() >= NOTICES_MAX {
             return false;
         }
-        all.entry(name).or_insert(notice);
+        all.insert(name, notice);
         true
     }
 
@@ -108,7 +121,6 @@ pub(super) struct NoticeBody {
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct ToldBody {
-    entry: u64,
     amount: String,
     currency: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,7 +163,7 @@ pub(super) async fn leave(
     };
     let receipt = receipt.ok_or_else(|| Problem::missing("payment"))?;
     let now = app.clock.now();
-    let notice = Notice { creator, item, receipt, until: now.plus_ms(LIFE_MS) };
+    let notice = Notice { creator, item, receipt, key, until: now.plus_ms(LIFE_MS) };
     if app.notices.put(name, notice, now) {
         Ok(StatusCode::NO_CONTENT)
     } else {
@@ -169,7 +181,6 @@ pub(super) async fn hear(
     let notice = app.notices.find(name, app.clock.now());
     let notice = notice.ok_or_else(|| Problem::missing("notice"))?;
     Ok(Json(ToldBody {
-        entry: notice.receipt.entry.0,
         amount: notice.receipt.amount.to_decimal(),
         currency: app.config.currency.clone(),
         content_key: notice.item.map(|item| content_key(&app, &notice.creator, &item)),
@@ -187,18 +198,47 @@ mod tests {
     fn a_notice_is_heard_for_ten_minutes_and_there_is_room_again_after() {
         let notices = Notices::default();
         let receipt = ReceiptRow { entry: EntryNumber(7), at: UnixMillis(0), amount: Micros::ZERO };
-        let notice = |until| Notice { creator: CreatorId([1; 16]), item: None, receipt, until };
+        let by = |key: u16, until| {
+            let mut bytes = [0; 32];
+            bytes[..2].copy_from_slice(&key.to_be_bytes());
+            let creator = CreatorId([1; 16]);
+            Notice { creator, item: None, receipt, key: PublicKey(bytes), until }
+        };
         let named = |n: u128| Name(n);
         let full = u128::try_from(NOTICES_MAX).expect("a small number");
         for n in 0..full {
-            assert!(notices.put(named(n), notice(UnixMillis(LIFE_MS)), UnixMillis(0)));
+            let key = u16::try_from(n / 4).expect("a small number");
+            assert!(notices.put(named(n), by(key, UnixMillis(LIFE_MS)), UnixMillis(0)));
         }
-        assert!(!notices.put(named(full), notice(UnixMillis(LIFE_MS)), UnixMillis(1)));
+        assert!(!notices.put(named(full), by(9_999, UnixMillis(LIFE_MS)), UnixMillis(1)));
         assert!(notices.find(named(3), UnixMillis(LIFE_MS - 1)).is_some());
         assert!(notices.find(named(3), UnixMillis(LIFE_MS)).is_none());
         let later = UnixMillis(LIFE_MS);
-        assert!(notices.put(named(full), notice(later.plus_ms(LIFE_MS)), later));
+        assert!(notices.put(named(full), by(9_999, later.plus_ms(LIFE_MS)), later));
         assert!(notices.find(named(full), later).is_some());
+    }
+
+    #[test]
+    fn the_oldest_of_a_key_makes_room_and_a_name_keeps_its_first() {
+        let notices = Notices::default();
+        let receipt = ReceiptRow { entry: EntryNumber(7), at: UnixMillis(0), amount: Micros::ZERO };
+        let creator = CreatorId([1; 16]);
+        let by = |key, until| Notice {
+            creator,
+            item: None,
+            receipt,
+            key: PublicKey([key; 32]),
+            until: UnixMillis(until),
+        };
+        assert!(notices.put(Name(9), by(2, 1), UnixMillis(0)));
+        for n in 0..5 {
+            let until = 10 + u64::try_from(n).expect("small");
+            assert!(notices.put(Name(n), by(1, until), UnixMillis(0)));
+        }
+        let stays = [9, 0, 1, 2, 3, 4].map(|n| notices.find(Name(n), UnixMillis(0)).is_some());
+        assert_eq!(stays, [true, false, true, true, true, true]);
+        assert!(notices.put(Name(4), by(2, 99), UnixMillis(0)));
+        assert!(notices.find(Name(4), UnixMillis(50)).is_none());
     }
 
     #[test]

@@ -121,15 +121,24 @@ impl Wallet {
             Effect::Flag("has-title", !quote.title().is_empty()),
             Effect::Flag("allow", false),
             Effect::View("consent"),
-            Effect::Timer { name: "arm", ms: ARM_MS },
         ])
     }
 
-    /// A second has passed, or the visitor moved: only both together make the button live.
+    /// The visitor moved, or a second has passed since: only then is the button live. The second begins
+    /// with the first sign of a visitor, not with the view: a page can be open behind another window for
+    /// long, and the press of a click that was meant for that window is the first sign here.
     pub fn arm(&mut self, moved: bool) -> Vec<Effect> {
         let (waited, seen) = self.armed;
-        self.armed = (waited || !moved, seen || moved);
-        Vec::from([Effect::Flag("allow", self.armed == (true, true))])
+        if moved {
+            self.armed.1 = true;
+            let timer = Effect::Timer { name: "arm", ms: ARM_MS };
+            return if seen { Vec::new() } else { Vec::from([timer]) };
+        }
+        self.armed.0 = waited || seen;
+        Vec::from([match self.place {
+            Place::Item => Effect::Flag("pay", self.can_pay()),
+            _ => Effect::Flag("allow", self.armed == (true, true)),
+        }])
     }
 
     /// "Allow" was clicked, with this cap.

@@ -19,7 +19,14 @@ use crate::signer::Draft;
 use crate::words::{NOT_CHARGED, money, money_text, say, wallet as words};
 
 impl Wallet {
+    /// Shows what is sold. "Pay" is armed as "Allow" is: a second click that was meant for another page
+    /// must not pay.
     pub(super) fn show_item(&mut self) -> Vec<Effect> {
+        self.armed = (false, false);
+        self.draw_item()
+    }
+
+    fn draw_item(&self) -> Vec<Effect> {
         let (Some(quote), Some(provider)) = (&self.quote, &self.provider) else {
             return Vec::new();
         };
@@ -45,9 +52,14 @@ impl Wallet {
             Effect::Set("pay", label),
             Effect::Flag("has-title", !quote.title().is_empty()),
             Effect::Flag("amount", gives),
-            Effect::Flag("pay", amount.is_some()),
+            Effect::Flag("pay", self.can_pay()),
             Effect::View("item"),
         ])
+    }
+
+    /// The visitor has been here for a second, and the amount can be paid.
+    pub(super) fn can_pay(&self) -> bool {
+        self.armed == (true, true) && self.item_amount().is_some()
     }
 
     fn item_amount(&self) -> Option<Micros> {
@@ -65,14 +77,14 @@ impl Wallet {
         }
         self.typed = fields.owned("amount");
         // Drawn without the view, which would take the focus out of the field.
-        let mut effects = self.show_item();
+        let mut effects = self.draw_item();
         effects.retain(|effect| !matches!(effect, Effect::View(_)));
         effects
     }
 
     /// "Pay" was clicked.
     pub fn pay_clicked(&mut self, now_ms: u64) -> Vec<Effect> {
-        if self.place != Place::Item || self.consent != Consent::None {
+        if self.place != Place::Item || self.consent != Consent::None || !self.can_pay() {
             return Vec::new();
         }
         let Some(amount) = self.item_amount() else { return Vec::new() };

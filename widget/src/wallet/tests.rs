@@ -151,12 +151,15 @@ fn the_first_payment_takes_one_click_here() {
     assert_eq!((set(&shown, "cap"), set(&shown, "price")), ("2.00", "\u{1}0.05\u{1}"));
     assert!(set(&shown, "money").contains("\u{1}1.00\u{1}"));
 
-    // Too soon, and unseen: nothing happens until both have passed.
+    // Too soon, and unseen: nothing happens until a second after the first sign of a visitor.
     let cap = row("cap=2.00");
     assert_eq!(wallet.allow(Fields::read(&cap), NOW), []);
     wallet.timer(Fields::read(&row("name=arm")), NOW);
     assert_eq!(wallet.allow(Fields::read(&cap), NOW), []);
-    wallet.arm(true);
+    assert_eq!(wallet.arm(true), [Effect::Timer { name: "arm", ms: 1_000 }]);
+    assert_eq!(wallet.arm(true), [], "one timer");
+    assert_eq!(wallet.allow(Fields::read(&cap), NOW), []);
+    wallet.timer(Fields::read(&row("name=arm")), NOW);
     for (typed, why) in
         [("0.01", words::CAP_TOO_LOW), ("x", words::CAP_BAD), ("9999", words::CAP_TOO_HIGH)]
     {
@@ -432,6 +435,14 @@ fn a_link_pays_with_exactly_one_payment_allowed() {
     wallet.answer(&quote("0.05"), NOW);
     let shown = wallet.answer(&account("wallet", "0.60", ""), NOW);
     assert_eq!((view(&shown), set(&shown, "pay")), (Some("item"), "Pay \u{1}0.05\u{1}"));
+    // Too soon, or by a click that was meant for another page: nothing happens.
+    assert_eq!(wallet.pay_clicked(NOW), []);
+    wallet.timer(Fields::read(&row("name=arm")), NOW);
+    assert_eq!(wallet.pay_clicked(NOW), [], "nobody has been seen yet");
+    assert_eq!(wallet.arm(true), [Effect::Timer { name: "arm", ms: 1_000 }]);
+    assert_eq!(wallet.pay_clicked(NOW), [], "the press that was the first sign");
+    let armed = wallet.timer(Fields::read(&row("name=arm")), NOW);
+    assert_eq!(armed, [Effect::Flag("pay", true)]);
     assert_eq!(wallet.pay_clicked(NOW), [Effect::MakeKey { instead_of: String::new() }]);
     assert_eq!(wallet.pay_clicked(NOW), [], "one click");
     let made = wallet.key_made(Fields::read(&row(&format!("pk={}", key(2)))), NOW);
