@@ -159,7 +159,7 @@ pub struct Observation {
     pub wallet: WalletRef,
     /// The creator named; 0 where it concerns none.
     pub creator: CreatorRef,
-    /// The day's tag of the network it came from (docs/decisions/0015-origins.md); none after some weeks.
+    /// The day's tag of the network it came from (docs/decisions/0017-origins.md); none after some weeks.
     pub origin: Option<u64>,
     /// Free credit of a new wallet, or the sum of what was refused.
     pub amount: Micros,

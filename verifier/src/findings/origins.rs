@@ -1,5 +1,5 @@
 //! Tags of networks: wallets opened from one network prefix on one day carry the same tag, and nothing
-//! else can be learnt from it (docs/decisions/0015-origins.md).
+//! else can be learnt from it (docs/decisions/0017-origins.md).
 //!
 //! A tag is a keyed hash of the prefix. The key is random, lives in memory for one UTC day and is then
 //! forgotten, so that afterwards nobody, the provider included, can get from a tag to a network, or
