@@ -11,6 +11,7 @@ mod blocked;
 mod creator;
 mod embed;
 mod harness;
+mod history;
 mod hostile;
 mod languages;
 mod payment;

@@ -95,7 +95,7 @@ fn the_providers_pages_carry_their_policies() {
             (
                 "/wallet",
                 [
-                    "trusted-types farthing-worker",
+                    "trusted-types farthing-worker farthing-offline",
                     "require-trusted-types-for 'script'",
                     "frame-ancestors 'none'",
                 ],

@@ -8,7 +8,7 @@ use serde_json::json;
 
 const GATE: &str = "farthing-gate";
 const OPENED: &str = "The word itself is a recipe";
-const REFUND: &str = "[data-list=entries] button:not([hidden])";
+const REFUND: &str = "[data-list=entries] [data-do=refund]";
 
 async fn press(browser: &Browser, css: &str) {
     let button = browser.see(css).await;
@@ -50,7 +50,7 @@ fn the_money_comes_back_once_and_the_gate_closes() {
         let list = browser.text("[data-list=entries]", |text| text.contains("refunded")).await;
         assert!(list.contains("Refund"), "{list}");
         let buttons =
-            "return document.querySelectorAll('[data-list=entries] button:not([hidden])').length";
+            "return document.querySelectorAll('[data-list=entries] [data-do=refund]').length";
         assert_eq!(browser.script(buttons, vec![]).await, json!(0), "nothing is left to refund");
         browser.picture("wallet-refunded").await;
         // What was proved of payments stays; what went back stands beside it.

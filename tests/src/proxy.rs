@@ -34,6 +34,7 @@ struct Rules {
     stands: Mutex<Vec<(String, Stand)>>,
     lines: Mutex<Vec<String>>,
     before: Mutex<Option<(String, String)>>,
+    cut: Mutex<Option<String>>,
     tape: Mutex<Option<Vec<u8>>>,
 }
 
@@ -94,6 +95,24 @@ impl Proxy {
         let mut stands = self.rules.stands.lock().expect("no task panics while it holds this");
         stands.retain(|(start, _)| start != line_start);
         stands.push((line_start.to_owned(), Arc::new(stand)));
+    }
+
+    /// From now on requests whose line begins with `line_start` get no answer and reach nobody; with an empty
+    /// one nothing does.
+    ///
+    /// # Panics
+    /// When a task of the proxy has panicked.
+    pub fn cut(&self, line_start: &str) {
+        *self.rules.cut.lock().expect("no task panics while it holds this") =
+            Some(line_start.to_owned());
+    }
+
+    /// Lets everything through again.
+    ///
+    /// # Panics
+    /// When a task of the proxy has panicked.
+    pub fn heal(&self) {
+        *self.rules.cut.lock().expect("no task panics while it holds this") = None;
     }
 
     /// Tells the truth again.
@@ -189,6 +208,13 @@ impl Rules {
 }
 
 impl Rules {
+    fn is_cut(&self, line: &str) -> bool {
+        let cut = self.cut.lock().expect("no task panics while it holds this");
+        cut.as_ref().is_some_and(|start| line.starts_with(start))
+    }
+}
+
+impl Rules {
     fn lie_for(&self, line: &str) -> Option<Lie> {
         let lies = self.lies.lock().ok()?;
         lies.iter().find(|(start, _)| line.starts_with(start)).map(|(_, lie)| Arc::clone(lie))
@@ -222,6 +248,12 @@ fn altered(answer: Vec<u8>, lie: &Lie) -> Vec<u8> {
 /// not understand where an answer ends. Streams stay open as long as the verifier sends.
 async fn carry(mut client: TcpStream, upstream: SocketAddr, rules: &Rules) -> std::io::Result<()> {
     let Some((line, request)) = read_request(&mut client, rules).await? else { return Ok(()) };
+    if rules.is_cut(&line) {
+        if let Ok(mut lines) = rules.lines.lock() {
+            lines.push(line);
+        }
+        return Ok(());
+    }
     if let Some(stand) = rules.stand_for(&line) {
         if let Ok(mut lines) = rules.lines.lock() {
             lines.push(line.clone());

@@ -76,7 +76,10 @@ async fn a_refund_closes_what_was_bought() -> Test {
     let paid = verifier.charge(&visitor.sign(&claim)).await.json();
     let entries = format!("/v1/wallets/{}/entries", visitor.root_key().to_text());
     let listed = verifier.get_as(&entries, &visitor.root).await.json();
-    assert_eq!(listed["data"][0]["refunded"], false);
+    assert_eq!(
+        (&listed["data"][0]["refunded"], &listed["data"][0]["site"]),
+        (&json!(false), &json!(ORIGIN))
+    );
     assert!(listed["data"][0]["refundable_until"].is_string(), "{listed}");
 
     let request = visitor.refund(&claim, paid["entry"].as_u64().unwrap(), verifier.now());

@@ -367,9 +367,16 @@ async fn each_reads_what_is_its_own(verifier: &Verifier, ada: &Visitor, session:
     let body = axum::body::Body::from(r#"{"text":"my own words"}"#);
     let answered = verifier.send(request.body(body).unwrap()).await.json();
     assert_eq!(answered["trail"][1]["why"], "my own words", "{answered}");
+    // What is under review cannot be refunded, and is not said to be.
+    let entries = format!("/v1/wallets/{}/entries", ada.root_key());
+    let paid = verifier.get_as(&entries, &ada.root).await.json()["data"][0].clone();
+    assert_eq!((&paid["under_review"], &paid["refundable_until"]), (&json!(true), &json!(null)));
     let (who, why) = ("Eve at the desk".into(), "readers, as they say".into());
     let finding = farthing_rules::FindingRef(1);
     ask(verifier, Command::Review { finding, act: Act::Lift, who, why }).await;
+    catch_up(&mut watch(verifier)).await;
+    let paid = verifier.get_as(&entries, &ada.root).await.json()["data"][0].clone();
+    assert!(paid["under_review"] == false && paid["refundable_until"].is_string(), "{paid}");
     let list = verifier.get_with("/v1/creator/findings", session).await;
     let shown = list.json()["data"][0]["trail"].clone();
     let shown: Vec<_> = shown.as_array().unwrap().iter().map(|line| line["why"].clone()).collect();

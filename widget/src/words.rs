@@ -86,14 +86,12 @@ pub mod wallet {
     pub const CONFLICT: &str = "Something changed in another window. Please try again.";
     pub const THIS_PAGE: &str = "Farthing's own page";
     pub const OTHER_DEVICE: &str = "a site in another browser of yours";
-    pub const TOP_UP: &str = "Top-up";
-    pub const WELCOME_CREDIT: &str = "Welcome credit";
-    pub const RETURNED: &str = "Payment given back";
-    pub const DONATION: &str = "Donation";
-    pub const REFUND: &str = "Refund";
-    pub const REFUNDED: &str = " (refunded)";
     pub const REFUND_FAILED: &str =
         "The refund could not be asked for. Nothing was changed; please try again.";
+    pub const REFUND_DONE: &str = "The money is back in your wallet.";
+    pub const REFUND_REFUSED: &str = "The refund was refused. The payment stands as it was.";
+    pub const REFUND_UNKNOWN: &str = "No answer about your refund yet: the money may be back already. Try again to know; \
+        it is given once, however often it is asked for.";
     pub const PAID: &str = "Paid ";
     pub const GIVEN: &str = "Thank you! You gave ";
     pub const OWNED: &str = "Yours already: you paid ";

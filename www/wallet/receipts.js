@@ -44,17 +44,21 @@ const fetchText = async (path) => {
 
 // Payments whose receipt is still to come, by entry; fetched one after another.
 const RECEIPT_TRIES = 12;
+// So many at one visit: whoever brings a long history into a new browser asks for the others one by one.
+const RECEIPTS_A_VISIT = 20;
 const awaited = new Map();
 let isFetching = false;
-receipts.heard = async (path, answer) => {
-  if (!/\/entries(\?|$)/.test(path) || answer.status != 200 || !Array.isArray(answer.data)) return;
+const factsOf = ({ entry, claim_id: claim, at, amount, creator, item }) => {
+  const to = creator?.name ?? creator?.id ?? "";
+  return { entry, claim, at, amount, currency, creator: creator?.id, to, title: item?.title ?? "" };
+};
+receipts.heard = async (entries) => {
   try {
     const known = new Set((await keptReceipts()).map(({ entry }) => entry));
-    for (const { entry, kind, claim_id: claim, at, amount, creator, item } of answer.data) {
-      // A refund names its payment's claim, but has no receipt of its own.
-      if (kind != "claim" || !claim || known.has(entry)) continue;
-      const to = creator?.name ?? creator?.id ?? "";
-      awaited.set(entry, { entry, claim, at, amount, currency, creator: creator?.id, to, title: item?.title ?? "", tries: 0 });
+    // A refund names its payment's claim, but has no receipt of its own.
+    const missing = entries.filter(({ entry, kind, claim_id }) => kind == "claim" && claim_id && !known.has(entry));
+    for (const row of missing.slice(0, RECEIPTS_A_VISIT)) {
+      if (!awaited.has(row.entry)) awaited.set(row.entry, { ...factsOf(row), tries: 0 });
     }
     await draw();
     await fetchAwaited();
@@ -62,6 +66,17 @@ receipts.heard = async (path, answer) => {
     // Storage that is blocked keeps nothing; the payments stand in the list above all the same.
     say("This browser does not let this page keep receipts.");
   }
+};
+// The receipt of one payment, kept from now on; nothing when it cannot be had.
+receipts.fetchOne = async (row) => {
+  const { text } = await fetchText(`/v1/receipts/${row.claim_id}?entry=${row.entry}`);
+  const key = text == null ? "" : (await fetchText("/log/key")).text?.trim();
+  if (!key) return;
+  const kept = { ...factsOf(row), text, key, state: "kept" };
+  await keepReceipt(kept);
+  awaited.delete(row.entry);
+  await draw();
+  return kept;
 };
 const fetchAwaited = async () => {
   if (isFetching) return;

@@ -53,12 +53,22 @@ ops.fetch = async (tag, method, path, body, signer) => {
     return send("answer", { tag, status: 401 });
   }
   const answer = await ask(method, path, body, access);
-  if (OUTCOMES && answer.message) answer.message = OUTCOMES[answer.outcome] || "";
+  // Some outcomes of refunds are called like those of claims, and say something else.
+  const outcome = (tag == "refund" && OUTCOMES["refund_" + answer.outcome]) || OUTCOMES[answer.outcome];
+  if (OUTCOMES && answer.message) answer.message = outcome || "";
+  if (tag == "claim") lastAnswer = answer;
+  // Settled: done, or understood and never to be done. Everything else leaves it to be sent again.
+  if (tag == "refund" && /^(2..|4(?!08|25|29)..)$/.test(answer.status)) forget("refund");
   send("answer", { ...answer, tag });
-  receipts.heard(path, answer);
 };
 ops.timer = (name, ms) => setTimeout(() => send("timer", { name }), ms);
-ops.settle = forget;
+// The claim that is being settled, and what was last said of it.
+let tracked;
+let lastAnswer = {};
+ops.settle = async (id) => {
+  if (tracked?.id == id) await past.settled(tracked, lastAnswer);
+  await forget(id);
+};
 addEventListener("online", () => send("online"));
 
 // Amounts stand between U+0001, times between U+0002, names and numbers between U+0003. What is left of a sentence
@@ -103,6 +113,7 @@ ops.view = (name) => {
     else if (noticeName && slot) ops.flag("tell", true);
   }
   leave(name);
+  past.view(name);
   if (name == "home") remind();
 };
 ops.set = (name, text) => {
@@ -169,7 +180,10 @@ ops.signOpening = async () => {
 };
 ops.signRefund = async () => {
   try {
-    send("refund-signed", { refund: await signWith(await keyOf(), "refund") });
+    const refund = await signWith(await keyOf(), "refund");
+    // Stored before it is sent: an answer that is lost is asked for at the next visit, with the same bytes.
+    await change("claims", "refund", () => ({ refund }));
+    send("refund-signed", { refund });
   } catch {
     send("refund-signed");
   }
@@ -232,8 +246,8 @@ ops.claim = async (floor) => {
   try {
     const [record, sequence] = await allot(slot, +floor);
     const [id, claim, expires, key] = (await signWith(record, "claim", sequence)).split(UNIT);
-    const fields = { id, claim, expires, key, sequence, slot, item };
-    lastClaim = fields;
+    const fields = { id, claim, expires, key, sequence, slot, item, ...past.aboutPayment() };
+    lastClaim = tracked = fields;
     if (claim) await change("claims", id, () => fields);
     send("signed", fields);
   } catch {
@@ -288,7 +302,7 @@ addEventListener("click", (event) => {
     return leaveNotice();
   }
   if (recovery[act]) return recovery[act]();
-  if (act) send(act, { ...fieldsOf(button.closest("section")), key: button.value });
+  if (act) send(act, { ...fieldsOf(button.closest("section,[data-past]")), key: button.value });
 });
 addEventListener("input", ({ target }) => {
   if (target.dataset.live) send(target.dataset.live, { [target.dataset.field]: target.value });
@@ -302,6 +316,9 @@ addEventListener("submit", (event) => {
 
 // Start.
 const start = async () => {
+  // Amounts and dates as the page's language writes them, in the visitor's own spelling of it.
+  const spoken = document.documentElement.lang;
+  language = navigator.languages.find((wish) => wish.split("-")[0] == spoken) || spoken;
   const module = load(fetch("$WASM"));
   const [, first, second, ...rest] = location.pathname.split("/").map((part) => {
     try {
@@ -329,7 +346,10 @@ const start = async () => {
       pk: own?.pk,
       sites: await all("sites"),
       pending: (await pendingOf(slot)).filter((claim) => claim.item == item),
+      refund: place == "home" ? (await read("claims", "refund"))?.refund : "",
     };
+    [tracked] = facts.pending;
+    await past.begin(facts.root, place == "home");
   } catch {
     stored = false;
   }

@@ -176,11 +176,14 @@ impl Site {
         let page = read(&source.join("wallet/wallet.js"))?;
         let recovery = read(&source.join("wallet/recovery.js"))?;
         let receipts = read(&source.join("wallet/receipts.js"))?;
+        let history = read(&source.join("wallet/history.js"))?;
+        let offline = minify::script(tools, &read(&source.join("wallet/offline.js"))?)?;
+        self.put("wallet-offline.js", offline.into_bytes(), Cold::Never)?;
         // Fetched only by who writes down the recovery words, or brings a wallet back with them.
         let words = std::fs::read(source.join("wallet/recovery-words.txt"))
             .map_err(|e| format!("recovery-words.txt: {e}"))?;
         let words = self.asset("recovery-words", "txt", words, Cold::Never)?;
-        let joined = [core, &page, &recovery, &receipts].concat();
+        let joined = [core, &page, &recovery, &receipts, &history].concat();
         let joined =
             joined.replace("$WASM", &wasm).replace("$WORDS", &words).replace("$PROOFS", proofs);
         let html = read(&source.join("wallet/wallet.html"))?;

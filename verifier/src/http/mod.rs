@@ -180,6 +180,7 @@ pub fn router(app: App) -> Router {
         ("/try", get(pages::try_it), READ),
         ("/w/frame", get(pages::frame), READ),
         ("/wallet", get(pages::wallet), READ),
+        ("/wallet-offline.js", get(pages::offline), READ),
         ("/wallet/{*rest}", get(pages::wallet), READ),
         ("/i/{creator}", get(pages::wallet), READ),
         ("/i/{creator}/{*item}", get(pages::wallet), READ),

@@ -36,7 +36,7 @@ const FRAME_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval
     require-trusted-types-for 'script'; trusted-types 'none'";
 const WALLET_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
     style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'; trusted-types farthing-worker";
+    require-trusted-types-for 'script'; trusted-types farthing-worker farthing-offline";
 const CREATOR_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
     style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types farthing-seal farthing-worker";
@@ -220,6 +220,14 @@ pub(super) async fn wallet(
     ];
     let path = app.site.in_language("wallet", query.as_deref(), &asked);
     app.site.answer(&path, &asked, &headers)
+}
+
+/// What keeps the wallet page at hand without a connection. It may look after `/wallet` because it lies
+/// beside it, and browsers ask for it anew at least once a day.
+pub(super) async fn offline(State(app): State<App>, asked: HeaderMap) -> Response {
+    let headers =
+        [(header::CACHE_CONTROL, REVALIDATE), (header::CONTENT_SECURITY_POLICY, SCRIPT_CSP)];
+    app.site.answer("site/wallet-offline.js", &asked, &headers)
 }
 
 /// The creator's page.

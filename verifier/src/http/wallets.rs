@@ -1,13 +1,17 @@
 //! Wallets and allowances.
 
+use std::collections::{BTreeMap, btree_map};
+
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_rules::findings::Place;
-use farthing_rules::rows::{KeyRow, ReviewEntry, WalletRow};
+use farthing_rules::rows::{ClaimEntry, CreatorRef, Entry, KeyRow, ReviewEntry, WalletRow};
 use farthing_rules::{Answer, Command, EntryBody, EntryNumber, VoucherHash};
-use farthing_shared::{Micros, PublicKey, SignedAllowance, SignedOpening, UnixMillis};
+use farthing_shared::{
+    Micros, OriginHash, PublicKey, SignedAllowance, SignedClaim, SignedOpening, UnixMillis,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -190,11 +194,15 @@ pub(super) struct WalletEntryBody {
     amount: String,
     creator: Option<CreatorName>,
     item: Option<ItemName>,
+    /// Of a claim: the site that it was paid on, while its creator lists it.
+    site: Option<String>,
     claim_id: Option<String>,
     /// Of a claim that can still be refunded: until when.
     refundable_until: Option<String>,
     /// Whether a claim's money was given back.
     refunded: bool,
+    /// Whether a claim's money is held because of a finding; it cannot be refunded until then.
+    under_review: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -219,26 +227,70 @@ pub(super) async fn entries(
     let from = paging.begin(wallet.last_entry)?;
     // A cursor must not lead into another wallet's chain.
     let number = wallet.wallet;
-    let (views, next) = app
+    let own_page = app.config.origin.clone();
+    let (rows, next) = app
         .read(move |reader| {
             let (views, next) = reader.entries_of_wallet(from, limit)?;
-            let refunded: Result<Vec<bool>, ReadError> = views
-                .iter()
-                .map(|view| {
-                    Ok(reader.refund(view.entry.number)?.is_some_and(|r| r.outcome.is_success()))
-                })
+            let mut sites = Sites { own_page, of: BTreeMap::new() };
+            let rows: Result<Vec<_>, ReadError> = views
+                .into_iter()
+                .map(|view| Ok((Around::read(reader, &view.entry, &mut sites)?, view)))
                 .collect();
-            Ok((views.into_iter().zip(refunded?).collect::<Vec<_>>(), next))
+            Ok((rows?, next))
         })
         .await?;
-    if views.iter().any(|(view, _)| wallet_of(view) != Some(number)) {
+    if rows.iter().any(|(_, view)| wallet_of(view) != Some(number)) {
         return Err(Problem::field("cursor", "use the one from the last page"));
     }
     let now = app.clock.now();
     Ok(Json(WalletEntries {
-        data: views.into_iter().map(|(view, back)| entry_body(view, back, now)).collect(),
+        data: rows.into_iter().map(|(around, view)| entry_body(view, around, now)).collect(),
         next: (next.0 != 0).then(|| next.0.to_string()),
     }))
+}
+
+/// What other rows say about an entry.
+#[derive(Default)]
+struct Around {
+    site: Option<String>,
+    refunded: bool,
+    under_review: bool,
+    returned: bool,
+}
+
+impl Around {
+    fn read(reader: &Reader, entry: &Entry, sites: &mut Sites) -> Result<Self, ReadError> {
+        let EntryBody::Claim(claim) = &entry.body else { return Ok(Self::default()) };
+        let hold = reader.claim_hold(entry.number)?;
+        Ok(Self {
+            site: sites.find(reader, claim)?,
+            refunded: reader.refund(entry.number)?.is_some_and(|r| r.outcome.is_success()),
+            under_review: hold.is_some_and(|hold| hold.settled == EntryNumber(0)),
+            returned: hold.is_some_and(|hold| hold.returned),
+        })
+    }
+}
+
+/// Names of sites by the hash that claims carry, for the creators of one page of entries.
+struct Sites {
+    own_page: String,
+    of: BTreeMap<CreatorRef, Vec<(OriginHash, String)>>,
+}
+
+impl Sites {
+    fn find(&mut self, reader: &Reader, claim: &ClaimEntry) -> Result<Option<String>, ReadError> {
+        let Ok(signed) = SignedClaim::decode(&claim.signed) else { return Ok(None) };
+        let sites = match self.of.entry(claim.creator) {
+            btree_map::Entry::Occupied(known) => known.into_mut(),
+            btree_map::Entry::Vacant(place) => {
+                let listed = reader.profile(claim.creator)?.map(|profile| profile.sites);
+                let named = listed.into_iter().flatten().chain([self.own_page.clone()]);
+                place.insert(named.map(|site| (OriginHash::of_checked(&site), site)).collect())
+            }
+        };
+        let origin = signed.claim().origin;
+        Ok(sites.iter().find(|(hash, _)| *hash == origin).map(|(_, site)| site.clone()))
+    }
 }
 
 fn wallet_of(view: &EntryView) -> Option<farthing_rules::WalletRef> {
@@ -254,11 +306,14 @@ fn wallet_of(view: &EntryView) -> Option<farthing_rules::WalletRef> {
     }
 }
 
-fn entry_body(view: EntryView, refunded: bool, now: UnixMillis) -> WalletEntryBody {
-    let until = super::refunds::refundable_until(&view.entry, now).filter(|_| !refunded);
+fn entry_body(view: EntryView, around: Around, now: UnixMillis) -> WalletEntryBody {
+    let Around { site, refunded, under_review, returned: is_back } = around;
+    // What is under review is not the payer's to have back, nor what came back already.
+    let until = super::refunds::refundable_until(&view.entry, now)
+        .filter(|_| !refunded && !under_review && !is_back);
     let (kind, amount, claim_id) = match &view.entry.body {
         EntryBody::Claim(claim) => {
-            let id = farthing_shared::SignedClaim::decode(&claim.signed).ok().map(|c| c.id());
+            let id = SignedClaim::decode(&claim.signed).ok().map(|c| c.id());
             ("claim", claim.amount, id)
         }
         EntryBody::Refund(refund) => {
@@ -278,9 +333,11 @@ fn entry_body(view: EntryView, refunded: bool, now: UnixMillis) -> WalletEntryBo
         amount: amount.to_decimal(),
         creator: view.creator.map(|(id, name)| CreatorName { id: id.to_text(), name }),
         item: view.item.as_ref().map(|(row, text)| ItemName::of(row, text)),
+        site,
         claim_id: claim_id.map(|id| id.to_text()),
         refundable_until: until.map(time),
         refunded,
+        under_review,
     }
 }
 

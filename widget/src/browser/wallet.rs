@@ -47,7 +47,6 @@ fn event(wallet: &mut Wallet, name: &str, row: &str, now: u64) -> Vec<Effect> {
         "refunding" => wallet.refunding(fields),
         "refund-signed" => wallet.refund_signed(fields, now),
         "create" => wallet.create(now),
-        "more" => wallet.more(),
         "retry" | "online" => wallet.retry(now),
         "input" => wallet.input(fields),
         "pay" => wallet.pay_clicked(now),

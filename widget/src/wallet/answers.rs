@@ -19,11 +19,6 @@ impl Wallet {
         let tag = fields.text("tag");
         match tag {
             CLAIM => return self.claim_answered(reply, fields, now_ms),
-            "entries" | "more" => {
-                // The history is not worth a problem page: "more" shows up again with a reload.
-                let done = reply.is_done();
-                return if done { self.entries(fields, tag == "more") } else { Vec::new() };
-            }
             _ if tag != self.busy => return Vec::new(),
             _ => self.busy = "",
         }
@@ -74,7 +69,7 @@ impl Wallet {
             },
             "challenge" => self.challenged(fields, now_ms),
             "top-up" => self.topped_up(fields, now_ms),
-            refund::TAG => self.refund_over(fields.text("message"), now_ms),
+            refund::TAG => self.refund_over(refund::said(fields), now_ms),
             "allow" => {
                 self.restarts = 0;
                 self.signed = None;
@@ -147,8 +142,8 @@ impl Wallet {
         self.tries += 1;
         if self.tries >= TRIES_MAX {
             self.tries = 0;
-            let offline = reply.status == 0;
-            return self.problem(if offline { words::OFFLINE } else { words::BUSY });
+            let why = if reply.status == 0 { words::OFFLINE } else { words::BUSY };
+            return self.problem(if self.refund_is_signed() { words::REFUND_UNKNOWN } else { why });
         }
         self.busy = "pause";
         let pause_ms = 400_u64 << self.tries;

@@ -1,4 +1,4 @@
-//! The visitor's own view: balance, top-up, allowances, history.
+//! The visitor's own view: balance, top-up, allowances. The history is the page's (www/wallet/history.js).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,9 +7,8 @@ use farthing_shared::Micros;
 
 use super::consent::DATE;
 use super::effect::{Effect, Signer};
-use super::{Consent, Grant, Place, Wallet, refund};
+use super::{Consent, Grant, Place, Wallet};
 use crate::fields::{Fields, decimal};
-use crate::quote::escape;
 use crate::signer::public_of;
 use crate::words::{money, money_text, say, wallet as words};
 
@@ -45,9 +44,9 @@ impl Wallet {
         if let Some(effects) = self.send_refund() {
             return effects;
         }
+        // The page reads and draws the history itself whenever this view comes up.
         let mut effects = self.draw_home();
         effects.push(Effect::View("home"));
-        effects.extend(self.entries_from(""));
         effects
     }
 
@@ -89,76 +88,6 @@ impl Wallet {
             Effect::Flag("top-up", vouchers),
             Effect::Flag("no-allowances", rows.is_empty()),
             Effect::Rows { list: "allowances", append: false, rows },
-        ])
-    }
-
-    fn entries_from(&self, cursor: &str) -> Vec<Effect> {
-        let mut path = ["/v1/wallets/", &self.root, "/entries?limit=20"].concat();
-        if !cursor.is_empty() {
-            path.push_str("&cursor=");
-            escape(&mut path, cursor);
-        }
-        let tag = if cursor.is_empty() { "entries" } else { "more" };
-        // Not marked as busy: the list fills itself in beside everything else.
-        let request = super::effect::Request {
-            tag,
-            method: "GET",
-            path,
-            body: String::new(),
-            signer: Signer::Key,
-        };
-        Vec::from([Effect::Fetch(request)])
-    }
-
-    /// "Show more" was clicked.
-    pub fn more(&mut self) -> Vec<Effect> {
-        let next = core::mem::take(&mut self.next);
-        if next.is_empty() { Vec::new() } else { self.entries_from(&next) }
-    }
-
-    pub(super) fn entries(&mut self, fields: Fields<'_>, append: bool) -> Vec<Effect> {
-        let mut rows = Vec::new();
-        for index in 0_u64.. {
-            let prefix = ["data.", &decimal(index), "."].concat();
-            let row = fields.below(&prefix);
-            if !row.has("entry") {
-                break;
-            }
-            let title = match (row.text("item.title"), row.text("item.name")) {
-                ("", name) => name,
-                (title, _) => title,
-            };
-            let what = match row.text("kind") {
-                "top_up" => words::TOP_UP,
-                "welcome" => words::WELCOME_CREDIT,
-                "returned" => words::RETURNED,
-                "refund" => words::REFUND,
-                "claim" if title.is_empty() => words::DONATION,
-                _ => title,
-            };
-            let sign = if row.text("kind") == "claim" { "\u{2212}" } else { "+" };
-            let mut whom = row.owned("creator.name");
-            if row.flag("refunded") {
-                whom = say(&["\u{3}", &whom, "\u{3}", words::REFUNDED]);
-            } else if row.text("kind") == "refund" && !title.is_empty() {
-                whom = say(&[&whom, " \u{b7} ", title]);
-            }
-            let back = row.has("refundable_until");
-            let back = if back { refund::action(row, what) } else { String::new() };
-            rows.push(Vec::from([
-                dated(row.number("at_ms").unwrap_or(0)),
-                what.into(),
-                whom,
-                say(&[sign, &money_text(row.text("amount"))]),
-                back,
-            ]));
-        }
-        self.next = fields.owned("next");
-        let empty = rows.is_empty() && !append;
-        Vec::from([
-            Effect::Rows { list: "entries", append, rows },
-            Effect::Flag("no-entries", empty),
-            Effect::Flag("more", !self.next.is_empty()),
         ])
     }
 

@@ -122,7 +122,6 @@ pub struct Wallet {
     tries: u8,
     restarts: u8,
     over: bool,
-    next: String,
     origins: Vec<(String, String)>,
 }
 
@@ -164,7 +163,6 @@ impl Wallet {
             tries: 0,
             restarts: 0,
             over: false,
-            next: String::new(),
             origins: Vec::new(),
         }
     }
@@ -177,6 +175,8 @@ impl Wallet {
         self.has_opener = fields.flag("opener");
         self.root = fields.owned("root");
         self.device = device_of(fields);
+        // Sent at an earlier visit, and never answered: sent again, which gives its first answer.
+        self.refund = fields.has("refund").then(|| Refunding::Signed(fields.owned("refund")));
         for index in 0_u64.. {
             let prefix = ["sites.", &decimal(index), "."].concat();
             let row = fields.below(&prefix);

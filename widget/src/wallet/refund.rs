@@ -8,7 +8,7 @@ use farthing_shared::{ClaimId, PublicKey, Reason, Refund, UnixMillis};
 
 use super::effect::{Effect, Signer};
 use super::{Place, Wallet};
-use crate::fields::{Fields, decimal, whole};
+use crate::fields::{Fields, whole};
 use crate::text64;
 use crate::words::{money_text, wallet as words};
 
@@ -17,19 +17,20 @@ pub(super) const TAG: &str = "refund";
 
 /// A refund that was begun.
 #[derive(Debug)]
-pub(super) struct Refunding {
-    entry: u64,
-    claim: ClaimId,
-    reason: Reason,
-    /// The signed request, once there is one.
-    signed: String,
+pub(super) enum Refunding {
+    /// The visitor is asked once more, or the page signs.
+    Asked { entry: u64, claim: ClaimId, reason: Reason },
+    /// Signed, kept by the page, and on its way until there is an answer.
+    Signed(String),
 }
 
-/// What the button of a payment carries: `entry claim amount title`.
-pub(super) fn action(row: Fields<'_>, title: &str) -> String {
-    let entry = decimal(row.count("entry"));
-    let cells = [&*entry, " ", row.text("claim_id"), " ", row.text("amount"), " ", title];
-    cells.concat()
+/// What an answer says, in words: the page has none for an outcome that it does not know.
+pub(super) fn said(answer: Fields<'_>) -> &str {
+    match answer.text("message") {
+        "" if answer.flag("refunded") => words::REFUND_DONE,
+        "" => words::REFUND_REFUSED,
+        message => message,
+    }
 }
 
 impl Wallet {
@@ -38,14 +39,14 @@ impl Wallet {
         if self.place != Place::Home || !self.busy.is_empty() {
             return Vec::new();
         }
+        // `entry claim amount title`, as the history's button carries it.
         let mut cells = fields.text("key").splitn(4, ' ');
         let entry = cells.next().and_then(whole);
         let claim = cells.next().and_then(text64::decode).map(ClaimId);
         let (Some(entry), Some(claim)) = (entry, claim) else { return Vec::new() };
         let amount = money_text(cells.next().unwrap_or(""));
         let title = cells.next().unwrap_or("");
-        self.refund =
-            Some(Refunding { entry, claim, reason: Reason::Other, signed: String::new() });
+        self.refund = Some(Refunding::Asked { entry, claim, reason: Reason::Other });
         Vec::from([
             Effect::Set("refund-what", title.into()),
             Effect::Set("refund-amount", amount),
@@ -66,10 +67,10 @@ impl Wallet {
     /// under way.
     pub fn refunding(&mut self, fields: Fields<'_>) -> Vec<Effect> {
         let reason = fields.number("reason").and_then(|code| u8::try_from(code).ok());
-        let reason = reason.and_then(Reason::from_code).unwrap_or(Reason::Other);
+        let chosen = reason.and_then(Reason::from_code).unwrap_or(Reason::Other);
         match &mut self.refund {
-            Some(refund) if refund.signed.is_empty() && self.busy.is_empty() => {
-                refund.reason = reason;
+            Some(Refunding::Asked { reason, .. }) if self.busy.is_empty() => {
+                *reason = chosen;
                 self.busy = TAG;
                 Vec::from([Effect::SignRefund])
             }
@@ -80,7 +81,7 @@ impl Wallet {
     /// What the page signs for [`Effect::SignRefund`].
     #[must_use]
     pub fn refund_request(&self, signer: PublicKey, now_ms: u64) -> Option<Refund> {
-        let Refunding { entry, claim, reason, .. } = self.refund.as_ref()?;
+        let Some(Refunding::Asked { entry, claim, reason }) = &self.refund else { return None };
         Some(Refund {
             verifier: self.verifier()?,
             signer,
@@ -94,19 +95,23 @@ impl Wallet {
     /// The request is signed, or the key could not be used.
     pub fn refund_signed(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         self.busy = "";
-        let Some(refund) = &mut self.refund else { return Vec::new() };
-        refund.signed = fields.owned("refund");
-        if refund.signed.is_empty() {
+        if !fields.has("refund") {
             return self.refund_over(words::REFUND_FAILED, now_ms);
         }
+        self.refund = Some(Refunding::Signed(fields.owned("refund")));
         self.send_refund().unwrap_or_default()
     }
 
     /// Sends the request that is signed, if one is; whatever became of it before.
     pub(super) fn send_refund(&mut self) -> Option<Vec<Effect>> {
-        let refund = self.refund.as_ref().filter(|refund| !refund.signed.is_empty())?;
-        let body = ["{\"refund\":\"", &refund.signed, "\"}"].concat();
+        let Some(Refunding::Signed(signed)) = &self.refund else { return None };
+        let body = ["{\"refund\":\"", signed, "\"}"].concat();
         Some(self.ask(TAG, "POST", "/v1/refunds", &body, Signer::Nobody))
+    }
+
+    /// Whether one is on its way, so that nobody knows whether it was given.
+    pub(super) fn refund_is_signed(&self) -> bool {
+        matches!(self.refund, Some(Refunding::Signed(_)))
     }
 
     /// There is an answer: it is shown above the payments, which are read anew.

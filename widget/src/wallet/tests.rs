@@ -346,18 +346,6 @@ fn home_shows_what_there_is_and_withdraws() {
     let known = allowance("allowances.0.", 2, "0.40");
     let home = wallet.answer(&account("wallet", "0.60", &known), NOW);
     assert_eq!((view(&home), set(&home, "balance")), (Some("home"), "\u{1}0.60\u{1}"));
-    assert_eq!(paths(&home), [format!("GET /v1/wallets/{}/entries", key(1))]);
-    let entries =
-        row("tag=entries status=200 data.0.entry=12 data.0.kind=claim data.0.amount=0.05 \
-         data.0.at_ms=1 data.0.item.title=Essay data.0.creator.name=The~Lantern \
-         data.1.entry=1 data.1.kind=welcome data.1.amount=1.00 data.1.at_ms=1 next=more");
-    let listed = wallet.answer(&entries, NOW);
-    let Some(Effect::Rows { rows, .. }) = listed.first() else { panic!("rows") };
-    assert_eq!((&*rows[0][1], &*rows[0][3]), ("Essay", "\u{2212}\u{1}0.05\u{1}"));
-    assert_eq!(&*rows[1][1], words::WELCOME_CREDIT);
-    assert_eq!(paths(&wallet.more()).len(), 1);
-    assert_eq!(wallet.more(), []);
-
     let none = wallet.withdraw(Fields::read(&row(&format!("key={}", key(9)))));
     assert_eq!(none, []);
     let effects = wallet.withdraw(Fields::read(&row(&format!("key={}", key(2)))));
@@ -378,19 +366,7 @@ fn a_payment_is_given_back_after_one_question() {
     wallet.answer(&provider(), NOW);
     wallet.answer(&account("wallet", "0.95", ""), NOW);
     let claim = key(5);
-    let listed = wallet.answer(
-        &row(&format!(
-            "tag=entries status=200 data.0.entry=13 data.0.kind=claim data.0.amount=0.02 \
-             data.0.refunded=true data.1.entry=12 data.1.kind=claim data.1.amount=0.05 \
-             data.1.item.title=On~change data.1.claim_id={claim} data.1.refundable_until=soon"
-        )),
-        NOW,
-    );
-    let Some(Effect::Rows { rows, .. }) = listed.first() else { panic!("rows") };
-    let back = ["\u{3}\u{3}", words::REFUNDED].concat();
-    assert_eq!((&*rows[0][2], &*rows[0][4]), (&*back, ""));
-    assert_eq!(rows[1][4], format!("12 {claim} 0.05 On change"));
-    let clicked = row(&format!("key={}", rows[1][4].replace(' ', "~")));
+    let clicked = row(&format!("key=12~{claim}~0.05~On~change"));
     let click = |wallet: &mut Wallet| wallet.refund(Fields::read(&clicked));
 
     let question = click(&mut wallet);
@@ -421,6 +397,39 @@ fn a_payment_is_given_back_after_one_question() {
     assert_eq!(wallet.refund_request(signer, NOW).map(|due| due.reason.code()), Some(4));
     let failed = wallet.refund_signed(Fields::default(), NOW);
     assert_eq!(set(&failed, "refund-note"), words::REFUND_FAILED);
+}
+
+#[test]
+fn a_refund_whose_answer_was_lost_is_settled_at_the_next_visit() {
+    let home = format!("place=home stored=true origin=https://pay.example root={}", key(1));
+    let mut wallet = Wallet::new();
+    wallet.boot(&row(&format!("{home} refund=bytes")), NOW);
+    wallet.answer(&provider(), NOW);
+    let sent = wallet.answer(&account("wallet", "0.95", ""), NOW);
+    assert_eq!(paths(&sent), ["POST /v1/refunds"]);
+    // As long as nobody answers, nobody says that it was not given.
+    for _ in 1..super::TRIES_MAX {
+        wallet.answer(&row("tag=refund status=0"), NOW);
+        wallet.timer(Fields::read(&row("name=retry")), NOW);
+    }
+    let said = wallet.answer(&row("tag=refund status=0"), NOW);
+    assert_eq!((view(&said), set(&said, "problem")), (Some("problem"), words::REFUND_UNKNOWN));
+    wallet.retry(NOW);
+    let again = wallet.answer(&account("wallet", "1.00", ""), NOW);
+    assert_eq!(paths(&again), ["POST /v1/refunds"]);
+    for (answer, expected) in [
+        ("refunded=true", words::REFUND_DONE),
+        ("refunded=false outcome=new", words::REFUND_REFUSED),
+        ("refunded=true message=Back.", "Back."),
+    ] {
+        let mut wallet = Wallet::new();
+        wallet.boot(&row(&format!("{home} refund=bytes")), NOW);
+        wallet.answer(&provider(), NOW);
+        wallet.answer(&account("wallet", "0.95", ""), NOW);
+        let done = wallet.answer(&row(&format!("tag=refund status=200 {answer}")), NOW);
+        assert_eq!(set(&done, "refund-note"), expected);
+        assert_eq!(view(&wallet.answer(&account("wallet", "1.00", ""), NOW)), Some("home"));
+    }
 }
 
 #[test]

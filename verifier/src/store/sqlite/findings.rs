@@ -532,6 +532,14 @@ impl Reader {
         })
     }
 
+    /// What is, or was, held of a claim because of a finding.
+    pub fn claim_hold(&self, claim: EntryNumber) -> Read<Option<ClaimHold>> {
+        let sql = format!("SELECT {CLAIM_HOLD} FROM claim_holds WHERE claim = ?1");
+        self.with(|connection| {
+            connection.prepare_cached(&sql)?.query_row([int(claim.0)], claim_hold).optional()
+        })
+    }
+
     /// Those of these claims that were never under review.
     pub fn never_held(&self, claims: Vec<EntryNumber>) -> Read<Vec<EntryNumber>> {
         self.with(|connection| {
