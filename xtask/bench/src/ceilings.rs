@@ -280,3 +280,20 @@ impl SqliteAlone {
 fn number(value: usize) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of [`SqliteAlone`] are written out by hand, and the schema goes on without them.
+    #[test]
+    fn the_schema_takes_the_rows_of_the_ceilings_and_the_ledger_their_claims() {
+        let folder = std::env::temp_dir().join(format!("farthing-bench-{}", std::process::id()));
+        let sqlite = SqliteAlone::new(&folder.join("sqlite")).and_then(|mut s| s.rate(TOGETHER));
+        let ledger =
+            LedgerAlone::new(&folder.join("ledger")).and_then(|mut l| l.rate(TOGETHER, 64));
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(sqlite.unwrap().rate > 0.0, "SQLite alone");
+        assert!(ledger.unwrap().rate > 0.0, "the ledger alone");
+    }
+}

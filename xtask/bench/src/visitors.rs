@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use farthing_rules::{Answer, Command, KeyRef, Policy};
+use farthing_rules::{Answer, Command, KeyRef, Policy, VoucherHash};
 use farthing_shared::{
     Allowance, Challenge, Claim, CreatorId, ItemHash, Kind, Micros, Opening, OriginHash, PublicKey,
     SignedClaim, SigningKey, UnixMillis, item_hash, origin_hash,
@@ -24,11 +24,13 @@ const ORIGIN: &str = "https://bench.example";
 pub const CREATORS: usize = 100;
 /// Wallets. A multiple of connections × claims a request for every load, so that the claims of one
 /// wallet always go through the same connection (see `load.rs`).
-pub const VISITORS: usize = 32_000;
+pub const VISITORS: usize = if cfg!(test) { 320 } else { 32_000 };
 /// Items of each creator: so many views a wallet can buy before it owns everything.
 const ITEMS: usize = 1_000;
 /// What every item costs.
 const PRICE: &str = "0.001";
+/// What every visitor has to spend: more than all articles of a creator cost.
+const FUNDS: &str = "1000.00";
 /// Commands in one transaction while the ledger is prepared.
 const TOGETHER: usize = 4_096;
 /// Claims expire so long after they were signed: nearly as long as the verifier allows.
@@ -116,6 +118,7 @@ impl World {
         let openings: Result<Vec<Command>, String> =
             roots.par_iter().map(|root| self.opening(root)).collect();
         apply(writer, &self.policy, &openings?, now)?;
+        self.fund(writer, &roots, now)?;
         let allowances: Result<Vec<Command>, String> = self
             .visitors
             .par_iter()
@@ -134,6 +137,30 @@ impl World {
         let by_hash = |visitor: &Visitor| scatter(visitor.key.0);
         self.visitors.sort_by_key(by_hash);
         Ok(())
+    }
+
+    /// A voucher for everybody: money that was bought, as most is. Free credit would be credited to
+    /// nobody, and its claims would not change the rows that others change.
+    fn fund(
+        &self,
+        writer: &mut Writer,
+        roots: &[SigningKey],
+        now: UnixMillis,
+    ) -> Result<(), String> {
+        let vouchers: Vec<VoucherHash> = roots.iter().map(voucher).collect();
+        let amount = Micros::parse(FUNDS).map_err(|why| why.to_string())?;
+        let expires_at = now.plus_ms(86_400_000);
+        let issue = Command::IssueVouchers { vouchers, amount, expires_at };
+        apply(writer, &self.policy, &[issue], now)?;
+        let top_ups: Vec<Command> = roots
+            .iter()
+            .map(|root| Command::TopUp { root: root.public(), voucher: voucher(root) })
+            .collect();
+        let answers = apply(writer, &self.policy, &top_ups, now)?;
+        match answers.iter().find(|answer| !matches!(answer, Answer::TopUp(Ok(_)))) {
+            None => Ok(()),
+            Some(other) => Err(format!("a voucher was not taken: {other:?}")),
+        }
     }
 
     fn opening(&self, root: &SigningKey) -> Result<Command, String> {
@@ -286,7 +313,6 @@ fn settings(folder: &Path, (public, metrics): (u16, u16)) -> Vec<(String, String
         ("METRICS_LISTEN", format!("127.0.0.1:{metrics}")),
         ("ORIGIN", format!("http://pay.localhost:{public}")),
         ("DEMO", "true".into()),
-        ("WELCOME_CREDIT", "1000000.00".into()),
         ("LIMITS__REQUESTS_PER_PREFIX_PER_SECOND", "0".into()),
         ("LIMITS__CLAIMS_PER_KEY_PER_MINUTE", "1000000".into()),
         ("LOG__FILTER", "warn".into()),
@@ -307,6 +333,11 @@ fn key(number: usize, purpose: u8) -> SigningKey {
     let mut seed = [purpose; 32];
     seed[..8].copy_from_slice(&number.to_be_bytes());
     SigningKey::from_seed(&seed)
+}
+
+/// Stands for the hash of a code that nobody needs to know.
+fn voucher(root: &SigningKey) -> VoucherHash {
+    VoucherHash(root.public().0)
 }
 
 fn creator(number: usize) -> (CreatorId, Vec<ItemHash>) {
