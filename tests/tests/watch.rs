@@ -2,20 +2,23 @@
 //! it paid that creator is held, and whatever is broken off in between is taken up again.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 
 use axum::http::StatusCode;
+use farthing_fraud::calibrate;
 use farthing_rules::command::CreatorDraft;
-use farthing_rules::findings::{Act, FindingRow, FindingState};
-use farthing_rules::{Answer, Command, CreatorRef, EntryBody, FindingId, VoucherHash};
+use farthing_rules::findings::{Act, FindingRow, FindingState, Observation};
+use farthing_rules::rows::Entry;
+use farthing_rules::{Answer, Command, CreatorRef, EntryBody, EntryNumber, FindingId, VoucherHash};
 use farthing_shared::{Claim, CreatorId, Micros, SigningKey, UnixMillis, origin_hash};
 use farthing_tests::actors::{Visitor, micros, seed};
 use farthing_tests::chance::Chance;
 use farthing_tests::inprocess::Verifier;
 use farthing_verifier::audit::audit;
-use farthing_verifier::findings::{Bundle, Report, Scan, Watch, picture};
+use farthing_verifier::findings::{Bundle, Report, Scan, Scanned, Source, Watch, picture};
 use farthing_verifier::store::Writer;
-use farthing_verifier::store::sqlite::{Durability, SqliteWriter, Wanted};
+use farthing_verifier::store::sqlite::{Durability, ReadError, Reader, SqliteWriter, Wanted};
 use serde_json::json;
 
 const MINUTE_MS: u64 = 60_000;
@@ -172,6 +175,71 @@ fn scanned(verifier: &Verifier) -> BTreeSet<FindingId> {
     }
 }
 
+/// A reader of which every third read fails once.
+struct Restless {
+    reader: Reader,
+    reads: Cell<u64>,
+}
+
+impl Restless {
+    fn disturbed<T>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        self.reads.set(self.reads.get() + 1);
+        match self.reads.get() % 3 {
+            0 => Err(ReadError::new("the disk is restless".into())),
+            _ => read(&self.reader),
+        }
+    }
+}
+
+impl Source for Restless {
+    fn events_after(
+        &self,
+        read: (EntryNumber, u64),
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Vec<Observation>), ReadError> {
+        self.disturbed(|reader| reader.events_after(read, limit))
+    }
+
+    fn entry(&self, number: EntryNumber) -> Result<Option<Entry>, ReadError> {
+        self.disturbed(|reader| reader.entry(number))
+    }
+
+    fn voucher_issued_at(&self, hash: &[u8; 32]) -> Result<Option<UnixMillis>, ReadError> {
+        self.disturbed(|reader| reader.voucher_issued_at(hash))
+    }
+
+    fn creator_id(&self, creator: CreatorRef) -> Result<Option<CreatorId>, ReadError> {
+        self.disturbed(|reader| Ok(reader.profile(creator)?.map(|profile| profile.id)))
+    }
+}
+
+/// Everything that a scan gives, and how many of its steps failed.
+fn all_of<S: Source>(source: S) -> (Scanned, u64) {
+    let (mut scan, mut all, mut failed) = (Scan::new(source), Scanned::default(), 0);
+    loop {
+        match scan.step(100) {
+            Err(_) => failed += 1,
+            Ok(step) if step.events == 0 => return (all, failed),
+            Ok(step) => {
+                all.events += step.events;
+                all.drafts.extend(step.drafts);
+                all.claims.extend(step.claims);
+            }
+        }
+    }
+}
+
+fn a_failed_read_loses_nothing(verifier: &Verifier) {
+    let reader = verifier.app.reader.clone();
+    let (calm, none) = all_of(reader.clone());
+    let (restless, failed) = all_of(Restless { reader, reads: Cell::new(0) });
+    assert!(none == 0 && failed > 100 && calm.drafts.len() > 20, "{failed} {}", calm.drafts.len());
+    assert_eq!(restless, calm);
+}
+
 fn assert_sound(verifier: &Verifier) {
     let path = farthing_verifier::run::ledger_path(&verifier.app.config);
     let writer = Writer::Sqlite(Box::new(SqliteWriter::open(&path, Durability::Full).unwrap()));
@@ -215,6 +283,11 @@ async fn a_farm_is_found_held_and_decided() {
         .collect();
     assert_eq!(scanned(&verifier), recorded, "a scan of the ledger finds what the server found");
     assert_sound(&verifier);
+    a_failed_read_loses_nothing(&verifier);
+    for row in &found {
+        assert_eq!(row.said.error_ppm, calibrate::honest_accused_ppm(&row.said.rule), "{row:?}");
+        assert!(row.said.error_ppm < 1_000, "{}: never measured", row.said.rule);
+    }
 
     a_new_process_finds_nothing_new(&verifier, &found).await;
     decisions_move_the_money(&verifier, &found).await;

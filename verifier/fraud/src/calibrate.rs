@@ -9,6 +9,17 @@ use crate::features::{COUNT, Feature, PAIRS, Vector, hardness, pairs};
 
 /// Rule and version, as findings name it.
 pub const RULE: &str = "group@2";
+/// Honest wallets in a million that each rule accused on traces that it was not set on (docs/fraud.md, "How good").
+const HONEST_ACCUSED_PPM: [(&str, u32); 2] = [(RULE, 110), ("exact@1", 0)];
+
+/// How many honest wallets in a million a rule accused where that was measured; a million, the worst, for a rule that was
+/// never measured, so that nobody trusts it by mistake.
+#[must_use]
+pub fn honest_accused_ppm(rule: &str) -> u32 {
+    let measured = HONEST_ACCUSED_PPM.iter().find(|(name, _)| *name == rule);
+    measured.map_or(1_000_000, |(_, ppm)| *ppm)
+}
+
 /// Probability from which an inference accuses.
 pub const ACCUSE_FROM: f64 = 0.85;
 /// Probability from which a wallet is worth a second look.

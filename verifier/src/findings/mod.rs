@@ -31,7 +31,7 @@ pub use bundle::Bundle;
 pub use origins::Origins;
 pub use picture::picture;
 pub use report::{FalseAlarms, Report};
-pub use scan::{Scan, Scanned};
+pub use scan::{Scan, Scanned, Source};
 pub use watch::{Watch, WatchError, follow};
 
 /// A wallet as the subject of a finding.

@@ -4,8 +4,13 @@
 //! The order: an observation comes right after the newest entry of when it was seen. Both have numbers
 //! without gaps in commit order, so that a server that reads them as they come and a command that reads
 //! them all at once see the same events, and find the same.
+//!
+//! **Why a failed read loses nothing.** All that an event needs is read before it leaves the queue; what the
+//! detector says of it waits in `found` until it is a draft; what a step has gathered waits in `gathered`
+//! until a step succeeds. So whatever fails, the next step goes on where this one ended.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use farthing_fraud::event::{Claim, Event, Kind};
@@ -21,35 +26,73 @@ use farthing_shared::{CreatorId, UnixMillis};
 use super::identity;
 use crate::store::sqlite::{ReadError, Reader};
 
+/// What a scan reads of a ledger.
+pub trait Source {
+    /// Entries and observations that follow, as they are at one moment.
+    ///
+    /// # Errors
+    /// As all methods here: [`ReadError`]; asked again, it gives the same.
+    fn events_after(
+        &self,
+        read: (EntryNumber, u64),
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Vec<Observation>), ReadError>;
+    /// One entry.
+    fn entry(&self, number: EntryNumber) -> Result<Option<Entry>, ReadError>;
+    /// When a voucher was issued.
+    fn voucher_issued_at(&self, hash: &[u8; 32]) -> Result<Option<UnixMillis>, ReadError>;
+    /// A creator's public name.
+    fn creator_id(&self, creator: CreatorRef) -> Result<Option<CreatorId>, ReadError>;
+}
+
+impl Source for Reader {
+    fn events_after(
+        &self,
+        read: (EntryNumber, u64),
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Vec<Observation>), ReadError> {
+        self.events_after(read, limit)
+    }
+
+    fn entry(&self, number: EntryNumber) -> Result<Option<Entry>, ReadError> {
+        self.entry(number)
+    }
+
+    fn voucher_issued_at(&self, hash: &[u8; 32]) -> Result<Option<UnixMillis>, ReadError> {
+        self.voucher_issued_at(hash)
+    }
+
+    fn creator_id(&self, creator: CreatorRef) -> Result<Option<CreatorId>, ReadError> {
+        Ok(self.profile(creator)?.map(|profile| profile.id))
+    }
+}
+
 /// Entries, and observations, read at once: some 400 B each.
 const READ_TOGETHER: usize = 2_048;
 /// Numbers of observations among the detector's numbers of events; entries stay below.
 const SEEN: u64 = 1 << 62;
 /// A finding that does not accuse is kept from this probability on.
 const WATCH_KEPT_FROM: f64 = 0.5;
-/// Honest wallets in a million that the group rule accused on traces that it was not set on
-/// (docs/fraud.md).
-const GROUP_ERROR_PPM: u32 = 310;
 /// Forged claims of one sender and day from which it is a finding: one can be a broken device.
 const FORGED_MIN: u64 = 3;
 /// Proofs: what the ledger itself has refused.
 const PROOF_RULE: &str = "ledger-proof@1";
 
 /// What one step of a scan gave.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
     /// Events taken in; 0 when there is nothing more to read.
     pub events: usize,
     /// Findings that followed.
     pub drafts: Vec<FindingDraft>,
     /// Claims among the events: entry, wallet, creator.
-    pub claims: Vec<(EntryNumber, WalletRef, CreatorRef)>,
+    pub claims: Vec<Claimed>,
 }
 
 /// A scan under way.
 #[derive(Debug)]
-pub struct Scan {
-    reader: Reader,
+pub struct Scan<S = Reader> {
+    source: S,
     replay: Replay,
     entries: VecDeque<Entry>,
     observations: VecDeque<Observation>,
@@ -63,17 +106,29 @@ pub struct Scan {
     /// The start of the first event's day: the detector's zero.
     zero_ms: Option<u64>,
     now_ms: u64,
-    creators: HashMap<CreatorRef, Option<CreatorId>>,
+    creators: RefCell<HashMap<CreatorRef, Option<CreatorId>>>,
     watched: HashSet<(u64, CreatorRef)>,
     forged: HashMap<u64, u64>,
+    /// Said by the detector and not yet a draft.
+    found: VecDeque<Said>,
+    /// What steps have given since the last one that succeeded.
+    gathered: Scanned,
 }
 
-impl Scan {
+/// What the detector said, and when.
+#[derive(Debug)]
+struct Said {
+    finding: Finding,
+    at: UnixMillis,
+    horizon: EntryNumber,
+}
+
+impl<S: Source> Scan<S> {
     /// From the beginning of a ledger.
     #[must_use]
-    pub fn new(reader: Reader) -> Self {
+    pub fn new(source: S) -> Self {
         Self {
-            reader,
+            source,
             replay: Replay::default(),
             entries: VecDeque::new(),
             observations: VecDeque::new(),
@@ -83,31 +138,47 @@ impl Scan {
             events: 0,
             zero_ms: None,
             now_ms: 0,
-            creators: HashMap::new(),
+            creators: RefCell::default(),
             watched: HashSet::new(),
             forged: HashMap::new(),
+            found: VecDeque::new(),
+            gathered: Scanned::default(),
         }
     }
 
     /// Takes in at most so many events.
     ///
     /// # Errors
-    /// [`ReadError`]; what was taken in stays, and the next step goes on.
+    /// [`ReadError`]; nothing is lost by it, the next step gives what this one had gathered too.
     pub fn step(&mut self, events_max: usize) -> Result<Scanned, ReadError> {
-        let mut scanned = Scanned::default();
-        while scanned.events < events_max {
-            if self.take_next(&mut scanned)? {
-                scanned.events = scanned.events.saturating_add(1);
+        self.write_up()?;
+        while self.gathered.events < events_max {
+            if self.take_next()? {
+                self.gathered.events = self.gathered.events.saturating_add(1);
+                self.write_up()?;
             } else if !self.read_more()? {
                 break;
             }
         }
-        Ok(scanned)
+        Ok(std::mem::take(&mut self.gathered))
+    }
+
+    /// Makes drafts of what the detector has said.
+    fn write_up(&mut self) -> Result<(), ReadError> {
+        while let Some(said) = self.found.front() {
+            let draft = self.draft(said)?;
+            self.found.pop_front();
+            let is_news = |draft: &FindingDraft| {
+                draft.accuse || self.watched.insert((draft.subject.number, draft.creator))
+            };
+            self.gathered.drafts.extend(draft.filter(is_news));
+        }
+        Ok(())
     }
 
     /// Reads what follows; false when nothing new is there.
     fn read_more(&mut self) -> Result<bool, ReadError> {
-        let (entries, observations) = self.reader.events_after(self.read, READ_TOGETHER)?;
+        let (entries, observations) = self.source.events_after(self.read, READ_TOGETHER)?;
         self.more_observations = observations.len() >= READ_TOGETHER;
         if let Some(entry) = entries.last() {
             self.read.0 = entry.number;
@@ -122,13 +193,13 @@ impl Scan {
     }
 
     /// Takes the next event in, if it is certain which one that is.
-    fn take_next(&mut self, scanned: &mut Scanned) -> Result<bool, ReadError> {
+    fn take_next(&mut self) -> Result<bool, ReadError> {
         if let Some(seen) = self.observations.front()
             && seen.after <= self.taken
         {
             let seen = *seen;
+            self.observation(&seen)?;
             self.observations.pop_front();
-            self.observation(&seen, scanned)?;
             return Ok(true);
         }
         let Some(entry) = self.entries.front() else { return Ok(false) };
@@ -137,9 +208,12 @@ impl Scan {
         if self.more_observations && entry.number > last {
             return Ok(false);
         }
-        let Some(entry) = self.entries.pop_front() else { return Ok(false) };
-        self.entry(&entry, scanned)?;
-        self.taken = entry.number;
+        let (number, at) = (entry.number, entry.at);
+        let (kind, claim) = self.read_entry(entry)?;
+        self.gathered.claims.extend(claim);
+        self.event(number.0, at, kind);
+        self.taken = number;
+        self.entries.pop_front();
         Ok(true)
     }
 
@@ -152,7 +226,12 @@ impl Scan {
         ms / 1_000.0
     }
 
-    fn observation(&mut self, seen: &Observation, scanned: &mut Scanned) -> Result<(), ReadError> {
+    /// Takes an observation in; nothing is taken in when it fails.
+    fn observation(&mut self, seen: &Observation) -> Result<(), ReadError> {
+        let creator = match seen.seen {
+            Seen::Equivocation => self.creator_name(seen.creator)?,
+            Seen::Opened | Seen::Hour | Seen::Forged => String::new(),
+        };
         let kind = match seen.seen {
             Seen::Opened => Kind::Register {
                 wallet: Cow::Owned(wallet_name(seen.wallet)),
@@ -161,19 +240,22 @@ impl Scan {
             },
             Seen::Hour | Seen::Forged | Seen::Equivocation => Kind::Other,
         };
-        self.event(SEEN | seen.number, seen.at, kind, scanned)?;
-        scanned.drafts.extend(match seen.seen {
-            Seen::Equivocation => Some(self.equivocation(seen)?),
+        self.event(SEEN | seen.number, seen.at, kind);
+        let proof = match seen.seen {
+            Seen::Equivocation => Some(self.equivocation(seen, &creator)),
             Seen::Forged => self.forgeries(seen),
             Seen::Opened | Seen::Hour => None,
-        });
+        };
+        self.gathered.drafts.extend(proof);
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry, scanned: &mut Scanned) -> Result<(), ReadError> {
+    /// What the detector is told of an entry, and the claim that it is, if it is one.
+    fn read_entry(&self, entry: &Entry) -> Result<(Kind<'static>, Option<Claimed>), ReadError> {
+        let mut claimed = None;
         let kind = match &entry.body {
             EntryBody::Claim(claim) => {
-                scanned.claims.push((entry.number, claim.wallet, claim.creator));
+                claimed = Some((entry.number, claim.wallet, claim.creator));
                 Kind::Claim(Claim {
                     // The ledger has charged it, so it is nobody's copy.
                     id: Cow::Owned(entry.number.0.to_string()),
@@ -187,7 +269,7 @@ impl Scan {
                 })
             }
             EntryBody::TopUp { wallet, amount, reference, .. } => {
-                let issued_at = self.reader.voucher_issued_at(reference)?;
+                let issued_at = self.source.voucher_issued_at(reference)?;
                 Kind::TopUp {
                     wallet: Cow::Owned(wallet_name(*wallet)),
                     amount: amount.get(),
@@ -214,92 +296,76 @@ impl Scan {
                 Kind::Other
             }
         };
-        self.event(entry.number.0, entry.at, kind, scanned)
+        Ok((kind, claimed))
     }
 
-    fn event(
-        &mut self,
-        number: u64,
-        at: UnixMillis,
-        kind: Kind<'_>,
-        scanned: &mut Scanned,
-    ) -> Result<(), ReadError> {
+    fn event(&mut self, number: u64, at: UnixMillis, kind: Kind<'_>) {
         let t = self.seconds(at);
         let mut found = Vec::new();
         let event = Event { n: number, t, kind };
         // Times never fall (`seconds`), which is the only thing that the detector refuses.
         let _taken = self.replay.event(self.events, &event, &mut found);
         self.events = self.events.saturating_add(1);
-        for finding in found {
-            scanned.drafts.extend(self.draft(&finding)?);
-        }
-        Ok(())
+        let (at, horizon) = (UnixMillis(self.now_ms), self.taken);
+        self.found.extend(found.into_iter().map(|finding| Said { finding, at, horizon }));
     }
 
     /// A draft of what the detector says. Its proofs are left out: the ledger has its own.
-    fn draft(&mut self, finding: &Finding) -> Result<Option<FindingDraft>, ReadError> {
+    fn draft(&self, said: &Said) -> Result<Option<FindingDraft>, ReadError> {
+        let finding = &said.finding;
         let wallet = finding.subject.strip_prefix('w').and_then(|text| text.parse().ok());
         let Some(wallet) = wallet.filter(|_| finding.culprit.is_none()) else { return Ok(None) };
+        if !finding.accuse && finding.score < WATCH_KEPT_FROM {
+            return Ok(None);
+        }
         let (seen, entries): (Vec<u64>, Vec<u64>) =
             finding.evidence.iter().partition(|number| **number >= SEEN);
         let observations = seen.into_iter().map(|number| number & !SEEN).collect();
         let entries: Vec<EntryNumber> = entries.into_iter().map(EntryNumber).collect();
         let creator = self.creator_paid(&entries)?;
-        if !finding.accuse
-            && (finding.score < WATCH_KEPT_FROM || !self.watched.insert((wallet, creator)))
-        {
-            return Ok(None);
-        }
-        Ok(Some(self.finish(FindingDraft {
+        Ok(Some(named(FindingDraft {
             id: FindingId([0; 24]),
             subject: Subject { kind: SubjectKind::Wallet, number: wallet },
             role: Role::Steered,
             kind: finding.kind.to_owned(),
             rule: finding.rule.to_owned(),
             score_ppm: ppm(finding.score),
-            error_ppm: GROUP_ERROR_PPM,
+            error_ppm: honest_accused_ppm(finding.rule),
             accuse: finding.accuse,
             creator,
-            at: UnixMillis(0),
-            horizon: EntryNumber(0),
+            at: said.at,
+            horizon: said.horizon,
             entries,
             observations,
             explanation: finding.explanation.clone(),
         })))
     }
 
-    /// Fills in when it was found, and its name.
-    fn finish(&self, draft: FindingDraft) -> FindingDraft {
-        let draft = FindingDraft { at: UnixMillis(self.now_ms), horizon: self.taken, ..draft };
-        FindingDraft { id: identity(&draft), ..draft }
-    }
-
     /// The creator whose claims are in the evidence.
     fn creator_paid(&self, entries: &[EntryNumber]) -> Result<CreatorRef, ReadError> {
         for entry in entries.iter().rev() {
-            if let Some(Entry { body: EntryBody::Claim(claim), .. }) = self.reader.entry(*entry)? {
+            if let Some(Entry { body: EntryBody::Claim(claim), .. }) = self.source.entry(*entry)? {
                 return Ok(claim.creator);
             }
         }
         Ok(CreatorRef(0))
     }
 
-    fn equivocation(&mut self, seen: &Observation) -> Result<FindingDraft, ReadError> {
-        let creator = self.creator_name(seen.creator)?;
+    fn equivocation(&self, seen: &Observation, creator: &str) -> FindingDraft {
         let explanation = format!(
             "{} signed two different payments to {creator} under number {}; only its key can do that. \
              The second was not charged. Both signed claims are kept.",
             wallet_name(seen.wallet),
             seen.count
         );
-        Ok(self.proof(
+        self.proof(
             seen,
             SubjectKind::Wallet,
             Role::Signer,
             seen.wallet.0,
             "equivocation",
             explanation,
-        ))
+        )
     }
 
     fn forgeries(&mut self, seen: &Observation) -> Option<FindingDraft> {
@@ -326,35 +392,53 @@ impl Scan {
         name: &str,
         explanation: String,
     ) -> FindingDraft {
-        self.finish(FindingDraft {
+        named(FindingDraft {
             id: FindingId([0; 24]),
             subject: Subject { kind, number },
             role,
             kind: name.to_owned(),
             rule: PROOF_RULE.to_owned(),
             score_ppm: 1_000_000,
-            error_ppm: 0,
+            error_ppm: honest_accused_ppm(PROOF_RULE),
             accuse: true,
             // Nothing was charged, so no creator's money stems from it.
             creator: CreatorRef(0),
-            at: seen.at,
-            horizon: EntryNumber(0),
+            at: UnixMillis(self.now_ms),
+            horizon: self.taken,
             entries: Vec::new(),
             observations: vec![seen.number],
             explanation,
         })
     }
 
-    fn creator_name(&mut self, creator: CreatorRef) -> Result<String, ReadError> {
-        let known = match self.creators.get(&creator) {
-            Some(known) => *known,
+    fn creator_name(&self, creator: CreatorRef) -> Result<String, ReadError> {
+        let known = self.creators.borrow().get(&creator).copied();
+        let known = match known {
+            Some(known) => known,
             None => {
-                let found = self.reader.profile(creator)?.map(|profile| profile.id);
-                self.creators.insert(creator, found);
+                let found = self.source.creator_id(creator)?;
+                self.creators.borrow_mut().insert(creator, found);
                 found
             }
         };
         Ok(known.map_or_else(|| format!("c{}", creator.0), |id| id.to_text()))
+    }
+}
+
+/// A claim as the watch asks for it.
+type Claimed = (EntryNumber, WalletRef, CreatorRef);
+
+/// Gives a draft the name of what it says.
+fn named(draft: FindingDraft) -> FindingDraft {
+    FindingDraft { id: identity(&draft), ..draft }
+}
+
+/// How many honest wallets in a million a rule accused where that was measured.
+fn honest_accused_ppm(rule: &str) -> u32 {
+    match rule {
+        // The ledger has refused it, or only the key's owner can have done it: nothing is inferred.
+        PROOF_RULE => 0,
+        rule => farthing_fraud::calibrate::honest_accused_ppm(rule),
     }
 }
 

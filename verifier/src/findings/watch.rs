@@ -165,8 +165,16 @@ impl Watch {
         Ok(())
     }
 
-    /// Records what was found.
+    /// Records what was found. A start finds again what was recorded; that is passed over by reading, so
+    /// that it costs the queue nothing.
     async fn record(&mut self) -> Result<(), WatchError> {
+        let mut news = Vec::new();
+        for draft in &self.drafts {
+            if !self.reader.is_recorded(&draft.id)? {
+                news.push(draft.clone());
+            }
+        }
+        self.drafts = news;
         while !self.drafts.is_empty() {
             let some: Vec<FindingDraft> = self.drafts.iter().take(TOGETHER).cloned().collect();
             let count = some.len();

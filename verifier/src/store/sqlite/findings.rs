@@ -343,6 +343,13 @@ impl Reader {
         self.with(|connection| by_number(connection, number))
     }
 
+    /// Whether this was recorded.
+    pub fn is_recorded(&self, id: &FindingId) -> Read<bool> {
+        self.with(|connection| {
+            connection.prepare_cached("SELECT 1 FROM findings WHERE id = ?1")?.exists([&id.0])
+        })
+    }
+
     /// Decided findings that still hold something.
     pub fn findings_to_settle(&self) -> Read<Vec<FindingRef>> {
         self.with(|connection| {

@@ -34,6 +34,14 @@ impl std::fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
+impl ReadError {
+    /// Of a reader that is not SQLite's.
+    #[must_use]
+    pub const fn new(why: String) -> Self {
+        Self(why)
+    }
+}
+
 impl From<rusqlite::Error> for ReadError {
     fn from(error: rusqlite::Error) -> Self {
         Self(error.to_string())
