@@ -40,17 +40,17 @@ async fn faults(browser: &Browser, axe: &str, rules: &str) -> Vec<String> {
 
 /// What was found, all of it before the test fails.
 #[derive(Default)]
-struct Found(RefCell<Vec<String>>);
+pub struct Found(RefCell<Vec<String>>);
 
 impl Found {
-    fn nothing(&self) {
+    pub fn nothing(&self) {
         let found = self.0.borrow();
         assert!(found.is_empty(), "{} faults:\n{}", found.len(), found.join("\n"));
     }
 }
 
 /// Checks the present document in light and dark.
-async fn check(browser: &Browser, found: &Found, what: &str) {
+pub async fn check(browser: &Browser, found: &Found, what: &str) {
     let Some(axe) = axe() else { return };
     for scheme in ["dark", "light"] {
         let feature = json!([{"name": "prefers-color-scheme", "value": scheme}]);
@@ -74,7 +74,7 @@ async fn check(browser: &Browser, found: &Found, what: &str) {
 }
 
 /// The same for a page of its own, which also must fit into 320 pixels.
-async fn check_page(browser: &Browser, found: &Found, what: &str) {
+pub async fn check_page(browser: &Browser, found: &Found, what: &str) {
     check(browser, found, what).await;
     let narrow = json!({"width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": false});
     browser.devtools("Emulation.setDeviceMetricsOverride", narrow).await;

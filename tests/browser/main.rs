@@ -23,5 +23,6 @@ mod recovery;
 mod refund;
 mod refused;
 mod restart;
+mod review;
 mod unseen;
 mod vectors;

@@ -20,10 +20,14 @@ async fn post(provider: &Provider, path: &str, body: Value) -> Value {
 
 /// Opens a wallet with welcome credit over HTTP and lets its key spend at `creator` from `origin`.
 pub async fn opened(provider: &Provider, creator: CreatorId, origin: &str) -> Visitor {
+    opened_as(provider, 7, creator, origin).await
+}
+
+async fn opened_as(provider: &Provider, number: u64, creator: CreatorId, origin: &str) -> Visitor {
     let about = provider.ask("GET", "/v1/provider", None, None).await.json();
     let id = VerifierId::parse(about["verifier"].as_str().unwrap()).unwrap();
     let origin = origin_hash(origin).unwrap();
-    let visitor = Visitor { origin, ..Visitor::new(7, id) };
+    let visitor = Visitor { origin, ..Visitor::new(number, id) };
     let challenge = post(provider, "/v1/challenges", json!({})).await;
     let challenge =
         Base64UrlUnpadded::decode_vec(challenge["challenge"].as_str().unwrap()).unwrap();
@@ -38,7 +42,12 @@ pub async fn opened(provider: &Provider, creator: CreatorId, origin: &str) -> Vi
 
 /// A visitor whose welcome credit is spent at `creator`, with 5.00 of its own.
 pub async fn with_own_money(provider: &Provider, creator: CreatorId) -> Visitor {
-    let mut visitor = opened(provider, creator, &provider.origin).await;
+    with_own_money_as(provider, 7, creator).await
+}
+
+/// The same for one of several visitors.
+pub async fn with_own_money_as(provider: &Provider, number: u64, creator: CreatorId) -> Visitor {
+    let mut visitor = opened_as(provider, number, creator, &provider.origin).await;
     let path = format!("/v1/wallets/{}/top-ups", visitor.root_key());
     post(provider, &path, json!({ "voucher": provider.voucher("5.00").await })).await;
     for _ in 0..2 {

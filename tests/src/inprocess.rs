@@ -31,6 +31,7 @@ pub struct Verifier {
     /// The application.
     pub app: App,
     router: Router,
+    review: Router,
     now: Arc<AtomicU64>,
     vouchers: u8,
     _folder: tempfile::TempDir,
@@ -85,7 +86,8 @@ impl Verifier {
         let clock = Clock::Manual(now.clone());
         let (app, _thread) = run::build(config, secrets, writer, clock).expect("it builds");
         let router = http::router(app.clone());
-        let verifier = Self { app, router, now, vouchers: 0, _folder: folder };
+        let review = http::review_router(app.clone());
+        let verifier = Self { app, router, review, now, vouchers: 0, _folder: folder };
         verifier.prepare().await;
         verifier
     }
@@ -123,7 +125,16 @@ impl Verifier {
 
     /// Sends a request.
     pub async fn send(&self, request: Request<Body>) -> Answered {
-        let response = self.router.clone().oneshot(request).await.expect("the router answers");
+        Self::through(self.router.clone(), request).await
+    }
+
+    /// Sends a request to the review listener.
+    pub async fn send_to_review(&self, request: Request<Body>) -> Answered {
+        Self::through(self.review.clone(), request).await
+    }
+
+    async fn through(router: Router, request: Request<Body>) -> Answered {
+        let response = router.oneshot(request).await.expect("the router answers");
         let (parts, body) = response.into_parts();
         let header = |name| {
             let value = parts.headers.get(name)?;

@@ -24,6 +24,8 @@ pub struct Provider {
     pub host: String,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Origin of the review page.
+    pub review: String,
     settings: PathBuf,
     folder: tempfile::TempDir,
     process: Process,
@@ -55,14 +57,14 @@ impl Provider {
     async fn try_to_start() -> Option<Self> {
         let front = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port of loopback");
         let port = front.local_addr().expect("a bound listener has an address").port();
-        let (address, magazine) = (free_address(), free_address());
+        let (address, magazine, review) = (free_address(), free_address(), free_address());
         let folder = tempfile::tempdir().expect("a temporary folder");
         let settings = folder.path().join("farthing.toml");
         let host = format!("pay.localhost:{port}");
         let origin = format!("http://{host}");
         let magazine_origin = format!("http://magazine.localhost:{}", magazine.port());
         let text = format!(
-            "data = {data:?}\nlisten = \"{address}\"\norigin = \"{origin}\"\nname = \"Test Pay\"\ndemo = true\nwelcome_credit = \"1.00\"\n\n[demo_site]\nlisten = \"{magazine}\"\norigin = \"{magazine_origin}\"\n",
+            "data = {data:?}\nlisten = \"{address}\"\norigin = \"{origin}\"\nname = \"Test Pay\"\ndemo = true\nwelcome_credit = \"1.00\"\n\n[demo_site]\nlisten = \"{magazine}\"\norigin = \"{magazine_origin}\"\n\n[review]\nlisten = \"{review}\"\n",
             data = folder.path().join("data"),
         );
         std::fs::write(&settings, text).expect("the settings can be written");
@@ -84,6 +86,7 @@ impl Provider {
             proxy,
             host,
             address,
+            review: format!("http://{review}"),
             settings,
             folder,
             process,
@@ -122,6 +125,11 @@ impl Provider {
             .find(|word| word.contains("#token="))
             .unwrap_or_else(|| panic!("no link in: {text}"))
             .to_owned()
+    }
+
+    /// A fresh sign-in link of the review page.
+    pub async fn review_link(&self, who: &str) -> String {
+        self.command(&["fraud", "link", "--who", who]).await.trim().to_owned()
     }
 
     /// Gives an item a price, as its creator.

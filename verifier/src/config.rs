@@ -39,6 +39,7 @@ pub struct Config {
     pub log: Log,
     pub proofs: Proofs,
     pub fraud: Fraud,
+    pub review: Review,
     pub demo_site: DemoSite,
 }
 
@@ -92,6 +93,15 @@ pub struct Fraud {
     pub slowed_claims_per_minute: u32,
 }
 
+/// The page on which findings are reviewed.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "farthing.example.toml documents each setting once")]
+pub struct Review {
+    pub listen: Option<SocketAddr>,
+    pub origin: String,
+}
+
 /// The demo magazine.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -120,6 +130,7 @@ impl Default for Config {
             log: Log::default(),
             proofs: Proofs::default(),
             fraud: Fraud::default(),
+            review: Review::default(),
             demo_site: DemoSite::default(),
         }
     }
@@ -283,8 +294,41 @@ impl Config {
         if self.demo_site.listen.is_some() && !self.demo {
             return Err(wrong("demo_site.listen", "the demo magazine needs demo = true"));
         }
+        self.check_review()?;
         self.witnesses()?;
         self.proxies().map(|_| ())
+    }
+
+    /// Where the review page is seen by browsers; none when it is off.
+    #[must_use]
+    pub fn review_origin(&self) -> Option<String> {
+        let listen = self.review.listen?;
+        Some(match self.review.origin.as_str() {
+            "" => {
+                let own = format!("http://{listen}");
+                // Browsers leave the usual port out.
+                own.strip_suffix(":80").unwrap_or(&own).to_owned()
+            }
+            origin => origin.to_owned(),
+        })
+    }
+
+    fn check_review(&self) -> Result<(), ConfigError> {
+        let (Some(listen), Some(origin)) = (self.review.listen, self.review_origin()) else {
+            return Ok(());
+        };
+        origin_hash(&origin).map_err(|why| wrong("review.origin", &why.to_string()))?;
+        if origin == self.origin || origin == self.demo_site.origin {
+            let why =
+                "it must be no origin that visitors open, so that no script there can reach it";
+            return Err(wrong("review.origin", why));
+        }
+        if !listen.ip().is_loopback() && !origin.starts_with("https://") {
+            let why = "listen on loopback and come through a tunnel, or put TLS in front and set \
+                       review.origin to its https:// address";
+            return Err(wrong("review.listen", why));
+        }
+        Ok(())
     }
 
     /// Who cosigns the log's checkpoints.
@@ -413,6 +457,12 @@ mod tests {
             ("[limits]\nwork_bits = 30", "work_bits"),
             ("trusted_proxies = [\"everyone\"]", "trusted_proxies"),
             ("[store]\ndurability = \"fast\"", "durability"),
+            ("[review]\nlisten = \"192.0.2.1:80\"", "review.listen"),
+            (
+                "[review]\nlisten = \"127.0.0.1:80\"\norigin = \"http://pay.localhost:8102\"",
+                "review.origin",
+            ),
+            ("[review]\nlisten = \"127.0.0.1:80\"\norigin = \"review\"", "review.origin"),
             ("[proofs]\nwitnesses = [\"https://w.example w+1+2\"]", "proofs.witnesses"),
         ];
         for (file, setting) in rows {

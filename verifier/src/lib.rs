@@ -13,6 +13,7 @@ pub mod http;
 pub mod intake;
 pub mod log;
 pub mod metrics;
+pub mod reviewers;
 mod room;
 pub mod run;
 pub mod seal;

@@ -17,11 +17,15 @@ use crate::http::{self, App, AppParts, Buckets, Notices, Places, Server, Site};
 use crate::intake::Intake;
 use crate::log::Log;
 use crate::metrics::Metrics;
+use crate::reviewers::{self, Reviewers};
 use crate::secrets::Secrets;
 use crate::sessions::{LINK_LIFE_MS, Purpose, Sessions, Token};
 use crate::store::Writer;
 use crate::store::sqlite::{Durability, SqliteWriter};
 use crate::work::Challenges;
+
+/// Connections of the review page at once; a browser opens six.
+const REVIEW_CONNECTIONS: usize = 64;
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +158,7 @@ pub fn build(
     let trusted = config.proxies().map_err(|error| error.to_string())?;
     let parts = AppParts {
         sessions: Sessions::new(secrets.mac("session")),
+        reviewers: Reviewers::new(&secrets, clock.now()),
         notices: Notices::default(),
         challenges: Challenges::new(secrets.mac("challenge"), config.limits.work_bits),
         buckets: Buckets::new(config.limits.requests_per_prefix_per_second),
@@ -188,6 +193,26 @@ pub fn sign_in_link(
     format!("{}/creator#token={token}", config.origin)
 }
 
+/// A link that signs one browser in to the review page, once.
+///
+/// # Errors
+/// In words: the page is off, or the name is none.
+pub fn review_link(
+    config: &Config,
+    secrets: &Secrets,
+    clock: &Clock,
+    who: &str,
+) -> Result<String, String> {
+    let origin = config.review_origin().ok_or(
+        "the review page is off; set review.listen, such as FARTHING_REVIEW__LISTEN=127.0.0.1:8104, \
+         and start the server again",
+    )?;
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(|error| error.to_string())?;
+    let token = reviewers::link_token(secrets, who, nonce, clock.now())?;
+    Ok(format!("{origin}/#token={token}"))
+}
+
 /// Serves until `stopped` resolves or a commit's outcome is unknown.
 ///
 /// # Errors
@@ -207,6 +232,13 @@ pub async fn serve(
     if let Some(address) = app.config.metrics_listen {
         let listener = bind(address).await?;
         tasks.spawn(http::serve_metrics(listener, app.metrics.clone(), told.clone()));
+    }
+    if let Some(address) = app.config.review.listen {
+        let places = Places::new(REVIEW_CONNECTIONS, &app.trusted);
+        let metrics = app.metrics.clone();
+        let connections_max = REVIEW_CONNECTIONS;
+        let server = Server { listener: bind(address).await?, connections_max, places, metrics };
+        tasks.spawn(server.run(http::review_router(app.clone()), told.clone()));
     }
     if let Some(address) = app.config.demo_site.listen {
         let pages = crate::demo::prepare(&app).await?;

@@ -1,6 +1,8 @@
 // Talking to the verifier: one request function, one kind of error, the session, the live stream.
 
-const SESSION_KEY = "farthing.creator.session";
+// The page says where its session is kept and made: the creator's page and the review page share this file
+// and nothing else, not even an origin.
+const { session: SESSION_KEY, sessions: SESSIONS } = document.documentElement.dataset;
 const REQUEST_TIMEOUT_MS = 20_000;
 
 // What went wrong, in the terms of who can act:
@@ -131,15 +133,42 @@ export async function requestJson(path, options = {}) {
   }
 }
 
+export async function requestText(path) {
+  const response = await request(path);
+  try {
+    return await response.text();
+  } catch {
+    throw new ApiError("network", "The answer was cut off on its way.");
+  }
+}
+
+// Takes the token out of the address bar before anything else, so that it stays neither in the
+// history nor on a screen that somebody photographs.
+export function takeToken() {
+  const token = tokenOf(location.hash);
+  if (token !== null) history.replaceState(null, "", location.pathname + location.search);
+  return token;
+}
+
+export function tokenOf(text) {
+  const match = /#(?:.*&)?token=([^&\s]+)/.exec(text);
+  if (match === null) return null;
+  try {
+    return decodeURIComponent(match[1]);
+  } catch {
+    return match[1];
+  }
+}
+
 export async function signIn(token) {
-  const session = await requestJson("/v1/creator/sessions", { method: "POST", body: { token }, signedIn: false });
+  const session = await requestJson(SESSIONS, { method: "POST", body: { token }, signedIn: false });
   storeSession({ session: session.session, expires_at: session.expires_at, creator: session.creator?.id ?? null });
   return session;
 }
 
 export async function signOut() {
   try {
-    await request("/v1/creator/sessions", { method: "DELETE" });
+    await request(SESSIONS, { method: "DELETE" });
   } finally {
     storeSession(null);
   }

@@ -3,7 +3,7 @@
 // Everything on it comes from the provider's own origin. Nothing is ever parsed as markup
 // except what the creator pastes to seal it (creator-seal.js).
 
-import { LiveTotals, onSessionChange, requestJson, signIn, signOut, storedSession, whenSignedOut } from "./creator-api.js";
+import { LiveTotals, onSessionChange, requestJson, signIn, signOut, storedSession, takeToken, tokenOf, whenSignedOut } from "./creator-api.js";
 import { announce, byId, clockText, count, h, money, plural } from "./creator-dom.js";
 import { showFindings } from "./creator-findings.js";
 import { Items } from "./creator-items.js";
@@ -37,24 +37,6 @@ function showOnly(id) {
 }
 
 // ---- signing in and out ------------------------------------------------------------------
-
-// Takes the token out of the address bar before anything else, so that it stays neither in the
-// history nor on a screen that somebody photographs.
-function takeToken() {
-  const token = tokenOf(location.hash);
-  if (token !== null) history.replaceState(null, "", location.pathname + location.search);
-  return token;
-}
-
-function tokenOf(text) {
-  const match = /#(?:.*&)?token=([^&\s]+)/.exec(text);
-  if (match === null) return null;
-  try {
-    return decodeURIComponent(match[1]);
-  } catch {
-    return match[1];
-  }
-}
 
 async function enterWith(token) {
   showOnly("view-loading");

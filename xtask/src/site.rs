@@ -1,7 +1,7 @@
 //! Lays the web files out as the verifier serves them:
 //!
 //! ```text
-//! target/www/site/v1.js  frame.<lang>.html  wallet.<lang>.html  creator.html    short-lived
+//! target/www/site/v1.js  frame.<lang>.html  wallet.<lang>.html  creator.html  review.html   short-lived
 //! target/www/site/a/<name>.<hash>.<ext>                            immutable
 //! target/www/site/**.br                                            the same, compressed
 //! target/www/demo/**                                               as it is
@@ -51,7 +51,7 @@ pub fn write(
     site.wallets(root, tools, modules.wallet, &core, &languages, &proofs)?;
 
     site.try_it(&source, tools)?;
-    site.creator(&source.join("creator"), &proofs)?;
+    site.pages(&[source.join("creator"), source.join("review")], &proofs)?;
     copy(&source.join("demo"), &fresh.join("demo"))?;
     remove(www)?;
     std::fs::rename(&fresh, www).map_err(|e| format!("{}: {e}", www.display()))?;
@@ -245,17 +245,20 @@ impl Site {
         self.asset("proofs", "js", page.into_bytes(), Cold::Never)
     }
 
-    /// The creator's page: its files are hashed, and named anew wherever another one names them in
+    /// The creator's page and the review page, which share files: they are hashed, and named anew wherever another one names them in
     /// quotes. A file comes after those that it names, so that its hash covers what they hold.
-    fn creator(&mut self, source: &Path, proofs: &str) -> Result<(), String> {
+    fn pages(&mut self, sources: &[std::path::PathBuf], proofs: &str) -> Result<(), String> {
         let mut waiting = Vec::new();
-        for name in list(source)? {
-            let bytes = std::fs::read(source.join(&name)).map_err(|e| format!("{name}: {e}"))?;
-            let bytes = match String::from_utf8(bytes) {
-                Ok(text) => text.replace("$PROOFS", proofs).into_bytes(),
-                Err(error) => error.into_bytes(),
-            };
-            waiting.push((name, bytes));
+        for source in sources {
+            for name in list(source)? {
+                let bytes =
+                    std::fs::read(source.join(&name)).map_err(|e| format!("{name}: {e}"))?;
+                let bytes = match String::from_utf8(bytes) {
+                    Ok(text) => text.replace("$PROOFS", proofs).into_bytes(),
+                    Err(error) => error.into_bytes(),
+                };
+                waiting.push((name, bytes));
+            }
         }
         while !waiting.is_empty() {
             let names: Vec<String> = waiting.iter().map(|(name, _)| name.clone()).collect();

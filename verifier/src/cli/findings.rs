@@ -5,9 +5,11 @@ use clap::{Args, Subcommand};
 use farthing_rules::findings::{Act, FindingRef, FindingRow, Standing};
 use farthing_rules::{Answer, Command, WalletRef};
 use farthing_shared::PublicKey;
+use farthing_verifier::clock::Clock;
 use farthing_verifier::config::Config;
 use farthing_verifier::findings::{Bundle, Report, Scan, finding_json, picture};
 use farthing_verifier::http::{Clause, show_time};
+use farthing_verifier::run;
 use farthing_verifier::store::sqlite::{Reader, Wanted};
 
 use super::Failure;
@@ -50,6 +52,12 @@ pub(super) enum FindingsCommand {
     Slow(Stand),
     /// Let a wallet pay as before.
     Thaw(Stand),
+    /// Print a link that signs one browser in to the review page, once, within ten minutes.
+    Link {
+        /// Under which name decisions are kept.
+        #[arg(long, env = "USER", default_value = "provider")]
+        who: String,
+    },
     /// What was refused, found, held and decided.
     Report {
         /// Days of refusals to sum up.
@@ -103,14 +111,20 @@ struct Words {
     who: String,
 }
 
-pub(super) fn run(config: &Config, command: FindingsCommand) -> Result<(), Failure> {
+pub(super) fn run_command(config: &Config, command: FindingsCommand) -> Result<(), Failure> {
+    if let FindingsCommand::Link { who } = &command {
+        println!("{}", run::review_link(config, &run::open_data(config)?, &Clock::System, who)?);
+        return Ok(());
+    }
     let mut ledger = Ledger::open(config)?;
     match command {
+        FindingsCommand::Link { .. } => Ok(()),
         FindingsCommand::Scan => scan(&ledger.reader),
         FindingsCommand::List { decided, watching, creator, json } => {
             let creator = creator.map(|id| ledger.creator(&id)).transpose()?;
             let creator = creator.map(|(row, _)| row.creator);
-            let wanted = Wanted { accusing: !watching, undecided: !decided, creator, wallet: None };
+            let wanted =
+                Wanted { accusing: !watching, undecided: !decided, creator, ..Wanted::default() };
             list(&ledger.reader, wanted, json)
         }
         FindingsCommand::Show { finding, json } => {
@@ -249,7 +263,7 @@ fn decide(ledger: &mut Ledger, which: &Decide, act: Act) -> Result<(), Failure> 
     let mut findings: Vec<FindingRef> = which.findings.iter().copied().map(FindingRef).collect();
     if let Some(creator) = &which.creator {
         let creator = Some(ledger.creator(creator)?.0.creator);
-        let wanted = Wanted { accusing: true, undecided: true, creator, wallet: None };
+        let wanted = Wanted { accusing: true, undecided: true, creator, ..Wanted::default() };
         each(&ledger.reader, wanted, |row| {
             if which.rule.as_ref().is_none_or(|rule| *rule == row.said.rule) {
                 findings.push(row.finding);

@@ -171,7 +171,9 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             println!("the settings can be used; the provider is {}", config.origin);
             Ok(())
         }
-        Command::Fraud(fraud::FraudCommand::Ledger(command)) => findings::run(&config, command),
+        Command::Fraud(fraud::FraudCommand::Ledger(command)) => {
+            findings::run_command(&config, command)
+        }
         Command::Completions { .. } | Command::Fraud(_) | Command::Verify(_) => Ok(()),
     }
 }
@@ -210,6 +212,9 @@ fn say_ready(app: &farthing_verifier::http::App) {
         println!("Demo magazine:    {}/", config.demo_site.origin);
         println!("Creator's page:   {link}");
         println!("Visitor's wallet: {}/wallet", config.origin);
+        if let Ok(link) = run::review_link(config, &app.secrets, &Clock::System, "demo") {
+            println!("Review of fraud:  {link} (works once, for ten minutes)");
+        }
     }
 }
 

@@ -86,7 +86,7 @@ fn radius(count: u64, most: u64) -> f64 {
 
 fn draw(group: &Group) -> String {
     let (width, height) = (
-        at(group.creators.len(), CELL, LEFT + 60).max(420),
+        at(group.creators.len(), CELL, LEFT + 60).max(560),
         at(group.wallets.len(), ROW, TOP + 50),
     );
     let most = group.paid.iter().flat_map(BTreeMap::values).copied().max().unwrap_or(1);

@@ -5,11 +5,12 @@ use std::fmt::Write;
 use farthing_rules::findings::FindingState;
 use farthing_shared::{Micros, Outcome};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::store::sqlite::{ReadError, Reader};
 
 /// What a provider wants to know of fraud.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Report {
     /// Days that refusals are summed up over.
     pub days: u32,
@@ -24,7 +25,7 @@ pub struct Report {
 }
 
 /// Claims refused for one reason.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Refused {
     /// The outcome's name; `repeat` for the same claim again.
     pub reason: &'static str,
@@ -39,7 +40,7 @@ pub struct Refused {
 }
 
 /// Findings of one rule, kind and state.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Found {
     /// Rule and version.
     pub rule: String,
@@ -56,7 +57,7 @@ pub struct Found {
 }
 
 /// How often accusing findings were wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct FalseAlarms {
     /// Decided by a person.
     pub reviewed: u64,

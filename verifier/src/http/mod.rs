@@ -15,6 +15,7 @@ mod places;
 mod problem;
 mod provider;
 mod refunds;
+mod review;
 mod serve;
 mod statement;
 mod text;
@@ -34,6 +35,7 @@ use crate::config::Config;
 use crate::intake::Intake;
 use crate::log::Log;
 use crate::metrics::Metrics;
+use crate::reviewers::Reviewers;
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
 use crate::store::sqlite::{ReadError, Reader};
@@ -44,6 +46,7 @@ pub use notices::Notices;
 pub use pages::{Site, content_type};
 pub use places::Places;
 pub use problem::{Kind, Problem};
+pub use review::router as review_router;
 pub use serve::{Server, serve_demo, serve_metrics};
 pub use text::{Clause, time as show_time};
 
@@ -66,6 +69,8 @@ pub struct AppParts {
     pub secrets: Secrets,
     /// Creators' tokens.
     pub sessions: Sessions,
+    /// Who reviews findings.
+    pub reviewers: Reviewers,
     /// Proof of work for new wallets.
     pub challenges: Challenges,
     /// Word for frames that the wallet page cannot reach.
@@ -187,6 +192,11 @@ pub fn router(app: App) -> Router {
         ("/creator", get(pages::creator), READ),
         ("/a/{name}", get(pages::asset), READ),
     ];
+    routed(app, table)
+}
+
+/// A router of these routes, each behind its gate.
+fn routed(app: App, table: Vec<(&str, MethodRouter<App>, Bounds)>) -> Router {
     let mut router = Router::new();
     for (path, handler, bounds) in table {
         let handler = handler.layer(from_fn_with_state((app.clone(), bounds), gate::pass));

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{claims, creators, payments, provider, refunds, wallets};
+use super::{claims, creators, payments, provider, refunds, review, wallets};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -57,6 +57,32 @@ use super::{claims, creators, payments, provider, refunds, wallets};
     )
 )]
 pub(super) struct Document;
+
+/// The review listener's own document.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Farthing, review of findings",
+        description = "For whoever runs the verifier; on a listener of its own. Sign in with the token of \
+            `farthing fraud link`, then send the session as `Authorization: Bearer`.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    paths(
+        review::sign_in,
+        review::sign_out,
+        review::show,
+        review::findings,
+        review::drawing,
+        review::trail,
+        review::decide,
+        review::report,
+    )
+)]
+pub(super) struct ReviewDocument;
+
+pub(super) async fn review_document() -> Json<utoipa::openapi::OpenApi> {
+    Json(ReviewDocument::openapi())
+}
 
 pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
     Json(Document::openapi())

@@ -40,6 +40,9 @@ const WALLET_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eva
 const CREATOR_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
     style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types farthing-seal farthing-worker";
+const REVIEW_CSP: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
+    img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
 /// A worker has the policy of its own script's answer, not that of its page.
 const SCRIPT_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
     base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
@@ -145,6 +148,7 @@ pub fn content_type(path: &str) -> &'static str {
 }
 
 const COEP: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
+const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// How many wishes for a language are looked at.
 const LANGUAGES_READ: usize = 16;
@@ -238,6 +242,18 @@ pub(super) async fn creator(State(app): State<App>, asked: HeaderMap) -> Respons
         (header::X_FRAME_OPTIONS, "DENY"),
     ];
     app.site.answer("site/creator.html", &asked, &headers)
+}
+
+/// The review page, on its own listener. No other document shares a process or an opener with it.
+pub(super) async fn review(State(app): State<App>, asked: HeaderMap) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, REVALIDATE),
+        (header::CONTENT_SECURITY_POLICY, REVIEW_CSP),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (COOP, "same-origin"),
+        (CORP, "same-origin"),
+    ];
+    app.site.answer("site/review.html", &asked, &headers)
 }
 
 /// Files whose name holds the hash of their content.

@@ -287,6 +287,8 @@ pub struct Wanted {
     pub accusing: bool,
     /// Only those that nobody has decided.
     pub undecided: bool,
+    /// Only those that somebody has decided.
+    pub decided: bool,
     /// Only those about one creator's money.
     pub creator: Option<CreatorRef>,
     /// Only those about one wallet.
@@ -318,6 +320,17 @@ impl Reader {
     /// # Errors
     /// As all methods here: [`ReadError`].
     pub fn findings(&self, wanted: Wanted, below: u64, limit: usize) -> Read<Vec<FindingRow>> {
+        self.findings_by(wanted, None, below, limit)
+    }
+
+    /// The same, only those of one rule where one is named.
+    pub fn findings_by(
+        &self,
+        wanted: Wanted,
+        rule: Option<&str>,
+        below: u64,
+        limit: usize,
+    ) -> Read<Vec<FindingRow>> {
         let mut sql = format!("SELECT {FINDING} FROM findings WHERE finding < ?1");
         if wanted.accusing {
             sql.push_str(" AND accuse = 1");
@@ -325,16 +338,20 @@ impl Reader {
         if wanted.undecided {
             sql.push_str(" AND state <= 2");
         }
+        if wanted.decided {
+            sql.push_str(" AND state >= 3");
+        }
         if let Some(creator) = wanted.creator {
             sql.push_str(&format!(" AND creator = {}", int(creator.0)));
         }
         if let Some(wallet) = wanted.wallet {
             sql.push_str(&format!(" AND subject_kind = 1 AND subject = {}", int(wallet.0)));
         }
-        sql.push_str(" ORDER BY finding DESC LIMIT ?2");
+        sql.push_str(" AND (?3 IS NULL OR rule = ?3) ORDER BY finding DESC LIMIT ?2");
         self.with(|connection| {
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            connection.prepare_cached(&sql)?.query_map((int(below), limit), finding)?.collect()
+            let mut query = connection.prepare_cached(&sql)?;
+            query.query_map((int(below), limit, rule), finding)?.collect()
         })
     }
 
@@ -366,6 +383,17 @@ impl Reader {
         );
         self.with(|connection| {
             connection.prepare_cached(&sql)?.query_map([int(number.0)], decision)?.collect()
+        })
+    }
+
+    /// What anybody decided or answered, below a number, newest first.
+    pub fn decisions(&self, below: u64, limit: usize) -> Read<Vec<Decision>> {
+        let sql = format!(
+            "SELECT {DECISION} FROM decisions WHERE number < ?1 ORDER BY number DESC LIMIT ?2"
+        );
+        self.with(|connection| {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            connection.prepare_cached(&sql)?.query_map((int(below), limit), decision)?.collect()
         })
     }
 
