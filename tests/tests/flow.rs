@@ -125,6 +125,46 @@ async fn a_refund_closes_what_was_bought() -> Test {
     sound(&verifier)
 }
 
+/// Wallets that stay below every limit of their own, all on one network: after twenty refunds within an hour
+/// further ones wait, and an hour later none does.
+#[tokio::test]
+async fn many_refunds_of_one_network_wait() -> Test {
+    let mut verifier =
+        Verifier::with(|config| config.limits.requests_per_prefix_per_second = 1_000_000).await;
+    let mut last = None;
+    let mut refunded = 0;
+    for number in 1..=10 {
+        let mut visitor = verifier.visitor(number, "1.00").await;
+        for _ in 0..5 {
+            let claim = visitor.donation(CREATOR, "0.05", verifier.now());
+            let paid = verifier.charge(&visitor.sign(&claim)).await.json();
+            let entry = paid["entry"].as_u64().ok_or("an entry")?;
+            let request = visitor.refund(&claim, entry, verifier.now());
+            let body = json!({ "refund": text(&request.sign(&visitor.spending).encode()) });
+            let answer = verifier.post("/v1/refunds", &body).await;
+            match answer.status {
+                StatusCode::OK => refunded += 1,
+                status => {
+                    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{answer:?}");
+                    assert!(answer.json()["detail"].as_str().ok_or("words")?.contains("refunds"));
+                    let wait: u32 = answer.retry_after.as_deref().unwrap_or("0").parse()?;
+                    assert!((1..=5).contains(&wait), "{wait}");
+                    last = Some(body);
+                }
+            }
+        }
+    }
+    assert!((20..50).contains(&refunded), "{refunded}");
+    // An hour later the network is as any other: what waited is looked at, and comes too late by now.
+    verifier.wait_ms(3_600_000);
+    let late = verifier.post("/v1/refunds", &last.ok_or("some waited")?).await;
+    assert_eq!(late.status, StatusCode::OK, "{late:?}");
+    assert_eq!(late.json()["refunded"], false, "{late:?}");
+    let metrics = verifier.app.metrics.text();
+    assert!(metrics.contains("farthing_slowed_total{signal=\"refunds\"}"), "{metrics}");
+    sound(&verifier)
+}
+
 #[tokio::test]
 async fn a_thousand_copies_at_once_are_charged_once() -> Test {
     let mut verifier = Verifier::start().await;

@@ -19,6 +19,7 @@ pub mod run;
 pub mod seal;
 pub mod secrets;
 pub mod sessions;
+pub mod signals;
 pub mod store;
 pub mod vouchers;
 pub mod work;

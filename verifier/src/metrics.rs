@@ -25,12 +25,18 @@ struct RequestLabels {
     status: u16,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SignalLabels {
+    signal: &'static str,
+}
+
 /// All metrics of one verifier.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     claims: Family<ClaimLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
+    slowed: Family<SignalLabels, Counter>,
     batch_size: Histogram,
     commit_seconds: Histogram,
     /// Requests refused because too many claims were under way.
@@ -63,6 +69,12 @@ impl Metrics {
             "Requests answered, by route and status",
             requests.clone(),
         );
+        let slowed = Family::default();
+        registry.register(
+            "slowed",
+            "Wallets that were asked for more work, and refunds that were put off, by signal",
+            slowed.clone(),
+        );
         let batch_size = Histogram::new(exponential_buckets(1.0, 2.0, 13));
         registry.register("batch_commands", "Commands in one transaction", batch_size.clone());
         let commit_seconds = Histogram::new(exponential_buckets(0.000_1, 2.0, 16));
@@ -92,6 +104,7 @@ impl Metrics {
             registry,
             claims,
             requests,
+            slowed,
             batch_size,
             commit_seconds,
             overloaded,
@@ -110,6 +123,11 @@ impl Metrics {
     /// Counts an answered request; `route` is the pattern, never the path.
     pub fn request(&self, route: &str, status: u16) {
         self.requests.get_or_create(&RequestLabels { route: route.to_owned(), status }).inc();
+    }
+
+    /// Counts what a signal slowed.
+    pub fn slowed(&self, signal: &'static str) {
+        self.slowed.get_or_create(&SignalLabels { signal }).inc();
     }
 
     /// Records a transaction.

@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::reviewers::{self, Reviewers};
 use crate::secrets::Secrets;
 use crate::sessions::{LINK_LIFE_MS, Purpose, Sessions, Token};
+use crate::signals::Signal;
 use crate::store::Writer;
 use crate::store::sqlite::{Durability, SqliteWriter};
 use crate::work::Challenges;
@@ -160,7 +161,12 @@ pub fn build(
         sessions: Sessions::new(secrets.mac("session")),
         reviewers: Reviewers::new(&secrets, clock.now()),
         notices: Notices::default(),
-        challenges: Challenges::new(secrets.mac("challenge"), config.limits.work_bits),
+        challenges: Challenges::new(
+            secrets.mac("challenge"),
+            config.limits.work_bits,
+            policy.welcome != farthing_shared::Micros::ZERO,
+        ),
+        refunds: Signal::refunds(),
         buckets: Buckets::new(config.limits.requests_per_prefix_per_second),
         origins: crate::findings::Origins::default(),
         site: Site::embedded(),

@@ -2,24 +2,16 @@
 //! are being opened, everywhere and from the same network. A solution is bound to its wallet, challenge and
 //! network, so that none can be used twice or solved elsewhere. It slows bursts; it accuses nobody.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use farthing_shared::{Challenge, Opening, UnixMillis, limits};
-use quick_cache::sync::Cache;
 
 use crate::http::{Kind, Prefix, Problem};
 use crate::secrets::Mac256;
+use crate::signals::{Signal, doublings};
 
 /// Openings a minute that count as quiet; each doubling beyond asks for one bit more.
 const QUIET_PER_MINUTE: u64 = 60;
-
-/// Openings an hour from one network prefix that count as quiet, so that a household or a class room waits no
-/// longer; each doubling beyond asks for one bit more.
-const QUIET_PER_PREFIX_AND_HOUR: u64 = 32;
-/// Prefixes whose openings are counted at once: 16,384 × some 100 B = 1.6 MB when full.
-const PREFIXES_MAX: usize = 16_384;
-const HOUR_MS: u64 = 3_600_000;
 
 /// Makes and checks challenges.
 #[derive(Debug)]
@@ -28,16 +20,24 @@ pub struct Challenges {
     bits_min: u8,
     /// The minute, its openings so far, and those of the minute before.
     openings: Mutex<(u64, u64, u64)>,
-    /// By network prefix: the hour in the upper half, its openings in the lower one.
-    by_prefix: Cache<Prefix, Arc<AtomicU64>>,
+    /// By network prefix: those of the hour, and those of the day that were given credit.
+    here: Signal,
+    credits: Option<Signal>,
 }
 
 impl Challenges {
-    /// With the difficulty for quiet times.
+    /// With the difficulty for quiet times, and whether new wallets are given credit.
     #[must_use]
-    pub fn new(mac: Mac256, bits_min: u8) -> Self {
-        let by_prefix = Cache::new(PREFIXES_MAX);
-        Self { mac, bits_min, openings: Mutex::new((0, 0, 0)), by_prefix }
+    pub fn new(mac: Mac256, bits_min: u8, gives_credit: bool) -> Self {
+        let credits = gives_credit.then(Signal::credits);
+        let openings = Mutex::new((0, 0, 0));
+        Self { mac, bits_min, openings, here: Signal::openings(), credits }
+    }
+
+    /// Whether a challenge is harder than in quiet times.
+    #[must_use]
+    pub fn is_slowed(&self, challenge: &Challenge) -> bool {
+        challenge.bits > self.bits_min
     }
 
     /// A challenge for somebody on this network prefix.
@@ -74,47 +74,22 @@ impl Challenges {
 
     /// Counts a wallet that was opened.
     pub fn count_opening(&self, prefix: Prefix, now: UnixMillis) {
-        let cell = self.by_prefix.get(&prefix).unwrap_or_else(|| {
-            let cell = Arc::new(AtomicU64::new(0));
-            self.by_prefix.insert(prefix, cell.clone());
-            cell
-        });
-        let count = of_hour(cell.load(Ordering::Relaxed), now).saturating_add(1);
-        // Two at once may count as one: it is a brake and no ledger.
-        cell.store(packed(count, now), Ordering::Relaxed);
+        self.here.count(prefix, now);
+        self.credits.iter().for_each(|credits| credits.count(prefix, now));
         let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
         roll(&mut openings, now.minute());
         openings.1 = openings.1.saturating_add(1);
     }
 
     fn bits(&self, prefix: Prefix, now: UnixMillis) -> u8 {
-        let here = self.by_prefix.get(&prefix).map(|cell| cell.load(Ordering::Relaxed));
-        let here = of_hour(here.unwrap_or(0), now);
-        let here = doublings(here, QUIET_PER_PREFIX_AND_HOUR);
+        let credits = self.credits.as_ref().map_or(0, |credits| credits.doublings(prefix, now));
+        let here = self.here.doublings(prefix, now).max(credits);
         let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
         roll(&mut openings, now.minute());
         let rate = openings.1.max(openings.2);
         let more = doublings(rate, QUIET_PER_MINUTE).max(here);
         self.bits_min.saturating_add(more).min(limits::POW_BITS_MAX)
     }
-}
-
-/// One, and one more for each doubling beyond what is quiet; none below.
-fn doublings(count: u64, quiet: u64) -> u8 {
-    let over = count.checked_div(quiet).unwrap_or(0);
-    let more = over.checked_ilog2().map_or(0, |doublings| doublings.saturating_add(1));
-    u8::try_from(more).unwrap_or(u8::MAX)
-}
-
-/// How many openings a cell counts in this hour.
-fn of_hour(cell: u64, now: UnixMillis) -> u64 {
-    let hour = now.0.checked_div(HOUR_MS).unwrap_or(0) & 0xffff_ffff;
-    if cell >> 32 == hour { cell & 0xffff_ffff } else { 0 }
-}
-
-fn packed(count: u64, now: UnixMillis) -> u64 {
-    let hour = now.0.checked_div(HOUR_MS).unwrap_or(0) & 0xffff_ffff;
-    (hour << 32) | count.min(0xffff_ffff)
 }
 
 fn stale_challenge() -> Problem {
@@ -147,7 +122,7 @@ mod tests {
 
     #[test]
     fn challenges_are_bound_to_prefix_time_and_difficulty() {
-        let challenges = Challenges::new(Secrets::new(&[1; 32], [2; 32]).mac("work"), 6);
+        let challenges = Challenges::new(Secrets::new(&[1; 32], [2; 32]).mac("work"), 6, false);
         let now = UnixMillis(1_000_000);
         let here = Prefix::of("192.0.2.1".parse().unwrap());
         let there = Prefix::of("192.0.9.1".parse().unwrap());
@@ -166,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_rush_makes_it_harder_and_quiet_makes_it_easy_again() {
-        let challenges = Challenges::new(Secrets::new(&[1; 32], [2; 32]).mac("work"), 6);
+        let challenges = Challenges::new(Secrets::new(&[1; 32], [2; 32]).mac("work"), 6, false);
         let now = UnixMillis(600_000);
         // From as many networks as wallets, so that only the whole is a rush.
         let from = |n: u32| Prefix::of(std::net::Ipv4Addr::from(n << 8).into());
@@ -183,7 +158,7 @@ mod tests {
     fn a_burst_from_one_network_makes_it_harder_there_alone() {
         let rows = [(0, 6), (31, 6), (32, 7), (63, 7), (64, 8), (512, 11)];
         for (count, expected) in rows {
-            let challenges = Challenges::new(Secrets::new(&[1; 32], [2; 32]).mac("work"), 6);
+            let challenges = Challenges::new(Secrets::new(&[1; 32], [2; 32]).mac("work"), 6, false);
             let (here, there) = ("192.0.2.1", "192.0.9.1");
             let prefix = |text: &str| Prefix::of(text.parse().unwrap());
             // Two a minute and less than an hour, so that nothing else is a rush.
@@ -199,6 +174,26 @@ mod tests {
             );
             let later = begun.plus_ms(3_600_000);
             assert_eq!(challenges.bits(prefix(here), later), 6, "{count}: an hour later");
+        }
+    }
+
+    /// A farm that opens thirty wallets an hour is quiet in every hour, and not over the day.
+    #[test]
+    fn slow_farming_of_free_credit_gets_harder_too() {
+        for (gives_credit, expected) in [(false, 6), (true, 8)] {
+            let challenges =
+                Challenges::new(Secrets::new(&[1; 32], [2; 32]).mac("work"), 6, gives_credit);
+            let here = Prefix::of("192.0.2.1".parse().unwrap());
+            let there = Prefix::of("192.0.9.1".parse().unwrap());
+            let begun = UnixMillis(9 * 86_400_000);
+            for n in 0..300 {
+                challenges.count_opening(here, begun.plus_ms(n * 120_000));
+            }
+            let now = begun.plus_ms(11 * 3_600_000);
+            assert_eq!(challenges.bits(here, now), expected, "{gives_credit}");
+            assert_eq!(challenges.bits(there, now), 6);
+            assert_eq!(challenges.bits(here, begun.plus_ms(86_400_000)), 6, "the next day");
+            assert_eq!(challenges.is_slowed(&challenges.make(here, now)), gives_credit);
         }
     }
 }

@@ -38,6 +38,7 @@ use crate::metrics::Metrics;
 use crate::reviewers::Reviewers;
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
+use crate::signals::Signal;
 use crate::store::sqlite::{ReadError, Reader};
 use crate::work::Challenges;
 
@@ -73,6 +74,8 @@ pub struct AppParts {
     pub reviewers: Reviewers,
     /// Proof of work for new wallets.
     pub challenges: Challenges,
+    /// Refunds by network prefix.
+    pub refunds: Signal,
     /// Word for frames that the wallet page cannot reach.
     pub notices: Notices,
     /// Limits per network prefix.

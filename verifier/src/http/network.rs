@@ -136,6 +136,21 @@ impl Buckets {
         self.take_at(prefix, cost, now)
     }
 
+    /// Takes so many seconds' worth of requests.
+    ///
+    /// # Errors
+    /// As [`Buckets::take`].
+    pub fn take_seconds(&self, prefix: Prefix, seconds: u32) -> Result<(), u32> {
+        if self.nanos_per_request == 0 || seconds == 0 {
+            return Ok(());
+        }
+        let cost = u64::from(seconds)
+            .saturating_mul(1_000_000_000)
+            .checked_div(self.nanos_per_request)
+            .unwrap_or(0);
+        self.take(prefix, u32::try_from(cost).unwrap_or(u32::MAX))
+    }
+
     fn take_at(&self, prefix: Prefix, cost: u32, now: u64) -> Result<(), u32> {
         if self.nanos_per_request == 0 {
             return Ok(());

@@ -13,6 +13,7 @@ use super::extract::{Body, binary};
 use super::network::Prefix;
 use super::problem::{Kind, Problem};
 use super::text::time;
+use crate::signals::refund_wait_s;
 
 /// A forged request takes as much from its sender's bucket as so many requests.
 const FORGED_COST: u32 = 20;
@@ -59,7 +60,7 @@ impl RefundAnswerBody {
 /// Gives a claim's money back, once; the same request again answers the same.
 #[utoipa::path(post, path = "/v1/refunds", request_body = RefundBody,
     responses((status = 200, body = RefundAnswerBody), (status = 422, body = Problem),
-        (status = 503, body = Problem), (status = 500, body = Problem)))]
+        (status = 429, body = Problem), (status = 503, body = Problem), (status = 500, body = Problem)))]
 pub(super) async fn refund(
     State(app): State<App>,
     Extension(prefix): Extension<Prefix>,
@@ -71,10 +72,26 @@ pub(super) async fn refund(
         app.buckets.charge(prefix, FORGED_COST);
         Problem::field("refund", "its signature does not hold")
     })?;
+    slow_down(&app, prefix)?;
     match app.intake.ask(Command::Refund { refund }).await? {
-        Answer::Refund(answer) => Ok(Json(RefundAnswerBody::of(&app, &answer))),
+        Answer::Refund(answer) => {
+            if answer.outcome.is_success() && !answer.repeat {
+                app.refunds.count(prefix, app.clock.now());
+            }
+            Ok(Json(RefundAnswerBody::of(&app, &answer)))
+        }
         _ => Err(Problem::new(Kind::Internal, "the ledger gave another answer")),
     }
+}
+
+/// Many refunds from one network wait for each other, for seconds; the same request is good again then.
+fn slow_down(app: &App, prefix: Prefix) -> Result<(), Problem> {
+    let seconds = refund_wait_s(app.refunds.doublings(prefix, app.clock.now()));
+    app.buckets.take_seconds(prefix, seconds).map_err(|wait| {
+        app.metrics.slowed("refunds");
+        let detail = format!("many refunds came from this network; try again in {wait} s");
+        Problem::new(Kind::RateLimited, detail).retry_after(wait)
+    })
 }
 
 /// Until when a claim can be refunded; `None` for other entries, and once it is too late.

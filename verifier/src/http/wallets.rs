@@ -44,6 +44,9 @@ pub(super) async fn challenge(
 ) -> Json<ChallengeBody> {
     let now = app.clock.now();
     let challenge = app.challenges.make(prefix, now);
+    if app.challenges.is_slowed(&challenge) {
+        app.metrics.slowed("openings");
+    }
     Json(ChallengeBody {
         challenge: Base64UrlUnpadded::encode_string(&challenge.encode()),
         bits: challenge.bits,
