@@ -27,8 +27,10 @@ use crate::store::sqlite::{ReadError, Reader, Wanted};
 const STEP: usize = 256;
 /// Time at rest for each time at work.
 const REST: u32 = 9;
-/// A rest is at most this long, and so is the wait for something new.
-const REST_MAX: Duration = Duration::from_millis(500);
+/// A rest is at most this long: a large scan may work for seconds.
+const REST_MAX: Duration = Duration::from_secs(30);
+/// The wait for something new, and after a failure.
+const WAIT: Duration = Duration::from_millis(500);
 /// Findings recorded, or claims held, by one command: some 10 ms of SQLite.
 const TOGETHER: usize = 200;
 const HOUR_MS: u64 = 3_600_000;
@@ -270,11 +272,11 @@ pub fn follow(
         while !stopping.load(Ordering::SeqCst) {
             let begun = monotonic();
             let rest = match runtime.block_on(watch.round()) {
-                Ok(0) => REST_MAX,
+                Ok(0) => WAIT,
                 Ok(_) => begun.elapsed().saturating_mul(REST).min(REST_MAX),
                 Err(error) => {
                     tracing::warn!(?error, "the fraud scan waits a moment");
-                    REST_MAX
+                    WAIT
                 }
             };
             std::thread::park_timeout(rest);

@@ -20,6 +20,7 @@ mod report;
 mod rounds;
 mod server;
 mod visitors;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,6 +70,8 @@ enum Part {
     Flood,
     /// More than can be done.
     Overload,
+    /// What the watch for fraud costs.
+    Watch,
 }
 
 /// How much of everything.
@@ -142,6 +145,9 @@ fn measure_in(arguments: &Arguments, folder: &Path) -> Result<bool, String> {
     if wanted(Part::Overload) {
         pressure::overload(&mut fresh, &plan, &mut report)?;
     }
+    if wanted(Part::Watch) {
+        watch::watch(&arguments.farthing, folder, &plan, &mut report)?;
+    }
     if wanted(Part::History) {
         let place = folder.join("history");
         let mut long = Place::new(&arguments.farthing, &place, plan.history)?;
@@ -155,16 +161,28 @@ fn measure_in(arguments: &Arguments, folder: &Path) -> Result<bool, String> {
 struct Place {
     world: World,
     server: Server,
+    ports: (u16, u16),
 }
 
 impl Place {
     fn new(binary: &Path, folder: &Path, history: usize) -> Result<Self, String> {
+        Self::with(binary, folder, history, None)
+    }
+
+    /// With one setting more.
+    fn with(
+        binary: &Path,
+        folder: &Path,
+        history: usize,
+        setting: Option<(String, String)>,
+    ) -> Result<Self, String> {
         let ports = (server::free_port()?, server::free_port()?);
         let mut world = World::new(folder, ports)?;
+        world.settings.extend(setting);
         if history > 0 {
             world.grow_history(history)?;
         }
         let server = Server::farthing(binary, &world.settings, ports)?;
-        Ok(Self { world, server })
+        Ok(Self { world, server, ports })
     }
 }

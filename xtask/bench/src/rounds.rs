@@ -220,6 +220,13 @@ fn work(claims: &[farthing_shared::SignedClaim], way: Way) -> Work {
     }
 }
 
+/// One slice of honest claims.
+pub fn slice(place: &mut Place, way: Way, slice: Duration) -> Result<Outcome, String> {
+    let slice = way.slice(slice);
+    let claims = place.world.sign(Series::default().pool(way, slice));
+    charged(place, &work(&claims, way), way.connections(), slice)
+}
+
 /// Sends claims to the verifier and demands that each is charged.
 fn charged(
     place: &Place,

@@ -64,6 +64,24 @@ impl Server {
         Ok(server)
     }
 
+    /// Makes it stand still, so that it takes nothing from another one that is measured.
+    pub fn pause(&self) -> Result<(), String> {
+        self.signal("-STOP")
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) -> Result<(), String> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, name: &str) -> Result<(), String> {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            other => Err(format!("kill {name}: {other:?}")),
+        }
+    }
+
     /// Seconds of processor time used so far, by all threads.
     pub fn processor_seconds(&self) -> Result<f64, String> {
         processor_seconds(&self.child.id().to_string())
