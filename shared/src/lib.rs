@@ -17,6 +17,7 @@ pub mod access;
 pub mod account;
 pub mod allowance;
 pub mod amount;
+pub mod budget;
 pub mod checkpoint;
 pub mod claim;
 pub mod encoding;
@@ -40,6 +41,7 @@ pub mod time;
 pub use access::{Access, SignedAccess};
 pub use allowance::{Allowance, SignedAllowance};
 pub use amount::{Currency, Micros};
+pub use budget::{Budget, SignedBudget};
 pub use claim::{Claim, Kind, SignedClaim, VerifiedClaim};
 pub use encoding::DecodeError;
 pub use ids::{

@@ -33,6 +33,9 @@ pub const ACCESS_LIFE_MS: u64 = 120_000;
 /// A refund request is good for two minutes either side of the verifier's clock: a request that was
 /// refused cannot be fed in again later.
 pub const REFUND_LIFE_MS: u64 = 120_000;
+/// A budget can be set within two minutes either side of the verifier's clock: one that was signed and
+/// got lost cannot turn up later.
+pub const BUDGET_LIFE_MS: u64 = 120_000;
 /// A creator may let its payers ask for refunds for up to 30 days; the money is held as long.
 pub const REFUND_WINDOW_MS_MAX: u64 = 30 * 86_400_000;
 /// And must for at least one minute: a payment that delivers nothing has to find its way back.

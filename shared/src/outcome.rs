@@ -15,6 +15,9 @@ pub enum Retry {
     AfterTopUp,
     /// A new claim can succeed after the visitor gave a new allowance.
     AfterAllowance,
+    /// A new claim can succeed after the visitor changed what the wallet may pay, or once a new day or
+    /// month has begun.
+    AfterBudget,
     /// A new claim can succeed after the present price was fetched and shown.
     AfterQuote,
     /// A new claim can succeed after a pause.
@@ -32,6 +35,7 @@ impl Retry {
             Self::NewClaim => "new_claim",
             Self::AfterTopUp => "after_top_up",
             Self::AfterAllowance => "after_allowance",
+            Self::AfterBudget => "after_budget",
             Self::AfterQuote => "after_quote",
             Self::Later => "later",
             Self::Never => "never",
@@ -111,6 +115,9 @@ outcomes! {
     TooFast = 42, "too_fast", Later, "Too many payments in a short time.";
     UnknownCreator = 43, "unknown_creator", Never, "This creator is not known here.";
     CreatorFull = 44, "creator_full", Never, "This creator cannot receive more at present.";
+    PaymentsPaused = 45, "payments_paused", AfterBudget, "You have paused all payments from your wallet; they go on when you say so there.";
+    OverDayBudget = 46, "over_day_budget", AfterBudget, "This is more than your wallet may still pay today; you set that limit, and can change it there.";
+    OverMonthBudget = 47, "over_month_budget", AfterBudget, "This is more than your wallet may still pay this month; you set that limit, and can change it there.";
 
     WalletSlowed = 55, "wallet_slowed", Later, "Your provider is looking into this wallet and lets it pay slowly for now; try again in a minute, or ask your provider why.";
     WalletFrozen = 56, "wallet_frozen", Never, "Your provider has stopped payments from this wallet; its money stays yours. Ask your provider why, and say what you know.";

@@ -3,9 +3,9 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{
-    Access, Challenge, CreatorId, PublicKey, SignedAccess, SignedAllowance, SignedClaim,
-    SignedOffer, SignedOpening, SignedRefund, SigningKey, VerifyingKey, item_hash, origin_hash,
-    title_hash,
+    Access, Challenge, CreatorId, PublicKey, SignedAccess, SignedAllowance, SignedBudget,
+    SignedClaim, SignedOffer, SignedOpening, SignedRefund, SigningKey, VerifyingKey, item_hash,
+    origin_hash, title_hash,
 };
 use serde_json::Value;
 
@@ -54,6 +54,7 @@ check!(allowance, SignedAllowance, allowance);
 check!(opening, SignedOpening, opening);
 check!(access, SignedAccess, access);
 check!(offer, SignedOffer, offer);
+check!(budget, SignedBudget, budget);
 
 fn refund(bytes: &[u8], key: &SigningKey) -> Result<Read, String> {
     let signed = SignedRefund::decode(bytes).map_err(|e| e.to_string())?;
@@ -64,13 +65,14 @@ fn refund(bytes: &[u8], key: &SigningKey) -> Result<Read, String> {
     Ok((again, anew, Some(id)))
 }
 
-const KINDS: [(&str, Check); 6] = [
+const KINDS: [(&str, Check); 7] = [
     ("claim", claim),
     ("allowance", allowance),
     ("opening", opening),
     ("offer", offer),
     ("access", access),
     ("refund", refund),
+    ("budget", budget),
 ];
 
 #[test]

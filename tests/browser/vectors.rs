@@ -6,7 +6,7 @@ use std::rc::Rc;
 use farthing_tests::world::{World, browser_test};
 use serde_json::{Value, json};
 
-const KINDS: [&str; 6] = ["claim", "allowance", "opening", "access", "offer", "refund"];
+const KINDS: [&str; 7] = ["claim", "allowance", "opening", "access", "offer", "refund", "budget"];
 
 fn file(kind: &str) -> Value {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors");

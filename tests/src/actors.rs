@@ -3,9 +3,9 @@
 //! Keys come from a number, so that a failure can be played again.
 
 use farthing_shared::{
-    Allowance, Challenge, Claim, CreatorId, Currency, ItemHash, Kind, Micros, Opening, OriginHash,
-    PublicKey, Reason, Refund, SignedAllowance, SignedClaim, SignedOpening, SigningKey, UnixMillis,
-    Verified, VerifiedClaim, VerifierId, VerifyingKey, item_hash, origin_hash,
+    Allowance, Budget, Challenge, Claim, CreatorId, Currency, ItemHash, Kind, Micros, Opening,
+    OriginHash, PublicKey, Reason, Refund, SignedAllowance, SignedClaim, SignedOpening, SigningKey,
+    UnixMillis, Verified, VerifiedClaim, VerifierId, VerifyingKey, item_hash, origin_hash,
 };
 
 /// The site that tests pay from unless they say otherwise.
@@ -96,6 +96,21 @@ impl Visitor {
             serial: 1,
             grant: 1,
             device: 1,
+            currency: eur(),
+        }
+    }
+
+    /// A budget of this visitor's wallet that limits nothing.
+    #[must_use]
+    pub fn budget(&self, number: u64, now: UnixMillis) -> Budget {
+        Budget {
+            verifier: self.verifier,
+            root: self.root.public(),
+            number,
+            set_at: now,
+            per_day: None,
+            per_month: None,
+            paused: false,
             currency: eur(),
         }
     }

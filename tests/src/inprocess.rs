@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, StatusCode, header};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{
-    Access, Challenge, CreatorId, SignedClaim, SigningKey, UnixMillis, VerifierId,
+    Access, Budget, Challenge, CreatorId, SignedClaim, SigningKey, UnixMillis, VerifierId,
 };
 use farthing_verifier::clock::Clock;
 use farthing_verifier::config::Config;
@@ -243,6 +243,14 @@ impl Verifier {
         let terms = visitor.terms(creator, self.now().plus_ms(30 * 86_400_000));
         let signed = visitor.allow(&terms).encode();
         self.post("/v1/allowances", &json!({ "allowance": text(&signed) })).await
+    }
+
+    /// Sets a budget.
+    pub async fn set_budget(&self, visitor: &Visitor, budget: &Budget) -> Answered {
+        let path = format!("/v1/wallets/{}/budget", visitor.root_key());
+        let body = json!({ "budget": text(&budget.sign(&visitor.root).encode()) });
+        let request = Request::put(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).expect("a request")).await
     }
 
     /// Sends one claim.

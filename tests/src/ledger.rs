@@ -1,10 +1,12 @@
 //! A ledger for tests below HTTP: a store with one creator, its items, and visitors with money.
 
 use farthing_rules::command::CreatorDraft;
+use farthing_rules::commit::BudgetRefusal;
+use farthing_rules::rows::BudgetRow;
 use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy, RefundAnswer, VoucherHash};
 use farthing_shared::{
-    Claim, CreatorId, Micros, Outcome, Refund, SignedRefund, SigningKey, UnixMillis, Verified,
-    VerifierId, item_hash, origin_hash,
+    Budget, Claim, CreatorId, Micros, Outcome, Refund, SignedRefund, SigningKey, UnixMillis,
+    Verified, VerifierId, item_hash, origin_hash,
 };
 use farthing_verifier::store::{StoreError, Writer};
 
@@ -165,6 +167,19 @@ impl Ledger {
     /// Charges one claim and gives its outcome.
     pub fn outcome(&mut self, visitor: &Visitor, key: KeyRef, claim: &Claim) -> Outcome {
         self.charge(visitor, key, claim).outcome
+    }
+
+    /// Sets a budget, signed by the visitor's root key.
+    pub fn set_budget(
+        &mut self,
+        visitor: &Visitor,
+        budget: &Budget,
+    ) -> Result<BudgetRow, BudgetRefusal> {
+        let budget = budget.sign(&visitor.root).verify().expect("it was just signed");
+        match self.apply(&[Command::SetBudget { budget }])[..] {
+            [Answer::Budget(answer)] => answer,
+            ref other => panic!("another answer: {other:?}"),
+        }
     }
 
     /// Asks for a refund with a key.

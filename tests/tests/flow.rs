@@ -3,8 +3,8 @@
 
 use axum::http::StatusCode;
 use base64ct::{Base64UrlUnpadded, Encoding};
-use farthing_shared::{Claim, SigningKey, item_hash};
-use farthing_tests::actors::{ORIGIN, Visitor, seed};
+use farthing_shared::{Allowance, Budget, Claim, SigningKey, item_hash};
+use farthing_tests::actors::{ORIGIN, Visitor, micros, seed};
 use farthing_tests::inprocess::{Verifier, text};
 use farthing_tests::ledger::CREATOR;
 use farthing_verifier::audit::audit;
@@ -65,6 +65,69 @@ async fn a_payment_reaches_the_creators_total() -> Test {
     verifier.app.intake.tend().await;
     let totals = verifier.get_with("/v1/creator/totals", &session).await.json();
     assert_eq!((&totals["held"], &totals["payable"]), (&json!("0.00"), &json!("0.05")));
+    sound(&verifier)
+}
+
+#[tokio::test]
+async fn a_budget_is_kept_to_by_everybody_at_once() -> Test {
+    let mut verifier = Verifier::start().await;
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let essay = visitor.view(CREATOR, "essay", "0.05", verifier.now());
+    assert_eq!(verifier.charge(&visitor.sign(&essay)).await.json()["outcome"], "accepted");
+    let path = format!("/v1/wallets/{}/budget", visitor.root_key());
+    let names = ["number", "per_day", "per_month", "paused", "spent_in_day", "spent_in_month"];
+    let before = verifier.get_as(&path, &visitor.root).await.json();
+    assert_eq!(json!(pick(&before, &names)), json!([0, null, null, false, "0.05", "0.05"]));
+    assert_eq!(verifier.get(&path).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(verifier.get_as(&path, &visitor.spending).await.status, StatusCode::FORBIDDEN);
+
+    // The last cent of the day, in sixteen browsers of the wallet at once.
+    let limits = Budget { per_day: Some(micros("0.06")), ..visitor.budget(1, verifier.now()) };
+    let set = verifier.set_budget(&visitor, &limits).await;
+    assert_eq!((set.status, &set.json()["left"]), (StatusCode::OK, &json!("0.01")));
+    assert_eq!(set.json()["day_ends_at"], "2026-11-24T00:00:00.000Z");
+    assert_eq!(set.json()["month_ends_at"], "2026-12-01T00:00:00.000Z");
+    let mut claims = Vec::new();
+    for device in 2..18_u8 {
+        let spending = SigningKey::from_seed(&seed(1, device + 1));
+        let mut phone = Visitor { spending, ..Visitor::new(1, verifier.id()) };
+        let terms = phone.terms(CREATOR, verifier.now().plus_ms(86_400_000));
+        let terms = Allowance { device: u32::from(device), ..terms };
+        let allowance = text(&phone.allow(&terms).encode());
+        let allowed = verifier.post("/v1/allowances", &json!({ "allowance": allowance })).await;
+        assert_eq!(allowed.status, StatusCode::OK, "{allowed:?}");
+        let claim = phone.donation(CREATOR, "0.01", verifier.now());
+        claims.push(phone.sign(&claim));
+    }
+    let verifier = std::sync::Arc::new(verifier);
+    let mut tasks = tokio::task::JoinSet::new();
+    for claim in claims {
+        let verifier = verifier.clone();
+        tasks.spawn(async move { verifier.charge(&claim).await.json() });
+    }
+    let answers = tasks.join_all().await;
+    let count = |outcome: &str| answers.iter().filter(|a| a["outcome"] == outcome).count();
+    assert_eq!((count("accepted"), count("over_day_budget")), (1, 15), "{answers:?}");
+    let refused = answers.iter().find(|answer| answer["charged"] == false).unwrap();
+    assert_eq!(json!(pick(refused, &["retry", "left"])), json!(["after_budget", "0.00"]));
+    assert_eq!(verifier.balance(&visitor).await, "0.94");
+
+    // An older budget, and one that nobody signed.
+    let older = Budget { per_day: None, ..limits };
+    assert_eq!(verifier.set_budget(&visitor, &older).await.status, StatusCode::CONFLICT);
+    let other = Visitor::new(2, verifier.id());
+    let stolen = Budget { root: visitor.root_key(), ..other.budget(2, verifier.now()) };
+    let forged = verifier.set_budget(&other, &stolen).await;
+    assert_eq!((forged.status.as_u16(), &forged.json()["field"]), (422, &json!("budget")));
+    let late = Budget { number: 2, ..limits };
+    verifier.wait_ms(120_001);
+    let late = verifier.set_budget(&visitor, &late).await;
+    assert_eq!((late.status.as_u16(), &late.json()["field"]), (422, &json!("budget")));
+    let paused = Budget { paused: true, ..visitor.budget(2, verifier.now()) };
+    assert_eq!(verifier.set_budget(&visitor, &paused).await.json()["left"], "0.00");
+    let film = visitor.view(CREATOR, "film", "0.50", verifier.now());
+    let refused = verifier.charge(&visitor.sign(&film)).await.json();
+    assert_eq!((&refused["outcome"], &refused["left"]), (&json!("payments_paused"), &Value::Null));
     sound(&verifier)
 }
 
@@ -419,6 +482,6 @@ async fn every_route_is_documented_and_every_document_is_a_route() -> Test {
             assert!(!nowhere && answer.status != StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         }
     }
-    assert_eq!(paths.len(), 37, "routes below /v1 and /log, and the health routes");
+    assert_eq!(paths.len(), 38, "routes below /v1 and /log, and the health routes");
     Ok(())
 }

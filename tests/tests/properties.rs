@@ -7,7 +7,7 @@ use farthing_rules::{
     Answer, Command, EntryBody, EntryNumber, KeyRef, Policy, VoucherHash, WalletRef,
 };
 use farthing_shared::{
-    Allowance, Claim, ItemHash, Kind, Micros, Refund, SignedClaim, UnixMillis, item_hash,
+    Allowance, Budget, Claim, ItemHash, Kind, Micros, Refund, SignedClaim, UnixMillis, item_hash,
 };
 use farthing_tests::actors::{Visitor, micros};
 use farthing_tests::ledger::{CREATOR, Ledger, OTHER, VERIFIER, asked, policy};
@@ -37,6 +37,8 @@ enum Step {
     Release,
     /// Payers want their money back, in one batch with claims.
     Refunds(Vec<Ask>, Vec<Pay>),
+    /// A visitor limits or pauses its wallet, in one batch with a refund and claims.
+    Budget { visitor: u64, number: u64, cents: (u64, u64), paused: bool, ask: Ask, pays: Vec<Pay> },
     /// A wallet is accused, or watched.
     Find { wallet: u64, creator: u64, mark: u64, accuse: bool },
     /// What stems from a finding is held, as far as these entries go.
@@ -86,9 +88,28 @@ fn ask() -> impl Strategy<Value = Ask> {
         .prop_map(|(entry, by_root, stranger, age_ms)| Ask { entry, by_root, stranger, age_ms })
 }
 
+fn budget() -> impl Strategy<Value = Step> {
+    // 0 stands for no limit.
+    let cents = (0_u64..12, 0_u64..20);
+    let pays = prop::collection::vec(pay(), 0..4);
+    (0..VISITORS, 1_u64..5, cents, prop::bool::weighted(0.1), ask(), pays).prop_map(
+        |(visitor, number, cents, paused, ask, pays)| Step::Budget {
+            visitor,
+            number,
+            cents,
+            paused,
+            ask,
+            pays,
+        },
+    )
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (1_u64..400_000).prop_map(|ms| Step::Wait { ms }),
+        // Some hours, so that days and months end.
+        1 => (1_u64..100).prop_map(|hours| Step::Wait { ms: hours * 3_600_000 }),
+        4 => budget(),
         8 => prop::collection::vec(pay(), 1..6).prop_map(Step::Claims),
         2 => (0..VISITORS, 0_u8..6).prop_map(|(visitor, voucher)| Step::TopUp { visitor, voucher }),
         2 => (0..VISITORS, 1_u64..6, 1_u64..3, 0_u64..200).prop_map(
@@ -247,6 +268,18 @@ fn commands(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
             let refunds = asks.iter().filter_map(|ask| request(ask, &all, now));
             let claims = commands(&Step::Claims(pays.clone()), keys, ledger);
             refunds.chain(claims).collect()
+        }
+        Step::Budget { visitor: number, number: set, cents: (day, month), paused, ask, pays } => {
+            let visitor = visitor(*number);
+            let limit = |most: u64| Some(cents(most)).filter(|most| *most > Micros::ZERO);
+            let (per_day, per_month, paused) = (limit(*day), limit(*month), *paused);
+            let budget = Budget { per_day, per_month, paused, ..visitor.budget(*set, now) };
+            let budget = budget.sign(&visitor.root).verify().expect("it was just signed");
+            let rest = Step::Refunds(vec![ask.clone()], pays.clone());
+            let mut all = commands(&rest, keys, ledger);
+            let refunds = all.iter().filter(|c| matches!(c, Command::Refund { .. })).count();
+            all.insert(refunds, Command::SetBudget { budget });
+            all
         }
         suspicion => vec![suspected(suspicion)],
     }

@@ -2,13 +2,14 @@
 //! running numbers, holds, ownership, sums. Checks every signature. Trusts nothing but the entries
 //! and the allowances.
 
+mod budgets;
 mod findings;
 mod refunds;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use farthing_rules::accounts::{balanced, postings};
-use farthing_rules::rows::{ClaimEntry, Entry, EntryBody, MARK_EVERY};
+use farthing_rules::rows::{ClaimEntry, Entry, EntryBody, MARK_EVERY, Spent};
 use farthing_rules::{Account, CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
 use farthing_shared::{
     Allowance, ItemHash, Micros, Outcome, SignedAllowance, SignedClaim, UnixMillis, VerifyingKey,
@@ -77,6 +78,7 @@ struct Rebuilt {
     free_of_wallet: HashMap<WalletRef, Micros>,
     free_of_creator: HashMap<CreatorRef, Micros>,
     claim_holds: BTreeMap<EntryNumber, farthing_rules::findings::ClaimHold>,
+    spent: HashMap<WalletRef, Spent>,
 }
 
 /// Audits a ledger.
@@ -178,6 +180,7 @@ fn take_claim(
     );
 
     findings::take_free(entry, claim, rebuilt, report);
+    budgets::take_claim(entry, claim, rebuilt);
     let credited = claim.credited().unwrap_or(Micros::ZERO);
     let number = rebuilt.number.entry(claim.creator).or_default();
     *number = number.saturating_add(1);
@@ -271,8 +274,10 @@ fn compare_wallets(all: &Snapshot, rebuilt: &Rebuilt, report: &mut Report) {
         report.compare(|| name() + " newest entry", &row.last_entry, &last);
         let last = rebuilt.last_refund_of_wallet.get(number).copied().unwrap_or_default();
         report.compare(|| name() + " newest refund", &row.last_refund, &last);
+        budgets::compare(all, row, rebuilt, report);
     }
     missing("wallet", rebuilt.last_of_wallet.keys(), |n| all.wallets.contains_key(n), report);
+    missing("budget of wallet", all.budgets.keys(), |n| all.wallets.contains_key(n), report);
     for gone in all.owned.difference(&rebuilt.owned) {
         report.differs(format!("wallet {} owns an item that no entry sold it", gone.0.0));
     }

@@ -5,8 +5,9 @@ use alloc::string::String;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{
-    Access, Allowance, Challenge, Claim, ClaimId, CreatorId, Currency, ItemHash, Kind, Offer,
-    Opening, OriginHash, PublicKey, Reason, Refund, SigningKey, TitleHash, UnixMillis, VerifierId,
+    Access, Allowance, Budget, Challenge, Claim, ClaimId, CreatorId, Currency, ItemHash, Kind,
+    Micros, Offer, Opening, OriginHash, PublicKey, Reason, Refund, SigningKey, TitleHash,
+    UnixMillis, VerifierId,
 };
 
 use crate::fields::Fields;
@@ -15,7 +16,7 @@ use crate::signer::base64;
 /// The signed bytes as base64url; `None` when a field is missing or the kind is unknown. The
 /// fields have the names of the vectors' `fields` objects.
 #[must_use]
-#[expect(clippy::too_many_lines, reason = "six structures, one line a field")]
+#[expect(clippy::too_many_lines, reason = "seven structures, one line a field")]
 pub fn sign(kind: &str, fields: Fields<'_>, key: &SigningKey) -> Option<String> {
     let text = |name| fields.text(name);
     let number = |name| fields.number(name);
@@ -97,6 +98,21 @@ pub fn sign(kind: &str, fields: Fields<'_>, key: &SigningKey) -> Option<String> 
                 reason: Reason::from_code(u8::try_from(number("reason")?).ok()?)?,
             };
             base64(&refund.sign(key).encode())
+        }
+        "budget" => {
+            let limit =
+                |name| fields.micros(name).map(|most| Some(most).filter(|m| *m > Micros::ZERO));
+            let budget = Budget {
+                verifier,
+                root: PublicKey::parse(text("root")).ok()?,
+                number: number("number")?,
+                set_at: at("set_at")?,
+                per_day: limit("per_day")?,
+                per_month: limit("per_month")?,
+                paused: number("paused")? == 1,
+                currency: Currency::parse(text("currency"))?,
+            };
+            base64(&budget.sign(key).encode())
         }
         _ => return None,
     })

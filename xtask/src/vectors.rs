@@ -14,10 +14,10 @@
 
 use farthing_shared::encoding::DecodeError;
 use farthing_shared::{
-    Access, Allowance, Challenge, Claim, ClaimId, CreatorId, Currency, ItemHash, Kind, Micros,
-    Offer, Opening, OriginHash, PublicKey, Reason, Refund, SignedAccess, SignedAllowance,
-    SignedClaim, SignedOffer, SignedOpening, SignedRefund, SigningKey, TitleHash, UnixMillis,
-    VerifierId, item_hash, origin_hash, title_hash,
+    Access, Allowance, Budget, Challenge, Claim, ClaimId, CreatorId, Currency, ItemHash, Kind,
+    Micros, Offer, Opening, OriginHash, PublicKey, Reason, Refund, SignedAccess, SignedAllowance,
+    SignedBudget, SignedClaim, SignedOffer, SignedOpening, SignedRefund, SigningKey, TitleHash,
+    UnixMillis, VerifierId, item_hash, origin_hash, title_hash,
 };
 use serde_json::{Value, json};
 
@@ -63,6 +63,7 @@ fn files() -> Vec<(&'static str, Value)> {
         ("offer.json", offers()),
         ("access.json", accesses()),
         ("refund.json", refunds()),
+        ("budget.json", budgets()),
         ("names.json", names()),
         ("log.json", crate::vectors_log::log()),
     ]
@@ -319,6 +320,68 @@ fn refunds() -> Value {
     let signed = asked.sign(&key).encode();
     let bad = refused(&signed, &[129, 135], &fields, |b| SignedRefund::decode(b).err());
     file("refund", Refund::TAG, Refund::BODY_LEN, cases, bad)
+}
+
+fn budgets() -> Value {
+    let seed = [1; 32];
+    let key = SigningKey::from_seed(&seed);
+    let micros = |value: u64| Some(Micros::new(value).expect("an amount"));
+    let none = Budget {
+        verifier: VERIFIER,
+        root: key.public(),
+        number: 1,
+        set_at: UnixMillis(1_795_500_000_000),
+        per_day: None,
+        per_month: None,
+        paused: false,
+        currency: Currency::parse("EUR").expect("three capitals"),
+    };
+    let largest = UnixMillis(i64::MAX.cast_unsigned());
+    let both =
+        Budget { number: 2, per_day: micros(1_000_000), per_month: micros(10_000_000), ..none };
+    let rows = [
+        ("no limit", none),
+        ("most a day", Budget { per_day: micros(500_000), ..none }),
+        ("most a month", Budget { per_month: micros(5_000_000), ..none }),
+        ("both, paused", Budget { paused: true, ..both }),
+        (
+            "the largest values",
+            Budget {
+                number: largest.0,
+                set_at: largest,
+                per_day: Some(Micros::MAX),
+                per_month: Some(Micros::MAX),
+                ..both
+            },
+        ),
+    ];
+    let cases: Vec<_> = rows
+        .iter()
+        .map(|(name, budget)| {
+            let limit = |limit: Option<Micros>| limit.map_or("0".into(), Micros::to_decimal);
+            let fields = json!({
+                "verifier": budget.verifier.to_text(), "root": budget.root.to_text(),
+                "number": budget.number.to_string(), "set_at": budget.set_at.0.to_string(),
+                "per_day": limit(budget.per_day), "per_month": limit(budget.per_month),
+                "paused": u8::from(budget.paused).to_string(),
+                "currency": budget.currency.as_str(),
+            });
+            case(name, seed, fields, &budget.sign(&key).encode(), None)
+        })
+        .collect();
+    let fields = [
+        ("number 0", 87, 0),
+        ("a number beyond the largest", 80, 0x80),
+        ("a time beyond the largest", 88, 0x80),
+        ("a limit a month that does not hold", 112, 1),
+        ("a limit a day of nothing", 112, 7),
+        ("a flag that means nothing", 112, 10),
+        ("a currency in small letters", 113, b'e'),
+    ];
+    let monthly = Budget { number: 1, per_day: None, ..both };
+    let signed = monthly.sign(&key).encode();
+    let bad = refused(&signed, &[116, 119], &fields, |b| SignedBudget::decode(b).err());
+    file("budget", Budget::TAG, Budget::BODY_LEN, cases, bad)
 }
 
 /// Hashes of names, and a proof of work.

@@ -4,8 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use farthing_shared::{
-    ClaimId, CreatorId, ItemHash, Micros, OriginHash, PublicKey, SignedAllowance, SignedOffer,
-    SignedOpening, SignedRefund, UnixMillis, Verified, VerifiedClaim,
+    ClaimId, CreatorId, ItemHash, Micros, OriginHash, PublicKey, SignedAllowance, SignedBudget,
+    SignedOffer, SignedOpening, SignedRefund, UnixMillis, Verified, VerifiedClaim,
 };
 
 use crate::findings::{Act, FindingDraft, FindingId, FindingRef, Sighting, Standing};
@@ -32,6 +32,11 @@ pub enum Command {
     RegisterAllowance {
         /// The root key's permission.
         allowance: Verified<SignedAllowance>,
+    },
+    /// Set what a wallet may pay at most.
+    SetBudget {
+        /// The root key's word.
+        budget: Verified<SignedBudget>,
     },
     /// Redeem a voucher.
     TopUp {
@@ -196,6 +201,8 @@ pub struct Names {
     pub claims: Vec<ClaimName>,
     /// Wallets by root key.
     pub roots: Vec<PublicKey>,
+    /// Those of them that may get their first budget, for what they paid in this month.
+    pub spent: Vec<PublicKey>,
     /// Spending keys by public key.
     pub keys: Vec<PublicKey>,
     /// Spending keys by the place they are in force.
@@ -256,6 +263,10 @@ impl Names {
                     device: fields.device,
                 });
             }
+            Command::SetBudget { budget } => {
+                self.roots.push(budget.budget().root);
+                self.spent.push(budget.budget().root);
+            }
             Command::TopUp { root, voucher } => {
                 self.roots.push(*root);
                 self.vouchers.push(*voucher);
@@ -287,7 +298,12 @@ impl Names {
                     Sighting::Hour => None,
                 }));
             }
-            Command::ForgetOrigins { .. } => {}
+            other => self.add_findings(other),
+        }
+    }
+
+    fn add_findings(&mut self, command: &Command) {
+        match command {
             Command::RecordFindings(drafts) => {
                 self.finding_ids.extend(drafts.iter().map(|draft| draft.id));
             }
@@ -301,6 +317,8 @@ impl Names {
                 self.settled.push(*finding);
             }
             Command::SetStanding { wallet, .. } => self.wallets.push(*wallet),
+            // Names no row.
+            _ => {}
         }
     }
 }

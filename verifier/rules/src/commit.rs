@@ -2,13 +2,13 @@
 
 use alloc::vec::Vec;
 
-use farthing_shared::{ClaimId, Outcome, RefundOutcome, SignedAllowance};
+use farthing_shared::{ClaimId, Outcome, RefundOutcome, SignedAllowance, SignedBudget};
 
 use crate::findings::{ClaimHold, Decision, FindingRef, FindingRow, Observation};
 use crate::rows::{
-    Accounts, Counters, CreatorProfile, CreatorRow, Entry, EntryNumber, Equivocation, HoldChange,
-    HoldRow, ItemRow, ItemText, KeyRef, KeyRow, Ownership, ReceiptRow, RefundRow, RefundTally,
-    RefusalTally, Tally, VoucherRow, WalletRow,
+    Accounts, BudgetRow, Counters, CreatorProfile, CreatorRow, Entry, EntryNumber, Equivocation,
+    HoldChange, HoldRow, ItemRow, ItemText, KeyRef, KeyRow, Ownership, ReceiptRow, RefundRow,
+    RefundTally, RefusalTally, Tally, VoucherRow, WalletRef, WalletRow,
 };
 
 /// A receipt as it is answered.
@@ -61,6 +61,21 @@ pub enum AllowanceRefusal {
     Superseded,
     /// The spending key belongs to another wallet, creator, site or browser.
     KeyTaken,
+}
+
+/// Why a budget was not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BudgetRefusal {
+    /// It is made out to another verifier.
+    WrongVerifier,
+    /// It is in another currency.
+    WrongCurrency,
+    /// The wallet was never opened.
+    UnknownWallet,
+    /// Another budget was set since, or this number was used for another one.
+    Superseded,
+    /// It was signed too long ago, or too far ahead.
+    Expired,
 }
 
 /// Why a voucher was not redeemed.
@@ -139,6 +154,8 @@ pub enum Answer {
     },
     /// To [`crate::Command::RegisterAllowance`].
     Allowance(Result<KeyRow, AllowanceRefusal>),
+    /// To [`crate::Command::SetBudget`].
+    Budget(Result<BudgetRow, BudgetRefusal>),
     /// To [`crate::Command::TopUp`].
     TopUp(Result<TopUpReceipt, TopUpRefusal>),
     /// To the commands that save things without moving money.
@@ -185,6 +202,8 @@ pub struct Commit {
     pub items: Vec<(ItemRow, ItemText)>,
     /// Allowances put in force, to be kept for the audit.
     pub allowances: Vec<(KeyRef, SignedAllowance)>,
+    /// Budgets put in force, to be kept for the audit in place of older ones.
+    pub budgets: Vec<(WalletRef, SignedBudget)>,
     /// Vouchers that are new or changed, as they are now.
     pub vouchers: Vec<VoucherRow>,
     /// By how much holds change; a hold of nothing is removed.
@@ -228,6 +247,7 @@ impl Commit {
             && self.profiles.is_empty()
             && self.items.is_empty()
             && self.allowances.is_empty()
+            && self.budgets.is_empty()
             && self.vouchers.is_empty()
             && self.refusals.is_empty()
             && self.refunds.is_empty()

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use farthing_shared::{ClaimId, CreatorId, ItemHash, Micros, PublicKey, UnixMillis, claim::Claim};
 use hashbrown::{HashMap, HashSet};
 
+use crate::budget::Spent;
 use crate::command::Slot;
 use crate::findings::{ClaimHold, FindingId, FindingRef, FindingRow};
 use crate::rows::{
@@ -65,6 +66,10 @@ pub struct Context {
     pub top_ups: HashMap<EntryNumber, ReceiptRow>,
     /// The claims that refund requests and holds name, and those held by a finding to be settled.
     pub claims: HashMap<EntryNumber, ClaimEntry>,
+    /// When those claims were accepted.
+    pub claimed_at: HashMap<EntryNumber, UnixMillis>,
+    /// What wallets that may get their first budget paid in this month.
+    pub spent: HashMap<WalletRef, Spent>,
     /// Answers to earlier refund requests, of those claims and of claims that are sent again.
     pub refunds: HashMap<EntryNumber, RefundRow>,
     /// What is held in the buckets of those claims.
@@ -109,6 +114,8 @@ impl Context {
             vouchers: HashMap::new(),
             top_ups: HashMap::new(),
             claims: HashMap::new(),
+            claimed_at: HashMap::new(),
+            spent: HashMap::new(),
             refunds: HashMap::new(),
             holds: HashMap::new(),
             recent_refunds: HashMap::new(),

@@ -13,6 +13,7 @@
 extern crate alloc;
 
 pub mod accounts;
+pub mod budget;
 pub mod command;
 pub mod commit;
 pub mod context;

@@ -10,6 +10,7 @@ use farthing_shared::{
 };
 
 use crate::accounts::Rail;
+pub use crate::budget::{BudgetRow, Spent};
 use crate::findings::{FindingId, Place, Standing};
 
 macro_rules! reference {
@@ -64,6 +65,8 @@ pub struct WalletRow {
     pub last_entry: EntryNumber,
     /// Its newest refund; older ones hang on it as a chain.
     pub last_refund: EntryNumber,
+    /// What it may pay at most; `None` until its holder has ever said so.
+    pub budget: Option<BudgetRow>,
 }
 
 /// What the payer of an accepted claim was told.

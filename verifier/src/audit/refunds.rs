@@ -3,7 +3,7 @@
 
 use farthing_rules::EntryNumber;
 use farthing_rules::rows::{ClaimEntry, Entry, EntryBody, RefundEntry};
-use farthing_shared::{ItemHash, Micros, RefundOutcome, SignedClaim, SignedRefund};
+use farthing_shared::{ItemHash, Micros, RefundOutcome, SignedClaim, SignedRefund, UnixMillis};
 
 use super::{Rebuilt, Report, follow_wallet};
 use crate::store::Snapshot;
@@ -53,10 +53,11 @@ pub(super) fn take(
     {
         report.differs(format!("{}: its claim was under review or given back", name()));
     }
-    let Some(claim) = claim(all, refund.claim) else {
+    let Some((paid_at, claim)) = claim(all, refund.claim) else {
         report.differs(format!("{}: entry {} is no claim", name(), refund.claim.0));
         return;
     };
+    super::budgets::take_refund(entry, refund, paid_at, rebuilt);
     let copy =
         (refund.wallet, refund.creator, refund.item, (refund.amount, refund.free, refund.fee));
     let paid = (claim.wallet, claim.creator, claim.item, (claim.amount, claim.free, claim.fee));
@@ -72,10 +73,11 @@ pub(super) fn take(
     check_signed(all, entry, (refund, claim), rebuilt, report);
 }
 
-fn claim(all: &Snapshot, number: EntryNumber) -> Option<&ClaimEntry> {
+fn claim(all: &Snapshot, number: EntryNumber) -> Option<(UnixMillis, &ClaimEntry)> {
     let at = all.entries.binary_search_by_key(&number, |entry| entry.number).ok()?;
-    match &all.entries.get(at)?.body {
-        EntryBody::Claim(claim) => Some(claim),
+    let entry = all.entries.get(at)?;
+    match &entry.body {
+        EntryBody::Claim(claim) => Some((entry.at, claim)),
         _ => None,
     }
 }

@@ -1,8 +1,10 @@
 //! Claims: one as JSON, many as bytes, and "was I charged?".
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use farthing_rules::ClaimAnswer;
@@ -38,13 +40,17 @@ pub(super) struct AnswerBody {
     repeat: bool,
     /// Whether the money was given back since.
     refunded: bool,
-    message: &'static str,
+    /// In the language that is asked for (`lang`, else Accept-Language), else in English.
+    message: Cow<'static, str>,
     retry: &'static str,
     claim_id: String,
     entry: Option<u64>,
     at: Option<String>,
     amount: Option<String>,
     currency: String,
+    /// Of a claim that a budget refused: what the wallet could still pay now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_key: Option<String>,
 }
@@ -58,18 +64,37 @@ impl AnswerBody {
             charged: answer.outcome.is_charged(),
             repeat: answer.repeat,
             refunded: answer.refunded,
-            message: answer.outcome.sentence(),
+            message: answer.outcome.sentence().into(),
             retry: answer.outcome.retry().name(),
             claim_id: answer.claim.to_text(),
             entry: receipt.map(|receipt| receipt.entry.0),
             at: receipt.map(|receipt| time(receipt.at)),
             amount: receipt.map(|receipt| receipt.amount.to_decimal()),
             currency: app.config.currency.clone(),
+            left: None,
             content_key,
         }
     }
+
+    /// The same, with what is left of a budget that refused it and in the words of a language.
+    fn refused(self, left: Option<Micros>, words: Option<&str>) -> Self {
+        let amount = left.map(|left| format!("{left} {}", self.currency));
+        let mut message: Cow<'static, str> =
+            words.map_or(self.message, |own| own.to_owned().into());
+        match amount {
+            // Kept together and apart from words that run from right to left.
+            Some(amount) if message.contains(LEFT) => {
+                message = message.replace(LEFT, &format!("\u{2068}{amount}\u{2069}")).into();
+            }
+            Some(amount) => message = format!("{message} {amount} is left.").into(),
+            None => {}
+        }
+        Self { left: left.map(Micros::to_decimal), message, ..self }
+    }
 }
 
+/// Stands in a language's words for what is left of a budget.
+const LEFT: &str = "{left}";
 /// An honest wallet seldom asks about a number that was used; looking one up costs reads.
 const LOOKED_UP_COST: u32 = 2;
 
@@ -95,6 +120,8 @@ fn charge_junk(app: &App, prefix: Prefix, named: &[(CreatorId, Micros)], answers
 pub(super) async fn one(
     State(app): State<App>,
     Extension(prefix): Extension<Prefix>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
     Body(body): Body<ClaimBody>,
 ) -> Result<Json<AnswerBody>, Problem> {
     let claim = SignedClaim::decode(&binary("claim", &body.claim)?)
@@ -108,7 +135,13 @@ pub(super) async fn one(
     let owned = answer.outcome.is_success() && !answer.refunded;
     let opens = owned && fields.kind == ClaimKind::View;
     let key = opens.then(|| content_key(&app, &fields.creator, &fields.item));
-    Ok(Json(AnswerBody::of(&app, answer, key)))
+    let left = super::budgets::left(&app, fields.key, answer).await?;
+    let body = AnswerBody::of(&app, answer, key);
+    if answer.outcome.is_success() {
+        return Ok(Json(body));
+    }
+    let words = app.site.refusal(answer.outcome.name(), query.as_deref(), &headers);
+    Ok(Json(body.refused(left, words)))
 }
 
 /// Charges up to a thousand claims of 256 bytes; answers with 16 bytes each.

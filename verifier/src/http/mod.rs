@@ -1,5 +1,6 @@
 //! The public listener: every route with its bounds in one table.
 
+mod budgets;
 mod claims;
 mod creators;
 mod extract;
@@ -152,6 +153,7 @@ pub fn router(app: App) -> Router {
         ("/v1/wallets", post(wallets::open), HEAVY),
         ("/v1/wallets/{root}", get(wallets::show), READ),
         ("/v1/wallets/{root}/entries", get(wallets::entries), READ),
+        ("/v1/wallets/{root}/budget", get(budgets::show).put(budgets::set), HEAVY),
         ("/v1/wallets/{root}/top-ups", post(wallets::top_up), GUESS),
         ("/v1/wallets/{root}/standing", get(findings::of_wallet), READ),
         ("/v1/wallets/{root}/findings/{finding}/answers", post(findings::answer_as_visitor), HEAVY),

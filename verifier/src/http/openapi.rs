@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{claims, creators, payments, provider, refunds, review, wallets};
+use super::{budgets, claims, creators, payments, provider, refunds, review, wallets};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,6 +23,8 @@ use super::{claims, creators, payments, provider, refunds, review, wallets};
         wallets::open,
         wallets::show,
         wallets::entries,
+        budgets::show,
+        budgets::set,
         wallets::top_up,
         wallets::register_allowance,
         wallets::allowance,

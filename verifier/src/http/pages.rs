@@ -22,6 +22,8 @@ struct Www;
 #[derive(Debug, Default)]
 pub struct Site {
     files: HashMap<String, File>,
+    /// By language, then by the outcome's name: why a claim was refused.
+    refusals: HashMap<String, HashMap<String, String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -57,7 +59,30 @@ impl Site {
             let brotli = Www::get(&format!("{name}.br")).map(|file| bytes(file.data));
             files.insert(name.into_owned(), File { plain: bytes(plain.data), brotli });
         }
-        Self { files }
+        let site = Self { files, refusals: HashMap::new() };
+        let words = |path: &str| {
+            let words = site.file(path).and_then(|file| serde_json::from_slice(&file).ok());
+            let language = path.split('.').nth(1).unwrap_or_default();
+            (language.to_owned(), words.unwrap_or_default())
+        };
+        let refusals = site.paths("site/refusals.").map(words).collect();
+        Self { refusals, ..site }
+    }
+
+    /// Why a claim was refused, in the language that was asked for as for a page; `None` where that is
+    /// English, which the outcome has itself.
+    pub(super) fn refusal<'a>(
+        &'a self,
+        outcome: &str,
+        query: Option<&str>,
+        asked: &HeaderMap,
+    ) -> Option<&'a str> {
+        let words = languages(query, asked).find_map(|language| match &*language {
+            "en" => Some(None),
+            language => self.refusals.get(language).map(Some),
+        });
+        let words = words??;
+        words.get(outcome).or_else(|| words.get(REFUSED)).map(String::as_str)
     }
 
     /// A file's bytes by its path below `target/www`.
@@ -74,15 +99,7 @@ impl Site {
     /// The page in the language that was asked for (`?lang=`, what the creator's page is in), else in the first
     /// of the browser's that there is, else in English.
     fn in_language(&self, page: &str, query: Option<&str>, asked: &HeaderMap) -> String {
-        let named = query.into_iter().flat_map(|query| query.split('&'));
-        let named = named.filter_map(|part| part.strip_prefix("lang="));
-        let header = asked.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        let spoken = header.into_iter().flat_map(|value| value.split(','));
-        named
-            .chain(spoken)
-            // Browsers list theirs in the order of preference; more than a few nobody reads.
-            .take(LANGUAGES_READ)
-            .map(|tag| tag.trim().split(['-', ';', '_']).next().unwrap_or("").to_ascii_lowercase())
+        languages(query, asked)
             .map(|language| format!("site/{page}.{language}.html"))
             .find(|path| self.files.contains_key(path))
             .unwrap_or_else(|| format!("site/{page}.en.html"))
@@ -121,6 +138,22 @@ impl Site {
     }
 }
 
+/// The languages that were asked for, the most wanted first.
+fn languages<'a>(
+    query: Option<&'a str>,
+    asked: &'a HeaderMap,
+) -> impl Iterator<Item = String> + 'a {
+    let named = query.into_iter().flat_map(|query| query.split('&'));
+    let named = named.filter_map(|part| part.strip_prefix("lang="));
+    let header = asked.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let spoken = header.into_iter().flat_map(|value| value.split(','));
+    named
+        .chain(spoken)
+        // Browsers list theirs in the order of preference; more than a few nobody reads.
+        .take(LANGUAGES_READ)
+        .map(|tag| tag.trim().split(['-', ';', '_']).next().unwrap_or("").to_ascii_lowercase())
+}
+
 fn bytes(data: Cow<'static, [u8]>) -> Bytes {
     match data {
         Cow::Borrowed(data) => Bytes::from_static(data),
@@ -152,6 +185,8 @@ const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// How many wishes for a language are looked at.
 const LANGUAGES_READ: usize = 16;
+/// The name of what is said of a refusal that a language has no words of its own for.
+const REFUSED: &str = "refused";
 const SHORT: &str = "public, max-age=300";
 const REVALIDATE: &str = "no-cache";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -306,7 +341,7 @@ mod tests {
         let file = File { plain: Bytes::new(), brotli: None };
         let names = ["site/wallet.en.html", "site/wallet.de.html", "site/wallet.ko.html"];
         let files = names.map(|name| (name.to_owned(), file.clone()));
-        let site = Site { files: HashMap::from(files) };
+        let site = Site { files: HashMap::from(files), refusals: HashMap::new() };
         let rows = [
             (None, "", "en"),
             (None, "de", "de"),
@@ -321,6 +356,27 @@ mod tests {
             asked.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(header));
             let path = site.in_language("wallet", query, &asked);
             assert_eq!(path, format!("site/wallet.{expected}.html"), "{query:?} {header}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_comes_in_the_language_that_was_asked_for() {
+        let words = [("over_cap", "Zu viel."), (REFUSED, "Abgelehnt.")];
+        let words = words.map(|(name, sentence)| (name.to_owned(), sentence.to_owned()));
+        let refusals = HashMap::from([("de".to_owned(), HashMap::from(words))]);
+        let site = Site { files: HashMap::new(), refusals };
+        let rows = [
+            ("over_cap", None, "", None),
+            ("over_cap", None, "de-AT,en", Some("Zu viel.")),
+            ("too_fast", None, "de", Some("Abgelehnt.")),
+            ("over_cap", None, "fr,en,de", None),
+            ("over_cap", Some("lang=de"), "en", Some("Zu viel.")),
+            ("over_cap", Some("lang=en"), "de", None),
+        ];
+        for (outcome, query, header, expected) in rows {
+            let mut asked = HeaderMap::new();
+            asked.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(header));
+            assert_eq!(site.refusal(outcome, query, &asked), expected, "{query:?} {header}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Between the ledger's values and what people and programs read.
 
-use farthing_rules::commit::{AllowanceRefusal, ReviewRefusal, SaveRefusal, TopUpRefusal};
+use farthing_rules::commit::{
+    AllowanceRefusal, BudgetRefusal, ReviewRefusal, SaveRefusal, TopUpRefusal,
+};
 use farthing_shared::UnixMillis;
 
 use super::problem::{Kind, Problem};
@@ -34,6 +36,25 @@ impl Clause for AllowanceRefusal {
             Self::KeyTaken => Problem::new(
                 Kind::Conflict,
                 "this spending key belongs to another wallet, site or browser; make a new one",
+            ),
+        }
+    }
+}
+
+impl Clause for BudgetRefusal {
+    fn problem(self) -> Problem {
+        match self {
+            Self::WrongVerifier => Problem::field("budget", "it is made out to another provider"),
+            Self::WrongCurrency => Problem::field("budget", "it is in another currency"),
+            Self::UnknownWallet => Problem::missing("wallet; open it first"),
+            Self::Superseded => Problem::new(
+                Kind::Conflict,
+                "another budget was set since; read it, and sign one with the next number",
+            ),
+            Self::Expired => Problem::field(
+                "budget",
+                "it was signed more than two minutes from now; date it by the time that is read \
+                 with the budget",
             ),
         }
     }

@@ -4,7 +4,7 @@
 use farthing_rules::command::{ClaimName, Names};
 use farthing_rules::context::PastClaim;
 use farthing_rules::findings::Act;
-use farthing_rules::rows::{EntryBody, HoldRow, ReceiptRow};
+use farthing_rules::rows::{Entry, EntryBody, HoldRow, ReceiptRow, Spent};
 use farthing_rules::{Answer, Command, Context, EntryNumber, KeyRef, Policy, WalletRef, decide};
 use farthing_shared::{ItemHash, Outcome, SignedClaim, UnixMillis, limits};
 
@@ -50,7 +50,7 @@ impl MemoryStore {
         if failure == Some(Failure::BeforeCommit) {
             return Err(StoreError::NotDone("told to fail before the commit".into()));
         }
-        let context = self.load(&Names::of(commands));
+        let context = self.load(&Names::of(commands), now);
         let commit = decide(policy, context, commands, now);
         if failure == Some(Failure::LostCommit) {
             return Err(StoreError::Unknown("told to lose the commit".into()));
@@ -62,7 +62,7 @@ impl MemoryStore {
         Ok(commit.answers)
     }
 
-    fn load(&self, names: &Names) -> Context {
+    fn load(&self, names: &Names, now: UnixMillis) -> Context {
         let mut context = Context::new(self.rows.counters, self.rows.accounts);
         for claim in &names.claims {
             self.load_claim(&mut context, claim);
@@ -70,6 +70,12 @@ impl MemoryStore {
         for root in &names.roots {
             let wallet = self.rows.wallets.values().find(|row| row.root == *root);
             wallet.into_iter().for_each(|row| context.put_wallet(*row));
+        }
+        for root in &names.spent {
+            let wallet = self.rows.wallets.values().find(|row| row.root == *root);
+            if let Some(row) = wallet.filter(|row| row.budget.is_none()) {
+                context.spent.insert(row.wallet, self.spent(row.wallet, now));
+            }
         }
         for public in &names.keys {
             let key = self.rows.keys.values().find(|row| row.public == *public);
@@ -119,6 +125,18 @@ impl MemoryStore {
         }
         self.load_findings(&mut context, names);
         context
+    }
+
+    fn spent(&self, wallet: WalletRef, now: UnixMillis) -> Spent {
+        let claims = self.rows.entries.iter().filter_map(|entry| match &entry.body {
+            EntryBody::Claim(claim) if claim.wallet == wallet => {
+                let refund = self.rows.refunds.get(&entry.number);
+                let back = refund.is_some_and(|row| row.outcome.is_success());
+                (!back).then_some((entry.at, claim.amount))
+            }
+            _ => None,
+        });
+        Spent::of(now, claims)
     }
 
     fn load_findings(&self, context: &mut Context, names: &Names) {
@@ -248,7 +266,8 @@ impl MemoryStore {
 
     fn load_refund(&self, context: &mut Context, number: EntryNumber) {
         let entry = self.rows.entries.iter().find(|entry| entry.number == number);
-        let Some(EntryBody::Claim(claim)) = entry.map(|entry| &entry.body) else { return };
+        let Some(Entry { at, body: EntryBody::Claim(claim), .. }) = entry else { return };
+        context.claimed_at.insert(number, *at);
         context.claims.insert(number, (**claim).clone());
         if let Some(row) = self.rows.refunds.get(&number) {
             context.refunds.insert(number, *row);

@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub keys: BTreeMap<KeyRef, KeyRow>,
     /// Signed bytes by key and serial.
     pub allowances: BTreeMap<(KeyRef, u64), Vec<u8>>,
+    /// Signed bytes of the budget in force, by wallet.
+    pub budgets: BTreeMap<WalletRef, Vec<u8>>,
     /// By number.
     pub creators: BTreeMap<CreatorRef, CreatorRow>,
     /// By number.
@@ -66,6 +68,7 @@ impl Default for Snapshot {
             wallets: BTreeMap::new(),
             keys: BTreeMap::new(),
             allowances: BTreeMap::new(),
+            budgets: BTreeMap::new(),
             creators: BTreeMap::new(),
             profiles: BTreeMap::new(),
             items: BTreeMap::new(),
@@ -97,6 +100,9 @@ impl Snapshot {
         self.keys.extend(commit.keys.iter().map(|row| (row.key, row.clone())));
         for (key, signed) in &commit.allowances {
             self.allowances.insert((*key, signed.allowance().serial), signed.encode().to_vec());
+        }
+        for (wallet, signed) in &commit.budgets {
+            self.budgets.insert(*wallet, signed.encode().to_vec());
         }
         self.creators.extend(commit.creators.iter().map(|row| (row.creator, *row)));
         self.profiles.extend(commit.profiles.iter().map(|row| (row.creator, row.clone())));

@@ -229,6 +229,11 @@ fn refusal(policy: &Policy, working: &Working, claim: &Claim, row: &KeyRow) -> R
     if let Some(receipt) = working.context.owned.get(&(row.wallet, claim.item)) {
         return Refusal::Owned(*receipt);
     }
+    let wallet = working.context.wallets.get(&row.wallet);
+    // Whatever else stands against it, changing that would not help before the pause ends.
+    if wallet.and_then(|wallet| wallet.budget.as_ref()).is_some_and(|budget| budget.paused) {
+        return Refusal::No(Outcome::PaymentsPaused);
+    }
     let item = match item_for(working, claim, row) {
         Ok(item) => item,
         Err(outcome) => return Refusal::No(outcome),
@@ -242,8 +247,11 @@ fn refusal(policy: &Policy, working: &Working, claim: &Claim, row: &KeyRow) -> R
     if row.spent.plus(claim.amount).is_none_or(|spent| spent > row.cap) {
         return Refusal::No(Outcome::OverCap);
     }
-    let balance = working.context.wallets.get(&row.wallet).map_or(Micros::ZERO, |w| w.balance);
-    if balance < claim.amount {
+    let budget = wallet.and_then(|wallet| wallet.budget.as_ref());
+    if let Some(outcome) = budget.and_then(|budget| budget.over(working.now, claim.amount)) {
+        return Refusal::No(outcome);
+    }
+    if wallet.map_or(Micros::ZERO, |wallet| wallet.balance) < claim.amount {
         return Refusal::No(Outcome::InsufficientBalance);
     }
     Refusal::None(item)
@@ -334,6 +342,9 @@ fn accept(
     if let Some(wallet) = working.context.wallets.get_mut(&row.wallet) {
         wallet.last_entry = entry;
         wallet.free = wallet.free.minus(free).unwrap_or(Micros::ZERO);
+        if let Some(budget) = &mut wallet.budget {
+            budget.spent = budget.spent.paid(now, claim.amount);
+        }
     }
     if let Some(creator) = working.context.creators.get_mut(&row.creator) {
         creator.number = number;

@@ -1,6 +1,7 @@
 //! The decision: commands and the rows they name go in, one commit comes out.
 
 mod allowances;
+mod budgets;
 mod claims;
 mod creators;
 mod findings;
@@ -54,6 +55,7 @@ fn other_than_claim(policy: &Policy, working: &mut Working, command: &Command) -
         Command::RegisterAllowance { allowance } => {
             Answer::Allowance(allowances::register(policy, working, allowance))
         }
+        Command::SetBudget { budget } => Answer::Budget(budgets::set(policy, working, budget)),
         Command::TopUp { root, voucher } => {
             Answer::TopUp(wallets::top_up(working, *root, *voucher))
         }

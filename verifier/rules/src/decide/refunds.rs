@@ -139,10 +139,17 @@ fn give_back(
     // After this point the claim is refunded.
     working.context.holds.insert(bucket, left);
     working.hold(claim.creator, claim.release_minute, back(taken));
+    let (now, paid_at) = (working.now, working.context.claimed_at.get(&number).copied());
     if let Some(row) = working.context.wallets.get_mut(&claim.wallet) {
         row.last_entry = entry;
         row.last_refund = entry;
         row.free = row.free.plus(claim.free).unwrap_or(row.balance);
+        // A first budget may follow in this batch: then what was counted for it changes.
+        let counted = working.context.spent.get_mut(&claim.wallet);
+        let spent = row.budget.as_mut().map(|budget| &mut budget.spent).or(counted);
+        if let (Some(spent), Some(paid_at)) = (spent, paid_at) {
+            *spent = spent.refunded(now, paid_at, claim.amount);
+        }
     }
     if let Some(row) = working.context.creators.get_mut(&claim.creator) {
         row.refunds = refunds;
@@ -152,7 +159,6 @@ fn give_back(
     working.touch_wallet(claim.wallet);
     working.touch_creator(claim.creator);
     working.count_refund(claim.creator, claim.item, taken);
-    let now = working.now;
     let recent = working.context.recent_refunds.entry(claim.wallet).or_default();
     recent.insert(0, (now, claim.creator));
     Ok(ReceiptRow { entry, at: now, amount: claim.amount })

@@ -35,6 +35,7 @@ pub(super) fn open(
         opened_at: working.now,
         last_entry: EntryNumber(0),
         last_refund: EntryNumber(0),
+        budget: None,
     };
     working.context.put_wallet(row);
     working.touch_wallet(wallet);

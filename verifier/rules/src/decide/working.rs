@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use farthing_shared::{Micros, Outcome, SignedAllowance, UnixMillis};
+use farthing_shared::{Micros, Outcome, SignedAllowance, SignedBudget, UnixMillis};
 
 use crate::accounts::{Account, POSTINGS, Rail, balanced, postings};
 use crate::commit::{Answer, Commit};
@@ -31,6 +31,7 @@ pub(super) struct Working {
     items: BTreeSet<ItemHash>,
     vouchers: BTreeSet<VoucherHash>,
     allowances: Vec<(KeyRef, SignedAllowance)>,
+    budgets: Vec<(WalletRef, SignedBudget)>,
     holds_changed: BTreeMap<(CreatorRef, u64), i64>,
     holds_released: Vec<HoldRow>,
     refunds: BTreeMap<EntryNumber, RefundRow>,
@@ -64,6 +65,7 @@ impl Working {
             items: BTreeSet::new(),
             vouchers: BTreeSet::new(),
             allowances: Vec::new(),
+            budgets: Vec::new(),
             holds_changed: BTreeMap::new(),
             holds_released: Vec::new(),
             refunds: BTreeMap::new(),
@@ -189,6 +191,11 @@ impl Working {
 
     pub(super) fn touch_creator(&mut self, creator: CreatorRef) {
         self.creators.insert(creator);
+    }
+
+    pub(super) fn keep_budget(&mut self, wallet: WalletRef, signed: &SignedBudget) {
+        self.budgets.push((wallet, signed.clone()));
+        self.touch_wallet(wallet);
     }
 
     pub(super) fn put_profile(&mut self, profile: CreatorProfile) {
@@ -367,6 +374,7 @@ impl Working {
                 Some((*context.items.get(hash)?, context.texts.get(hash)?.clone()))
             }),
             allowances: self.allowances,
+            budgets: self.budgets,
             vouchers: rows(&self.vouchers, |hash| context.vouchers.get(hash).copied()),
             holds_changed: holds_changed(self.holds_changed),
             holds_released: self.holds_released,

@@ -2,9 +2,9 @@
 
 use farthing_rules::findings::{Place, Standing};
 use farthing_rules::rows::{
-    Accounts, ClaimEntry, Counters, CreatorProfile, CreatorRow, Entry, EntryBody, Equivocation,
-    ItemRow, ItemText, KeyRow, LastAnswer, ReceiptRow, RefundEntry, RefundRow, ReviewEntry,
-    VoucherRow, WalletRow,
+    Accounts, BudgetRow, ClaimEntry, Counters, CreatorProfile, CreatorRow, Entry, EntryBody,
+    Equivocation, ItemRow, ItemText, KeyRow, LastAnswer, ReceiptRow, RefundEntry, RefundRow,
+    ReviewEntry, Spent, VoucherRow, WalletRow,
 };
 use farthing_rules::{
     CreatorRef, EntryNumber, FindingId, ItemRef, KeyRef, Rail, VoucherHash, WalletRef,
@@ -75,8 +75,8 @@ pub(super) fn counters(row: &Row<'_>) -> Sql<(Counters, Accounts)> {
     Ok((counters, accounts))
 }
 
-pub(super) const WALLET: &str =
-    "wallet, root, balance, opened_at, last_entry, last_refund, free, standing";
+pub(super) const WALLET: &str = "wallet, root, balance, opened_at, last_entry, last_refund, free, standing, \
+    budget";
 
 pub(super) fn wallet(row: &Row<'_>) -> Sql<WalletRow> {
     Ok(WalletRow {
@@ -88,7 +88,62 @@ pub(super) fn wallet(row: &Row<'_>) -> Sql<WalletRow> {
         last_refund: EntryNumber(nat(row, 5)?),
         free: micros(row, 6)?,
         standing: coded(row, 7, Standing::from_code)?,
+        budget: budget(row, 8)?,
     })
+}
+
+/// Bytes of a budget in a wallet's row and in `redo`; drawn in 0006-budgets.sql.
+pub(super) const BUDGET_LEN: usize = 56;
+const PER_DAY: u64 = 1;
+const PER_MONTH: u64 = 2;
+const PAUSED: u64 = 4;
+
+pub(super) fn encode_budget(row: &BudgetRow) -> [u8; BUDGET_LEN] {
+    let bit = |on: bool, bit: u64| if on { bit } else { 0 };
+    let flags = bit(row.per_day.is_some(), PER_DAY)
+        | bit(row.per_month.is_some(), PER_MONTH)
+        | bit(row.paused, PAUSED);
+    let (per_day, per_month) = (row.per_day.unwrap_or_default(), row.per_month.unwrap_or_default());
+    let Spent { day, in_day, in_month } = row.spent;
+    let words = [
+        row.number,
+        flags,
+        per_day.get(),
+        per_month.get(),
+        day.into(),
+        in_day.get(),
+        in_month.get(),
+    ];
+    let mut bytes = [0; BUDGET_LEN];
+    for (place, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+        *place = word.to_be_bytes();
+    }
+    bytes
+}
+
+/// `None` when the bytes are no budget.
+pub(super) fn decode_budget(bytes: &[u8; BUDGET_LEN]) -> Option<BudgetRow> {
+    let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_be_bytes(*word));
+    let mut next = || words.next();
+    let (number, flags) = (next()?, next()?);
+    let (per_day, per_month) = (Micros::new(next()?)?, Micros::new(next()?)?);
+    let day = u32::try_from(next()?).ok()?;
+    let spent = Spent { day, in_day: Micros::new(next()?)?, in_month: Micros::new(next()?)? };
+    Some(BudgetRow {
+        number,
+        per_day: (flags & PER_DAY != 0).then_some(per_day),
+        per_month: (flags & PER_MONTH != 0).then_some(per_month),
+        paused: flags & PAUSED != 0,
+        spent,
+    })
+}
+
+fn budget(row: &Row<'_>, at: usize) -> Sql<Option<BudgetRow>> {
+    if matches!(row.get_ref(at)?, rusqlite::types::ValueRef::Null) {
+        return Ok(None);
+    }
+    let budget = decode_budget(&bytes(row, at)?);
+    budget.map(Some).ok_or_else(|| broken(at, "a budget that cannot be read"))
 }
 
 /// A number that stands for something.

@@ -8,10 +8,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{
     CreatorProfile, CreatorRow, Entry, Equivocation, ItemRow, ItemText, KeyRow, ReceiptRow,
-    RefundRow, VoucherRow, WalletRow,
+    RefundRow, Spent, VoucherRow, WalletRow,
 };
 use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
-use farthing_shared::{CreatorId, ItemHash, Micros, PublicKey};
+use farthing_shared::{CreatorId, ItemHash, Micros, PublicKey, UnixMillis};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::{self, Sql, int, micros, nat, small};
@@ -288,6 +288,11 @@ impl Reader {
             let found = query.query_row([&root.0], columns::wallet).optional()?;
             Ok(found.map(|row| newer.wallet(row)))
         })
+    }
+
+    /// What a wallet without a budget paid in this month.
+    pub fn spent_of_wallet(&self, wallet: &WalletRow, now: UnixMillis) -> Read<Spent> {
+        self.with(|connection| load::spent(connection, wallet.last_entry, now))
     }
 
     /// A wallet by its number.

@@ -15,8 +15,13 @@ use farthing_shared::{
     Claim, ClaimId, CreatorId, Micros, OriginHash, Outcome, PublicKey, UnixMillis,
 };
 
-/// What is written. Version 1 knew no refunds, version 2 no findings and no free credit.
-const VERSION: u8 = 3;
+use super::columns;
+
+/// What is written. Version 1 knew no refunds, version 2 no findings and no free credit, version 3 no
+/// budgets.
+const VERSION: u8 = 4;
+/// Set in a wallet's standing when its budget follows: a wallet without one is not a byte longer.
+const BUDGET_FOLLOWS: u64 = 1 << 8;
 /// What counters of rows that did not have them stand at.
 const FIRST_NUMBER: u64 = 1;
 
@@ -75,7 +80,9 @@ impl Change {
             out.0.extend(row.root.0);
             out.nats([row.wallet.0, row.balance.get(), row.opened_at.0, row.last_entry.0]);
             out.nats([row.last_refund.0]);
-            out.nats([row.free.get(), row.standing.code().into()]);
+            let follows = if row.budget.is_some() { BUDGET_FOLLOWS } else { 0 };
+            out.nats([row.free.get(), u64::from(row.standing.code()) | follows]);
+            row.budget.iter().for_each(|budget| out.0.extend(columns::encode_budget(budget)));
         });
         out.list(&self.creators, |out, row| {
             out.0.extend(row.id.0);
@@ -119,18 +126,7 @@ impl Change {
             counters,
             accounts,
             keys: from.list(From::key)?,
-            wallets: from.list(|from| {
-                Some(WalletRow {
-                    root: PublicKey(from.bytes()?),
-                    wallet: WalletRef(from.nat()?),
-                    balance: from.micros()?,
-                    opened_at: UnixMillis(from.nat()?),
-                    last_entry: EntryNumber(from.nat()?),
-                    last_refund: EntryNumber(from.nat_since(2)?),
-                    free: Micros::new(from.nat_since(3)?)?,
-                    standing: Standing::from_code(u8::try_from(from.nat_since(3)?).ok()?)?,
-                })
-            })?,
+            wallets: from.list(From::wallet)?,
             creators: from.list(From::creator)?,
             owned: from.list(|from| Some((WalletRef(from.nat()?), from.bytes()?)))?,
             holds: from.list(|from| {
@@ -254,6 +250,27 @@ impl From<'_> {
             rows.push(one(self)?);
         }
         Some(rows)
+    }
+
+    fn wallet(&mut self) -> Option<WalletRow> {
+        let row = WalletRow {
+            root: PublicKey(self.bytes()?),
+            wallet: WalletRef(self.nat()?),
+            balance: self.micros()?,
+            opened_at: UnixMillis(self.nat()?),
+            last_entry: EntryNumber(self.nat()?),
+            last_refund: EntryNumber(self.nat_since(2)?),
+            free: Micros::new(self.nat_since(3)?)?,
+            standing: Standing::Free,
+            budget: None,
+        };
+        let standing = self.nat_since(3)?;
+        let budget = match standing & BUDGET_FOLLOWS {
+            0 => None,
+            _ => Some(columns::decode_budget(&self.bytes()?)?),
+        };
+        let code = u8::try_from(standing & !BUDGET_FOLLOWS).ok()?;
+        Some(WalletRow { standing: Standing::from_code(code)?, budget, ..row })
     }
 
     fn creator(&mut self) -> Option<CreatorRow> {

@@ -30,6 +30,10 @@ pub(super) fn read(connection: &Connection) -> Sql<Snapshot> {
         all.allowances.insert((KeyRef(nat(row, 0)?), nat(row, 1)?), row.get(2)?);
         Ok(())
     })?;
+    each(&moment, "SELECT wallet, signed FROM budgets", |row| {
+        all.budgets.insert(WalletRef(nat(row, 0)?), row.get(1)?);
+        Ok(())
+    })?;
     creators(&moment, &mut all)?;
     let sql = format!("SELECT {} FROM entries ORDER BY number", columns::ENTRY);
     each(&moment, &sql, |row| {

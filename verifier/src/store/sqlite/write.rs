@@ -13,7 +13,7 @@ use hashbrown::HashSet;
 use rusqlite::{Connection, params};
 
 use super::cache::{Cache, OwnedWindow};
-use super::columns::{Sql, int};
+use super::columns::{self, Sql, int};
 use super::hot::{Hot, Step, bought_with};
 use super::load;
 
@@ -335,19 +335,20 @@ fn insert_wallet(connection: &Connection, row: &WalletRow) -> Sql<()> {
 fn wallets(connection: &Connection, hot: &Hot, cache: &mut Cache, wanted: &[WalletRef]) -> Sql<()> {
     let mut plain = connection.prepare_cached(
         "UPDATE wallets SET balance = ?2, last_entry = ?3, last_refund = ?4, free = ?5, \
-         standing = ?6 WHERE wallet = ?1",
+         standing = ?6, budget = ?7 WHERE wallet = ?1",
     )?;
     let mut with_window = connection.prepare_cached(
         "UPDATE wallets SET balance = ?2, last_entry = ?3, last_refund = ?4, free = ?5, \
-         standing = ?6, owned = ?7, owned_moved = ?8 WHERE wallet = ?1",
+         standing = ?6, budget = ?7, owned = ?8, owned_moved = ?9 WHERE wallet = ?1",
     )?;
     for row in wanted.iter().filter_map(|wallet| hot.wallets.get(wallet)) {
         let (wallet, balance) = (int(row.wallet.0), row.balance.signed());
         let (free, standing) = (row.free.signed(), row.standing.code());
+        let budget = row.budget.as_ref().map(columns::encode_budget);
         let newer = hot.owned(row.wallet);
         if newer.is_empty() {
             let (entry, refund) = (int(row.last_entry.0), int(row.last_refund.0));
-            plain.execute((wallet, balance, entry, refund, free, standing))?;
+            plain.execute((wallet, balance, entry, refund, free, standing, budget))?;
             if let Some(mut known) = cache.wallets.get_mut(&row.wallet) {
                 known.0 = *row;
             }
@@ -373,6 +374,7 @@ fn wallets(connection: &Connection, hot: &Hot, cache: &mut Cache, wanted: &[Wall
             int(row.last_refund.0),
             free,
             standing,
+            budget,
             window.pairs.as_flattened(),
             window.moved,
         ])?;
@@ -506,6 +508,10 @@ fn prices_and_vouchers(connection: &Connection, commit: &Commit) -> Sql<()> {
             int(signed.allowance().serial),
             &signed.encode()[..],
         ])?;
+    }
+    for (wallet, signed) in &commit.budgets {
+        let sql = "INSERT OR REPLACE INTO budgets VALUES (?1, ?2)";
+        connection.prepare_cached(sql)?.execute((int(wallet.0), &signed.encode()[..]))?;
     }
     for (row, text) in &commit.items {
         let sql = "INSERT OR REPLACE INTO items VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
