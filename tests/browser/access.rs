@@ -49,6 +49,26 @@ impl Found {
     }
 }
 
+/// The limits of the wallet: a mistake named beside its field, and everything paused.
+async fn limits(browser: &Browser, found: &Found) {
+    let field = browser.see("#day-limit").await;
+    until("the limits are read", async || field.is_enabled().await.ok()?.then_some(())).await;
+    field.send_keys("ten").await.unwrap();
+    press(browser, "[data-limits=save]").await;
+    let said = browser.text("#day-problem", |text| text.contains("such as")).await;
+    let (role, name) = heard(browser, "#day-limit").await;
+    assert_eq!((&*role, &*name), ("textbox", "At most a day"), "{said}");
+    check_page(browser, found, "home, a limit that is no amount").await;
+    field.clear().await.unwrap();
+    let (role, name) = heard(browser, "[data-do=pauseAll]").await;
+    assert_eq!((&*role, &*name), ("switch", "Pause all payments"));
+    press(browser, "[data-do=pauseAll]").await;
+    browser.text("[data-limits=paused]", |text| text.contains("paused")).await;
+    check_page(browser, found, "home, paused").await;
+    press(browser, "[data-do=pauseAll]").await;
+    browser.text("[data-limits=saved]", |text| text.contains("again")).await;
+}
+
 /// Checks the present document in light and dark.
 pub async fn check(browser: &Browser, found: &Found, what: &str) {
     let Some(axe) = axe() else { return };
@@ -211,6 +231,7 @@ fn the_wallet_is_for_everybody() {
         let (role, name) = heard(browser, "[data-list=allowances] button").await;
         assert_eq!(role, "button");
         assert!(name.contains("The Lantern"), "which one is withdrawn: {name}");
+        limits(browser, found).await;
         press(browser, "[data-part=unsafe] [data-do=recover]").await;
         browser.see_state("recovery").await;
         check_page(browser, found, "recovery").await;

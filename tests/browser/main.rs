@@ -14,6 +14,7 @@ mod harness;
 mod history;
 mod hostile;
 mod languages;
+mod limits;
 mod payment;
 mod policy;
 mod privacy;

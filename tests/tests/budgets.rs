@@ -326,6 +326,8 @@ fn a_budget_outlives_the_process() {
     ledger.assert_sound();
 }
 
+type Tamper = fn(&mut Snapshot);
+
 #[test]
 fn the_audit_sees_a_budget_that_was_tampered_with() {
     let mut ledger = Ledger::new(Writer::Memory(Box::default()));
@@ -334,7 +336,7 @@ fn the_audit_sees_a_budget_that_was_tampered_with() {
     ledger.set_budget(&ada, &limits).unwrap();
     assert_eq!(give(&mut ledger, &mut ada, key, "0.06"), Outcome::Accepted);
     let sound = ledger.writer.snapshot().unwrap();
-    let tampers: &[(&str, fn(&mut Snapshot))] = &[
+    let tampers: &[(&str, Tamper)] = &[
         ("raised", |all| row(all).per_day = Some(micros("1.00"))),
         ("lifted", |all| row(all).per_day = None),
         ("paused", |all| row(all).paused = true),

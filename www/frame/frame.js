@@ -250,7 +250,7 @@ const answerFor = async (request) => {
   const answer = await request;
   if (mine != claim) return;
   const { status, retry_after, code, outcome, final, charged, claim_id, message, amount: sum } = answer;
-  refusal = (ENGLISH && message) || "";
+  refusal = message;
   paid = answer;
   if (sum) amount = sum;
   event(
@@ -403,7 +403,7 @@ const EFFECTS = [
   },
   askQuote,
   signClaim,
-  () => answerFor(ask("POST", "/v1/claims", JSON.stringify({ claim: claim.bytes }))),
+  () => answerFor(ask("POST", "/v1/claims" + location.search, JSON.stringify({ claim: claim.bytes }))),
   () => {
     const { id, key, sequence } = claim;
     answerFor(ask("GET", `/v1/claims/${id}?key=${key}&sequence=${sequence}`));

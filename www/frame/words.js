@@ -29,5 +29,3 @@ const NOTES = [
   ["SealedBroken", "$SealedBroken"],
 ];
 const say = (text, ...values) => text.replace(/%(\d)/g, (_, place) => values[place]);
-// The verifier's words for what it refused are English; in another language it is said that it was.
-const ENGLISH = "$ENGLISH";

@@ -211,7 +211,8 @@ const past = {};
   // Why a payment was refused; the verifier's own words are English.
   const whyOf = (outcome, message) => {
     if (outcome == "not_seen") return words("The payment did not arrive. You were not charged.");
-    return (OUTCOMES ? OUTCOMES[outcome] : message) || "";
+    // What was left of a limit then is of no use later.
+    return ((OUTCOMES ? OUTCOMES[outcome] : message) || "").replace(/: \{left\}/, "");
   };
   const rowsOf = () => {
     const theirs = entries.map((entry) => {

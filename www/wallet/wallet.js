@@ -55,7 +55,8 @@ ops.fetch = async (tag, method, path, body, signer) => {
   const answer = await ask(method, path, body, access);
   // Some outcomes of refunds are called like those of claims, and say something else.
   const outcome = (tag == "refund" && OUTCOMES["refund_" + answer.outcome]) || OUTCOMES[answer.outcome];
-  if (OUTCOMES && answer.message) answer.message = outcome || "";
+  const left = answer.left ? money(answer.left) : "";
+  if (OUTCOMES && answer.message) answer.message = (outcome || "").replace("{left}", left);
   if (tag == "claim") lastAnswer = answer;
   // Settled: done, or understood and never to be done. Everything else leaves it to be sent again.
   if (tag == "refund" && /^(2..|4(?!08|25|29)..)$/.test(answer.status)) forget("refund");
@@ -114,6 +115,7 @@ ops.view = (name) => {
   }
   leave(name);
   past.view(name);
+  limits.view(name);
   if (name == "home") remind();
 };
 ops.set = (name, text) => {
@@ -301,6 +303,7 @@ addEventListener("click", (event) => {
     ops.flag("tell", false);
     return leaveNotice();
   }
+  if (limits[act]) return limits[act]();
   if (recovery[act]) return recovery[act]();
   if (act) send(act, { ...fieldsOf(button.closest("section,[data-past]")), key: button.value });
 });
@@ -310,6 +313,7 @@ addEventListener("input", ({ target }) => {
 addEventListener("submit", (event) => {
   event.preventDefault();
   const { form } = event.target.dataset;
+  if (limits[form]) return limits[form]();
   if (recovery[form]) return recovery[form](fieldsOf(event.target));
   send(form, fieldsOf(event.target));
 });

@@ -179,11 +179,12 @@ impl Site {
         let history = read(&source.join("wallet/history.js"))?;
         let offline = minify::script(tools, &read(&source.join("wallet/offline.js"))?)?;
         self.put("wallet-offline.js", offline.into_bytes(), Cold::Never)?;
+        let limits = read(&source.join("wallet/limits.js"))?;
         // Fetched only by who writes down the recovery words, or brings a wallet back with them.
         let words = std::fs::read(source.join("wallet/recovery-words.txt"))
             .map_err(|e| format!("recovery-words.txt: {e}"))?;
         let words = self.asset("recovery-words", "txt", words, Cold::Never)?;
-        let joined = [core, &page, &recovery, &receipts, &history].concat();
+        let joined = [core, &page, &recovery, &receipts, &history, &limits].concat();
         let joined =
             joined.replace("$WASM", &wasm).replace("$WORDS", &words).replace("$PROOFS", proofs);
         let html = read(&source.join("wallet/wallet.html"))?;
@@ -197,6 +198,8 @@ impl Site {
             let stem = format!("wallet.{}", language.code);
             let script = minify::script(tools, &language.in_wallet_script(&joined)?)?.into_bytes();
             let script = self.asset(&stem, "js", script, Cold::Never)?;
+            let refusals = language.refusals().into_bytes();
+            self.put(&format!("refusals.{}.json", language.code), refusals, Cold::Never)?;
             let html = language.in_wallet_page(&html).replace("$JS", &script);
             self.put(&format!("{stem}.html"), html.into_bytes(), Cold::Never)?;
         }

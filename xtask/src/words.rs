@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! "frame"    name ─► sentence; {amount}, {name} … become %0, %1 … in the order of the English one
-//! "outcome"  name of a refusal ─► sentence, on the wallet page; English visitors read the verifier's own
+//! "outcome"  name of a refusal ─► sentence; English visitors read the verifier's own
 //! "wallet"   English sentence ─► sentence; {0}, {1} … stand for amounts, times, names
 //! ```
 
@@ -164,10 +164,15 @@ impl Language {
         if self.code == SOURCE { "0".into() } else { json(&self.outcome) }
     }
 
+    /// Why a claim was refused, by the outcome's name, for the verifier; `refused` for all the others.
+    pub fn refusals(&self) -> String {
+        let generic = self.frame.get("Refused").map(|said| ("refused".to_owned(), said.clone()));
+        json(&self.outcome.clone().into_iter().chain(generic).collect::<BTreeMap<_, _>>())
+    }
+
     /// The frame's script with this language's sentences in place of `"$name"`.
     pub fn in_frame_script(&self, script: &str) -> Result<String, String> {
-        let english = if self.code == SOURCE { "1" } else { "0" };
-        let mut said = script.replace("\"$ENGLISH\"", english);
+        let mut said = script.to_owned();
         for (key, sentence) in &self.frame {
             said = said.replace(&format!("\"${key}\""), &Value::from(&**sentence).to_string());
         }

@@ -82,6 +82,7 @@ fn due(wallet: &Wallet, key: &SigningKey, name: &str, rest: &str, now_ms: u64) -
             let refund = wallet.refund_request(key.public(), now_ms)?;
             Some(base64(&refund.sign(key).encode()))
         }
+        "budget" => Some(base64(&wallet.budget(key.public(), rest)?.sign(key).encode())),
         "allowance" => {
             let allowance = wallet.allowance(whole(rest)?)?;
             Some(base64(&allowance.sign(key).encode()))

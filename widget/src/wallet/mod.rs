@@ -20,6 +20,7 @@ mod consent;
 pub mod effect;
 mod home;
 mod item;
+mod limits;
 mod opening;
 mod payment;
 mod refund;

@@ -471,3 +471,25 @@ fn a_link_pays_with_exactly_one_payment_allowed() {
     let paid = wallet.answer(&row("tag=claim status=200 code=1 charged=true amount=0.05"), NOW);
     assert_eq!((view(&paid), set(&paid, "paid")), (Some("paid"), "Paid \u{1}0.05\u{1}"));
 }
+
+#[test]
+fn a_budget_is_what_was_typed() {
+    let mut wallet = Wallet::default();
+    let root = public_of(&key(1)).expect("a key");
+    let row = "3\u{1f}2.50\u{1f}0\u{1f}1\u{1f}1795500000000";
+    assert_eq!(wallet.budget(root, row), None, "the verifier is not known yet");
+    wallet.boot("place\u{1f}home\u{1f}stored\u{1f}true", NOW);
+    wallet.answer(&provider(), NOW);
+    let budget = wallet.budget(root, row).expect("a budget");
+    assert_eq!((budget.number, budget.set_at.0, budget.paused), (3, NOW, true));
+    assert_eq!((budget.per_day, budget.per_month), (Micros::parse("2.50").ok(), None));
+    assert_eq!(budget.verifier, VerifierId([9; 32]));
+    for wrong in [
+        "",
+        "3\u{1f}x\u{1f}0\u{1f}1\u{1f}5",
+        "x\u{1f}1\u{1f}0\u{1f}1\u{1f}5",
+        "3\u{1f}1\u{1f}0\u{1f}1\u{1f}",
+    ] {
+        assert_eq!(wallet.budget(root, wrong), None, "{wrong:?}");
+    }
+}
