@@ -2,6 +2,7 @@
 //! them in turn, each beginning where the one before ended.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use crate::amount::{Currency, Micros};
 use crate::checkpoint::Checkpoint;
@@ -14,6 +15,30 @@ use crate::statement::Verdict;
 pub struct Refunded {
     /// By the payment's entry: the refund's entry, what it takes, and whether the payment was met.
     claims: BTreeMap<u64, (u64, Micros, bool)>,
+    /// Payments that were met, entries ascending, with what each had brought: while the later of several
+    /// statements are fetched, payments of the earlier ones may be refunded. 16 bytes a payment.
+    met: Vec<(u64, Micros)>,
+}
+
+/// Where a creator's payments, or its refunds, end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct End {
+    /// Running number of the last one, 0 for none; also how many.
+    pub number: u64,
+    /// Its entry.
+    pub entry: u64,
+    /// The running total after it.
+    pub total: Micros,
+}
+
+/// What was proven at an earlier time. It must still be there: running numbers never fall, and none is
+/// given twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Before {
+    /// Payments.
+    pub payments: End,
+    /// Refunds.
+    pub refunds: End,
 }
 
 impl Refunded {
@@ -23,9 +48,13 @@ impl Refunded {
     /// [`BadStatement::FalseRefund`] when its payment was refunded before.
     pub fn add(&mut self, entry: u64, refund: &RefundLeaf) -> Result<(), BadStatement> {
         let claim = refund.claim;
-        let before = self.claims.insert(claim, (entry, refund.taken, false));
-        // A refund that comes after its payment only; and one that is known already is the same one.
-        if claim >= entry || before.is_some_and(|(other, ..)| other != entry) {
+        let met = self.met.binary_search_by_key(&claim, |(payment, _)| *payment).ok();
+        let credited = met.and_then(|at| self.met.get(at)).map(|(_, credited)| *credited);
+        let before = self.claims.insert(claim, (entry, refund.taken, credited.is_some()));
+        // A refund that comes after its payment only, and takes what that had brought; and one that is known
+        // already is the same one.
+        let is_other = before.is_some_and(|(other, ..)| other != entry);
+        if claim >= entry || is_other || credited.is_some_and(|credited| credited != refund.taken) {
             return Err(BadStatement::FalseRefund { entry, claim });
         }
         Ok(())
@@ -36,6 +65,7 @@ impl Refunded {
     /// # Errors
     /// [`BadStatement::FalseRefund`] when a refund takes back another amount.
     pub fn settle(&mut self, claim: u64, credited: Micros) -> Result<(), BadStatement> {
+        self.met.push((claim, credited));
         let Some((entry, taken, met)) = self.claims.get_mut(&claim) else { return Ok(()) };
         if *taken != credited {
             return Err(BadStatement::FalseRefund { entry: *entry, claim });
@@ -59,6 +89,22 @@ impl Refunded {
     }
 }
 
+impl Before {
+    /// Whether nothing is gone where payments and refunds end like this now. That it is still the same
+    /// stands with [`Opened::check_before`](crate::statement::Opened::check_before).
+    ///
+    /// # Errors
+    /// [`BadStatement::Vanished`].
+    pub fn compare(&self, now: &Self) -> Result<(), BadStatement> {
+        let gone = |now: &End, end: &End| {
+            let lie = BadStatement::Vanished { last: now.number, before: end.number };
+            if now.number < end.number { Err(lie) } else { Ok(()) }
+        };
+        gone(&now.payments, &self.payments)?;
+        gone(&now.refunds, &self.refunds).map_err(BadStatement::of_refunds)
+    }
+}
+
 /// Payments from number 1 on, all proven.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
@@ -73,7 +119,9 @@ pub struct Account {
     /// What they took back: what is left is `total` less this.
     pub refunded: Micros,
     /// The entry of the last payment.
-    last_entry: u64,
+    pub last_entry: u64,
+    /// The entry of the last refund.
+    pub last_refund_entry: u64,
     /// In which currency; none before the first statement.
     pub currency: Option<Currency>,
     /// The newest log that was seen.
@@ -90,7 +138,7 @@ impl Account {
     pub fn add(&mut self, next: &Verdict) -> Result<(), BadStatement> {
         let due = self.payments.saturating_add(1);
         let entry = next.first_entry;
-        if next.payments > 0 && next.first < due {
+        if next.payments > 0 && (next.first < due || entry <= self.last_entry) {
             return Err(BadStatement::Reordered { entry });
         }
         if next.payments > 0 && next.first > due {
@@ -116,10 +164,24 @@ impl Account {
         if next.refunds > 0 {
             self.refunds = self.refunds.saturating_add(next.refunds);
             self.refunded = next.refunded;
+            self.last_refund_entry = next.last_refund_entry;
         }
         self.currency = Some(next.currency);
         self.checkpoint = Some(next.checkpoint.clone());
         Ok(())
+    }
+
+    /// What is proven, to be remembered.
+    #[must_use]
+    pub fn ends(&self) -> Before {
+        Before {
+            payments: End { number: self.payments, entry: self.last_entry, total: self.total },
+            refunds: End {
+                number: self.refunds,
+                entry: self.last_refund_entry,
+                total: self.refunded,
+            },
+        }
     }
 
     /// Whether the refunds are what the provider shows, where it shows any, and each of a payment here.

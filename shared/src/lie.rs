@@ -85,6 +85,23 @@ pub enum BadStatement {
         /// Payments that are shown.
         shown: u64,
     },
+    /// Payments that were proven at an earlier time are not there any more.
+    Vanished {
+        /// Last running number now.
+        last: u64,
+        /// Last running number that was proven then.
+        before: u64,
+    },
+    /// A running number that was proven at an earlier time stands at another entry now, or with another
+    /// total: it was given twice.
+    Replaced {
+        /// The running number.
+        number: u64,
+        /// Its entry then.
+        before: u64,
+        /// Its entry now.
+        entry: u64,
+    },
     /// The payments add up to another total than the provider shows.
     OtherTotal {
         /// Running number up to which both count.
@@ -136,6 +153,8 @@ impl BadStatement {
             Self::InRefunds(lie) => lie.name(),
             Self::FalseRefund { .. } => "false_refund",
             Self::CutShort { .. } => "cut_short",
+            Self::Vanished { .. } => "vanished",
+            Self::Replaced { .. } => "replaced",
             Self::OtherTotal { .. } => "other_total",
             Self::OtherLog => "other_log",
             Self::RolledBack { .. } => "rolled_back",
@@ -191,6 +210,15 @@ impl fmt::Display for BadStatement {
             Self::CutShort { last, shown } => {
                 write!(f, "cut short: it ends with payment {last}, but {shown} payments are shown")
             }
+            Self::Vanished { last, before } => write!(
+                f,
+                "vanished: it ends with payment {last}, but {before} payments were proven before"
+            ),
+            Self::Replaced { number, before, entry } => write!(
+                f,
+                "replaced: payment {number} stands in entry {entry} and was proven in entry {before} before, or \
+                 with another total: its number was given twice"
+            ),
             Self::OtherTotal { number, proven, shown } => write!(
                 f,
                 "other total: payments 1 to {number} add up to {proven}, but {shown} is shown"

@@ -27,7 +27,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::account::Refunded;
+use crate::account::{Before, End, Refunded};
 use crate::amount::{Currency, Micros};
 use crate::checkpoint::Checkpoint;
 use crate::claim::Claim;
@@ -125,12 +125,29 @@ pub struct Verdict {
     pub refunds: u64,
     /// Running number of the first refund, 0 when there are none.
     pub first_refund: u64,
+    /// The entry of the last refund, 0 when there are none.
+    pub last_refund_entry: u64,
     /// The refunds' running total before the first one, as the log says.
     pub refunded_before: Micros,
     /// The refunds' running total after the last one; what is left is `total` less this.
     pub refunded: Micros,
     /// The log they are in.
     pub checkpoint: Checkpoint,
+}
+
+impl Verdict {
+    /// Where payments and refunds end.
+    #[must_use]
+    pub fn ends(&self) -> Before {
+        let (entry, total) = (self.last_entry, self.total);
+        let payments = End { number: self.last, entry, total };
+        let number = match self.refunds {
+            0 => 0,
+            count => self.first_refund.saturating_add(count).saturating_sub(1),
+        };
+        let refunds = End { number, entry: self.last_refund_entry, total: self.refunded };
+        Before { payments, refunds }
+    }
 }
 
 /// Why a statement cannot be made.
@@ -394,6 +411,24 @@ impl Opened {
         self.claims.len()
     }
 
+    /// How many refunds it holds.
+    #[must_use]
+    pub fn refunds(&self) -> usize {
+        self.refunds.len()
+    }
+
+    /// Whether what was proven before stands where it stood, as far as it is in this statement. With an
+    /// entry that is in the log under both checkpoints, all before it is bound by number and total.
+    ///
+    /// # Errors
+    /// [`BadStatement::Replaced`].
+    pub fn check_before(&self, before: &Before) -> Result<(), BadStatement> {
+        let payments = self.claims.iter().map(|(entry, claim)| (claim.number, *entry, claim.total));
+        same_end(payments, &before.payments)?;
+        let refunds = self.refunds.iter().map(|(entry, it)| (it.number, *entry, it.total));
+        same_end(refunds, &before.refunds).map_err(BadStatement::of_refunds)
+    }
+
     /// Checks the payers' signatures in a range of places, from 0.
     ///
     /// # Errors
@@ -451,6 +486,7 @@ impl Opened {
             total: ends.1.map_or(Micros::ZERO, |(_, claim)| claim.total),
             refunds: u64::try_from(self.refunds.len()).unwrap_or(u64::MAX),
             first_refund: self.refunds.first().map_or(0, |(_, refund)| refund.number),
+            last_refund_entry: self.refunds.last().map_or(0, |(entry, _)| *entry),
             refunded_before,
             refunded: refunded_total,
             checkpoint: self.checkpoint,
@@ -492,6 +528,19 @@ impl Opened {
 }
 
 type Claims = [(u64, Box<ClaimLeaf>)];
+
+/// Numbers, entries and running totals, of which one was the end before.
+fn same_end(
+    mut rows: impl Iterator<Item = (u64, u64, Micros)>,
+    end: &End,
+) -> Result<(), BadStatement> {
+    match rows.find(|(number, ..)| *number == end.number) {
+        Some((number, entry, total)) if (entry, total) != (end.entry, end.total) => {
+            Err(BadStatement::Replaced { number, before: end.entry, entry })
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Entries with their running numbers. Order first, gaps then: two payments that were swapped make a gap
 /// too, and would be called dropped.

@@ -150,7 +150,7 @@ impl Liar {
             };
             let (from, to, since) = (asked("from="), asked("to="), asked("since="));
             let books = shared.lock().unwrap().clone();
-            books.statement(from, to, since)
+            books.part((from, to), since, (asked("refunds_from="), u64::MAX))
         });
         Self { books }
     }
@@ -162,12 +162,20 @@ impl Liar {
 
 /// The page shows so many payments of 0.01 and no stream talks it out of that.
 fn show_totals(world: &World, payments: u64) {
-    let total = Micros::new(payments * 10_000).unwrap().to_decimal();
+    show_refunds(world, payments, 0);
+}
+
+/// And so many refunds of one each.
+fn show_refunds(world: &World, payments: u64, refunds: u64) {
+    let worth = |count: u64| Micros::new(count * 10_000).unwrap().to_decimal();
+    let (total, refunded) = (worth(payments), worth(refunds));
     world.provider.proxy.lie(TOTALS, move |body| {
         let mut totals: serde_json::Value = serde_json::from_slice(&body).unwrap();
         totals["payments"] = json!(payments);
         totals["total"] = json!(total);
         totals["all"] = json!({"count": payments, "total": total, "free": "0.00"});
+        totals["refunds"] = json!(refunds);
+        totals["refunded"] = json!(refunded);
         totals["now"] = json!("2099-01-01T00:00:00Z");
         totals.to_string().into_bytes()
     });
@@ -256,6 +264,52 @@ async fn cut_short(world: &World, liar: &Liar, honest: &Books) {
     browser.script("localStorage.removeItem('farthing.creator.log')", Vec::new()).await;
     let text = verdict(world, "bad", "Payment 700 is missing").await;
     assert!(text.contains("cut_short"), "{text}");
+}
+
+#[test]
+fn a_fresh_refund_is_waited_for_and_what_was_proven_must_stay() {
+    browser_test("proof-refunds", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("blog").await;
+        let creator = provider.creator("A blog", &site.origin).await;
+        let id = CreatorId::parse(&creator.id).unwrap();
+        let mut books = Books::new(id, 40, 2);
+        books.refund(7);
+        let early = books.clone();
+        books.refund(9);
+        // The page hears of the second refund before the log holds it.
+        show_refunds(&world, 40, 2);
+        let liar = Liar::show(&world, early.clone());
+        sign_in(&world, &creator).await;
+        check(&world).await;
+        browser.text("#proof-status", |text| text.contains("on their way")).await;
+        liar.tell(books.clone());
+        let place = "#proof-verdict .verdict.good";
+        let text = browser.text(place, |text| text.contains("40 of 40 payments proven")).await;
+        assert!(text.contains("2 refunds") && text.contains("0.38"), "{text}");
+        // One that never comes is missing.
+        show_refunds(&world, 40, 3);
+        browser.client.refresh().await.unwrap();
+        let text = verdict(&world, "bad", "Refund 3 is missing").await;
+        assert!(text.contains("cut_short"), "{text}");
+
+        // Fewer than were proven, on a page that shows fewer; over a reload and down to none.
+        for (payments, title) in
+            [(38, "Payments 39 to 40, proven before, are gone"), (0, "Payments 1 to 40")]
+        {
+            show_refunds(&world, payments, 0);
+            browser.client.refresh().await.unwrap();
+            browser.text("#live-text", |text| text == "Live").await;
+            let text = verdict(&world, "bad", title).await;
+            assert!(text.contains("vanished"), "{text}");
+        }
+        browser.picture("proof-vanished").await;
+        // Another creator in the same browser has a memory of its own; honest again, it goes on.
+        show_refunds(&world, 40, 2);
+        browser.client.refresh().await.unwrap();
+        let text = verdict(&world, "good", "40 of 40 payments proven").await;
+        assert!(text.contains("40 payments proven then are still there"), "{text}");
+    });
 }
 
 /// `FARTHING_PAYMENTS=100000` measures what the issue asks for; the normal run takes fewer. The page

@@ -2,7 +2,7 @@
 //! test's own, honest until the test changes a leaf.
 
 use farthing_shared::checkpoint::Checkpoint;
-use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody, OtherKind, OtherLeaf};
+use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody, OtherKind, OtherLeaf, RefundLeaf};
 use farthing_shared::merkle::{self, Hash, Nodes, node_hash};
 use farthing_shared::note::{ED25519, NoteKey};
 use farthing_shared::statement::Statement;
@@ -85,6 +85,36 @@ impl Books {
         claims.find(|claim| claim.number == number).expect("a payment with this number")
     }
 
+    /// Adds a refund of the payment with this running number, as the newest entry.
+    ///
+    /// # Panics
+    /// When there is no such payment, or the refunds are worth more than an amount holds.
+    pub fn refund(&mut self, number: u64) {
+        let claim = self.leaves.iter().find_map(|leaf| match &leaf.body {
+            LeafBody::Claim(claim) if claim.number == number => Some((leaf.entry, claim.credited)),
+            _ => None,
+        });
+        let (claim, taken) = claim.expect("a payment with this number");
+        let (mut count, mut total) = (1, taken);
+        for leaf in &self.leaves {
+            if let LeafBody::Refund(refund) = &leaf.body {
+                count += 1;
+                total = total.plus(refund.taken).expect("an amount");
+            }
+        }
+        let entry = u64::try_from(self.leaves.len()).unwrap_or(0) + 1;
+        let at = UnixMillis(1_700_000_000_000 + entry * 1_000);
+        let (request, salt) = ([8; 32], [9; 16]);
+        let refund = RefundLeaf { number: count, total, taken, claim, request, salt };
+        self.leaves.push(Leaf { entry, at, body: LeafBody::Refund(refund) });
+    }
+
+    /// The nodes of its tree.
+    #[must_use]
+    pub fn nodes(&self) -> impl Nodes<Error = ()> + use<> {
+        self.rows()
+    }
+
     fn rows(&self) -> Rows {
         let mut rows = vec![self.leaves.iter().map(Leaf::hash).collect::<Vec<_>>()];
         while let Some(row) = rows.last().filter(|row| row.len() > 1) {
@@ -103,24 +133,47 @@ impl Books {
         Checkpoint { origin: self.origin.clone(), size, root }
     }
 
-    /// The statement over the payments with these running numbers.
+    /// The statement over the payments with these running numbers, and all refunds.
     ///
     /// # Panics
     /// When it cannot be made.
     #[must_use]
     pub fn statement(&self, from: u64, to: u64, since: u64) -> Vec<u8> {
-        let ours = |leaf: &&Leaf| match &leaf.body {
-            LeafBody::Claim(claim) => (from..=to).contains(&claim.number),
+        self.part((from, to), since, (1, u64::MAX))
+    }
+
+    /// The statement over the payments and the refunds with these running numbers.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn part(&self, payments: (u64, u64), since: u64, refunds: (u64, u64)) -> Vec<u8> {
+        let within = |number: u64, (from, to): (u64, u64)| (from..=to).contains(&number);
+        let claims = self.leaves.iter().filter(|leaf| match &leaf.body {
+            LeafBody::Claim(claim) => within(claim.number, payments),
             LeafBody::Refund(_) | LeafBody::Other(_) => false,
-        };
-        let leaves: Vec<Leaf> = self.leaves.iter().filter(ours).cloned().collect();
+        });
+        let back = self.leaves.iter().filter(|leaf| match &leaf.body {
+            LeafBody::Refund(refund) => within(refund.number, refunds),
+            LeafBody::Claim(_) | LeafBody::Other(_) => false,
+        });
+        let leaves: Vec<Leaf> = claims.chain(back).cloned().collect();
+        self.of(&leaves, since)
+    }
+
+    /// The statement over these leaves, payments first, whatever they are.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn of(&self, leaves: &[Leaf], since: u64) -> Vec<u8> {
         let size = u64::try_from(self.leaves.len()).unwrap_or(0);
         let mut rows = self.rows();
         let root = merkle::root(&mut rows, size).expect("all entries");
         let checkpoint = Checkpoint { origin: self.origin.clone(), size, root };
         let note = checkpoint.sign(&log_key()).expect("a name without spaces");
         let heads = (self.creator, VERIFIER, euro());
-        Statement::make(heads, &leaves, &mut rows, (size, since.min(size)), note)
+        Statement::make(heads, leaves, &mut rows, (size, since.min(size)), note)
             .expect("a statement")
             .encode()
     }

@@ -199,18 +199,27 @@ fn judge(body: &str, state: &State) -> Answer {
 }
 
 fn cosign(note: &Note, state: &State) -> String {
-    let time = 1_700_000_000_u64;
     let key = NoteKey::new(NAME, COSIGNATURE, &state.signing.public()).expect("a good name");
+    let seed = if state.forges.load(Ordering::SeqCst) { 78 } else { SEED };
+    let line = cosignature(note, &key, &SigningKey::from_seed(&[seed; 32]));
+    // A line of a key that nobody knows, which the log must pass over.
+    let unknown = Base64::encode_string(&[1; 76]);
+    format!("\u{2014} other.test/w {unknown}\n{line}")
+}
+
+/// The line that a witness with this key, and the secret behind it or another one, signs under a note.
+///
+/// # Panics
+/// Never: a key's text has a hash.
+#[must_use]
+pub fn cosignature(note: &Note, key: &NoteKey, secret: &SigningKey) -> String {
+    let time = 1_700_000_000_u64;
     let text = key.to_string();
     let hash = text.split('+').nth(1).expect("name+hash+key");
     let hash = u32::from_str_radix(hash, 16).expect("eight hex digits");
-    let seed = if state.forges.load(Ordering::SeqCst) { 78 } else { SEED };
-    let signing = SigningKey::from_seed(&[seed; 32]);
     let message = format!("cosignature/v1\ntime {time}\n{}", note.text());
     let mut bytes = hash.to_be_bytes().to_vec();
     bytes.extend_from_slice(&time.to_be_bytes());
-    bytes.extend_from_slice(&signing.sign_bytes(message.as_bytes()));
-    // A line of a key that nobody knows, which the log must pass over.
-    let unknown = Base64::encode_string(&[1; 76]);
-    format!("\u{2014} other.test/w {unknown}\n\u{2014} {NAME} {}\n", Base64::encode_string(&bytes))
+    bytes.extend_from_slice(&secret.sign_bytes(message.as_bytes()));
+    format!("\u{2014} {} {}\n", key.name(), Base64::encode_string(&bytes))
 }

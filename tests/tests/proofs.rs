@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use farthing_proofs::check::{Check, follow, receipt, share};
-use farthing_shared::leaf::{Leaf, LeafBody};
+use farthing_proofs::check::{Check, Proven, follow, receipt, share};
+use farthing_shared::account::Before;
+use farthing_shared::leaf::{Leaf, LeafBody, RefundLeaf};
 use farthing_shared::merkle::{Nodes, consistency_proof, inclusion_proof, leaf_hash, node_hash};
 use farthing_shared::receipt::Receipt;
 use farthing_shared::{CreatorId, Micros};
@@ -13,7 +14,7 @@ const ME: CreatorId = CreatorId([7; 16]);
 
 /// Checks statements of `part` payments, their signatures in three shares; the lie's name, or what is proven.
 fn check(books: &Books, seen: &str, part: u64, shown: (u64, &str)) -> Result<u64, String> {
-    let begin = || Check::begin(&books.key().to_string(), &ME.to_string(), seen);
+    let begin = || Check::begin(&books.key().to_string(), &ME.to_string(), seen, Before::default());
     let told = |said: farthing_proofs::words::Said| format!("{}: {}", said.lie, said.title);
     let (mut chief, mut one, mut two) =
         (begin().map_err(told)?, begin().unwrap(), begin().unwrap());
@@ -108,7 +109,7 @@ fn signed(books: &Books, size: u64) -> String {
     // The note of a statement over a log that ends there.
     let mut short = books.clone();
     short.leaves.truncate(usize::try_from(size).unwrap());
-    let file = short.statement(1, 0, 0);
+    let file = short.part((1, 0), 0, (1, 0));
     String::from_utf8(file[112..].to_vec()).unwrap()
 }
 
@@ -129,6 +130,131 @@ fn what_was_seen_before_must_be_the_beginning() {
     renamed.origin = "made.up/log/2".into();
     let said = check(&books, &signed(&renamed, 20), 15, (40, "0.40")).unwrap_err();
     assert!(said.starts_with("other_log"), "{said}");
+}
+
+/// What a row of files proves that are checked in turn, against what is shown, by who knows what was before.
+fn checked(
+    files: &[Vec<u8>],
+    (seen, before): (&str, Before),
+    payments: (u64, &str),
+    refunds: (u64, &str),
+) -> Result<Proven, String> {
+    let told = |said: farthing_proofs::words::Said| format!("{}: {}", said.lie, said.title);
+    let key = Books::new(ME, 1, 1).key().to_string();
+    let mut check = Check::begin(&key, &ME.to_string(), seen, before).map_err(told)?;
+    for file in files {
+        let count = check.open(file).map_err(told)?;
+        check.signatures(0..count);
+        check.finish().map_err(told)?;
+    }
+    check.compare(payments, refunds).map_err(told)
+}
+
+#[test]
+fn a_refund_between_two_parts_is_of_a_payment_in_the_first() {
+    let mut books = Books::new(ME, 40, 2);
+    books.refund(35);
+    let first = books.part((1, 20), 0, (1, u64::MAX));
+    // While the first part is looked at, one of its payments is refunded; and a part may hold refunds only.
+    let size = books.leaves.len() as u64;
+    books.refund(3);
+    let second = books.part((21, 40), size, (2, 2));
+    let size = books.leaves.len() as u64;
+    books.refund(40);
+    books.refund(1);
+    let third = books.part((41, 40), size, (3, 4));
+    let files = [first, second, third];
+    let (none, shown) = (("", Before::default()), (40, "0.40"));
+    let proven = checked(&files, none, shown, (4, "0.04")).unwrap();
+    assert_eq!((proven.payments, proven.refunds, proven.left), (40, 4, cents(36)));
+    assert_eq!((proven.ends.payments.entry, proven.ends.refunds.entry), (80, 84));
+    // With the last part missing the page is told so, in the words of refunds.
+    let said = checked(&files[..2], none, shown, (4, "0.04")).unwrap_err();
+    assert_eq!(said, "cut_short: Refunds 3 to 4 are missing");
+
+    // A payment that brought less than what is taken back, or was refunded before.
+    let size = books.leaves.len() as u64;
+    let lies: [fn(&mut RefundLeaf); 2] =
+        [|refund| refund.claim = 70, |refund| refund.taken = cents(2)];
+    for lie in lies {
+        let mut books = books.clone();
+        books.refund(7);
+        let Some(LeafBody::Refund(refund)) = books.leaves.last_mut().map(|leaf| &mut leaf.body)
+        else {
+            panic!("a refund")
+        };
+        lie(refund);
+        refund.total = cents(4).plus(refund.taken).unwrap();
+        let total = refund.total.to_decimal();
+        let fourth = books.part((41, 40), size, (5, 5));
+        let files = [files.as_slice(), &[fourth]].concat();
+        let said = checked(&files, none, shown, (5, &total)).unwrap_err();
+        assert_eq!(said, "false_refund: The refund in entry 85 is not one");
+    }
+}
+
+#[test]
+fn what_was_proven_before_must_be_there_still() {
+    let mut books = Books::new(ME, 40, 2);
+    books.refund(3);
+    books.refund(4);
+    let note = signed(&books, 82);
+    let whole = |books: &Books| vec![books.statement(1, u64::MAX, 82)];
+    let none = ("", Before::default());
+    let before = checked(&whole(&books), none, (40, "0.40"), (2, "0.02")).unwrap().ends;
+    let known = (note.as_str(), before);
+    // The same again, and more of it.
+    let again = checked(&whole(&books), known, (40, "0.40"), (2, "0.02")).unwrap();
+    assert_eq!(again.ends, before);
+    let mut grown = books.clone();
+    let later = Books::new(ME, 50, 2).leaves;
+    let mut add = |number: u64, payment: u64| {
+        let mut leaf = later[payment as usize * 2 - 1].clone();
+        leaf.entry = grown.leaves.len() as u64 + 1;
+        let LeafBody::Claim(claim) = &mut leaf.body else { panic!("a payment") };
+        (claim.number, claim.total) = (number, cents(number));
+        grown.leaves.push(leaf);
+    };
+    (41..=45).for_each(|number| add(number, number));
+    let more = checked(&whole(&grown), known, (45, "0.45"), (2, "0.02")).unwrap();
+    assert_eq!((more.payments, more.ends.payments.entry), (45, 87));
+
+    // Fewer are shown, and what is shown is proven: without a memory it would pass.
+    let fewer = vec![books.part((1, 38), 82, (1, 2))];
+    assert!(checked(&fewer, none, (38, "0.38"), (2, "0.02")).is_ok());
+    let said = checked(&fewer, known, (38, "0.38"), (2, "0.02")).unwrap_err();
+    assert_eq!(said, "vanished: Payments 39 to 40, proven before, are gone");
+    assert_eq!(
+        checked(&[], known, (0, "0.00"), (0, "0.00")).unwrap_err(),
+        "vanished: Payments 1 to 40, proven before, are gone"
+    );
+    let fewer = vec![books.part((1, 40), 82, (1, 1))];
+    let said = checked(&fewer, known, (40, "0.40"), (1, "0.01")).unwrap_err();
+    assert_eq!(said, "vanished: Refund 2, proven before, is gone");
+
+    // The log only grew, but the numbers 38 to 42 were given to others: two payments are gone.
+    let mut forked = books.clone();
+    for number in 38..=42_u64 {
+        let mut leaf = later[number as usize * 2 - 1].clone();
+        leaf.entry = forked.leaves.len() as u64 + 1;
+        forked.leaves.push(leaf);
+    }
+    let counted =
+        |leaf: &&Leaf| !matches!(leaf.body, LeafBody::Other(_)) && !(75..=80).contains(&leaf.entry);
+    let (claims, back): (Vec<Leaf>, Vec<Leaf>) = forked
+        .leaves
+        .iter()
+        .filter(counted)
+        .cloned()
+        .partition(|leaf| matches!(leaf.body, LeafBody::Claim(_)));
+    let all = forked.of(&[claims, back].concat(), 82);
+    assert!(checked(&[all.clone()], none, (42, "0.42"), (2, "0.02")).is_ok());
+    let said = checked(&[all], known, (42, "0.42"), (2, "0.02")).unwrap_err();
+    assert_eq!(said, "replaced: Payment 40 is not the one that was proven before");
+}
+
+fn cents(count: u64) -> Micros {
+    Micros::new(count * 10_000).unwrap()
 }
 
 struct Leaves<'a>(&'a [Leaf]);

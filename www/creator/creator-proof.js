@@ -7,7 +7,8 @@ import { problemNode } from "./creator-problem.js";
 
 const SEEN_KEY = "farthing.creator.log";
 
-// What this browser has seen of the log: its key, its last proven checkpoint, and when.
+// What this browser has seen of the log: its key, its last proven checkpoint, and when; and under each
+// creator who signed in here, where the proven payments and refunds ended.
 function remembered() {
   try {
     const seen = JSON.parse(localStorage.getItem(SEEN_KEY) ?? "null");
@@ -15,6 +16,14 @@ function remembered() {
   } catch {
     return null;
   }
+}
+
+// What was proven of one creator's payments; null when nothing was, or it is not what this page wrote.
+function provenOf(seen, creator) {
+  const proven = seen?.proven?.[creator];
+  const isWhole = ["payments", "entry", "refunds", "refund_entry"].every((name) => Number.isSafeInteger(proven?.[name]))
+    && ["total", "refunded"].every((name) => /^\d+\.\d{2,6}$/.test(proven[name]));
+  return isWhole ? proven : null;
 }
 
 function remember(seen) {
@@ -41,7 +50,8 @@ export class Proof {
 
   // Whatever the page shows has changed, or nothing is there to be checked.
   draw() {
-    const isEmpty = this.shown().payments === 0;
+    // A page that shows nothing where something was proven is to be checked most of all.
+    const isEmpty = this.shown().payments === 0 && provenOf(remembered(), this.account.id) === null;
     byId("proof-check").disabled = isEmpty || this.abort !== null;
     byId("proof-empty").hidden = !isEmpty;
   }
@@ -95,14 +105,17 @@ export class Proof {
     const seen = remembered();
     // Another key is another log: it is checked against what was seen all the same, and so named.
     const note = seen?.note ?? "";
-    const wanted = { key, creator: this.account.id, seen: note, ...shown };
+    const before = provenOf(seen, this.account.id);
+    const wanted = { key, creator: this.account.id, seen: note, before, ...shown };
     const tell = (step, done) => this.say(step === "wait"
       ? "The newest payments are on their way into the log…"
       : `Checked ${count(done)} of ${plural(payments, "signature", "signatures")}…`, done, payments);
     const verdict = await checkStatements(this.checker, wanted, (from, to, since, refunds) => this.fetch(from, to, since, refunds), tell);
     if (verdict.said === "proven") {
-      const now = new Date().toISOString();
-      return { ...verdict, seen, key, at: now, isKept: remember({ key, note: verdict.checkpoint, at: now }) };
+      const at = new Date().toISOString();
+      const { payments: count, entry, total, refunds, refund_entry, refunded } = verdict;
+      const proven = { ...seen?.proven, [this.account.id]: { payments: count, entry, total, refunds, refund_entry, refunded } };
+      return { ...verdict, seen, before, key, at, isKept: remember({ key, note: verdict.checkpoint, at, proven }) };
     }
     return { ...verdict, seen };
   }
@@ -149,7 +162,7 @@ export class Proof {
   }
 
   proven(verdict) {
-    const { payments, paid, total, refunds, refunded, left, size, seen, at, isKept } = verdict;
+    const { payments, paid, total, refunds, refunded, left, size, seen, before, at, isKept } = verdict;
     const fee = micros(paid) - micros(total);
     const since = seen === null
       ? "This is the first check in this browser. From now on it also notices when the log is changed afterwards."
@@ -159,6 +172,7 @@ export class Proof {
       `Each stands in your provider's public log, which has ${plural(size, "entry", "entries")}, as it was when it was paid.`,
       `They are numbered from 1 to ${count(payments)} without a gap, and their sum is the total that this page shows.`,
       since,
+      before === null ? null : `The ${plural(before.payments, "payment", "payments")} proven then ${before.payments === 1 ? "is" : "are"} still there, in the same place.`,
       fee > 0n ? `Visitors signed for ${money(paid, this.account.currency)}, and ${money(total, this.account.currency)} was credited to you. The rest is your provider's fee, or was paid with welcome credit, which nobody is credited for.` : null,
       refunds > 0 ? `${plural(refunds, "refund", "refunds")}, each of one of these payments and proven as well, took ${money(refunded, this.account.currency)} back; ${money(left, this.account.currency)} is left.` : null,
       isKept ? null : "This browser keeps nothing on this page, so the next check cannot compare the log with today's.",

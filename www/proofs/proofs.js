@@ -116,15 +116,16 @@ export function sizeOf(note) {
 const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
 // Checks all payments against what the page shows. `wanted` has the log's `key`, the `creator`, the
-// checkpoint `seen` before (or ""), and the `payments` and `total` shown,
-// and `refunds` and `refunded` ("" where none are shown). `fetchPart(from, to, since, refundsFrom)`
-// answers the statement's bytes, or null while the log does not cover anything; `tell(step, done)` is
-// told what is happening. Answers "proven" or the first "lie"; `evidence` is then the file it is in.
+// checkpoint `seen` before (or ""), what was proven `before` (as a "proven" answer says it, or null), and
+// the `payments` and `total` shown, and `refunds` and `refunded` ("" where none are shown).
+// `fetchPart(from, to, since, refundsFrom)` answers the statement's bytes, or null while the log does not
+// cover anything; `to` is one less than `from` when refunds alone are left. `tell(step, done)` is told what
+// is happening. Answers "proven" or the first "lie"; `evidence` is then the file it is in.
 export async function checkStatements(checker, wanted, fetchPart, tell) {
   const { workers } = checker;
   const [chief, ...helpers] = workers;
-  const { key, creator, seen, payments, total, refunds, refunded } = wanted;
-  for (const worker of workers) worker.tell({ do: "begin", key, creator, seen });
+  const { key, creator, seen, before: known, payments, total, refunds, refunded } = wanted;
+  for (const worker of workers) worker.tell({ do: "begin", key, creator, seen, before: known });
   let proven = 0;
   let provenRefunds = 0;
   let since = seen === "" ? 0 : sizeOf(seen);
@@ -132,7 +133,7 @@ export async function checkStatements(checker, wanted, fetchPart, tell) {
   checker.done = 0;
   checker.onProgress = (done) => tell("check", done);
   const until = performance.now() + PATIENCE_MS;
-  while (proven < payments) {
+  while (proven < payments || provenRefunds < refunds) {
     const to = Math.min(payments, proven + PART);
     const fetched = await fetchPart(proven + 1, to, since, provenRefunds + 1);
     if (fetched === null) {
@@ -148,9 +149,10 @@ export async function checkStatements(checker, wanted, fetchPart, tell) {
     workers.forEach((worker, share) => worker.tell(message(share)));
     const [mine, ...theirs] = await Promise.all(workers.map((worker) => worker.answer()));
     if (mine.said === "lie") return { ...mine, evidence: file };
-    const isShort = proven + mine.payments < to;
+    const isShort = proven + mine.payments < to
+      || provenRefunds + mine.refunds < Math.min(refunds, provenRefunds + PART);
     if (isShort && performance.now() < until) {
-      // The newest payments are on their way into the log.
+      // The newest payments and refunds are on their way into the log.
       checker.done = before;
       tell("wait", proven);
       await pause(PAUSE_MS);
@@ -162,9 +164,9 @@ export async function checkStatements(checker, wanted, fetchPart, tell) {
     // The helpers follow the log from statement to statement as the chief does.
     for (const helper of helpers) helper.tell({ do: "follows", note: part.checkpoint });
     since = part.size;
-    provenRefunds = part.refunds;
-    if (part.payments === proven) break;
+    if (part.payments === proven && part.refunds === provenRefunds) break;
     proven = part.payments;
+    provenRefunds = part.refunds;
   }
   const answer = await chief.ask({ do: "compare", payments, total, refunds, refunded });
   return answer.said === "lie" ? { ...answer, evidence: file } : answer;

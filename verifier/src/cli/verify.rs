@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use farthing_shared::CreatorId;
+use farthing_shared::account::{Before, Refunded};
 use farthing_shared::checkpoint::Checkpoint;
 use farthing_shared::leaf::LeafBody;
 use farthing_shared::merkle::Hash;
 use farthing_shared::note::{COSIGNATURE, Note, NoteKey};
 use farthing_shared::receipt::Receipt;
-use farthing_shared::statement::{BadStatement, STATEMENT_BYTES_MAX, Statement};
+use farthing_shared::statement::{
+    BadStatement, STATEMENT_BYTES_MAX, Statement, Verdict as StatementVerdict,
+};
 use farthing_shared::tiles::{TileName, Tiles, parse_tile};
 use farthing_verifier::findings::Bundle;
 use farthing_verifier::http::show_time;
@@ -50,6 +53,10 @@ pub(super) enum VerifyCommand {
         /// A checkpoint seen earlier, with which the log must be consistent.
         #[arg(long)]
         since: Option<PathBuf>,
+        /// A statement checked earlier: its payments must be here still, and the log must be consistent with its
+        /// checkpoint.
+        #[arg(long, conflicts_with = "since")]
+        before: Option<PathBuf>,
         #[command(flatten)]
         quorum: Quorum,
         /// Print the verdict as JSON.
@@ -141,8 +148,9 @@ pub(super) fn run(command: &VerifyCommand) -> Result<(), Failure> {
         VerifyCommand::Receipt { files, key, quorum, json } => {
             (receipts(files, key, quorum), *json)
         }
-        VerifyCommand::Statement { file, key, creator, since, quorum, json } => {
-            (statement(file, key, creator.as_deref(), since.as_deref(), quorum), *json)
+        VerifyCommand::Statement { file, key, creator, since, before, quorum, json } => {
+            let earlier = (since.as_deref(), before.as_deref());
+            (statement(file, key, creator.as_deref(), earlier, quorum), *json)
         }
         VerifyCommand::Log { folder, key, seen, quorum, json } => {
             (log(folder, key, seen, quorum), *json)
@@ -252,25 +260,21 @@ fn statement(
     file: &Path,
     key: &str,
     creator: Option<&str>,
-    since: Option<&Path>,
+    (since, before): (Option<&Path>, Option<&Path>),
     quorum: &Quorum,
 ) -> Verdict {
-    let told = |why: BadStatement| Not {
-        why: format!("{}: {why}", file.display()),
-        lie: Some(why.name()),
-    };
     let key = note_key(key)?;
     let creator = creator.map(CreatorId::parse).transpose();
     let creator = creator.map_err(|why| format!("--creator: {why}"))?;
-    let seen = since.map(|path| opened(path, &key)).transpose()?;
-    let unread = |error: std::io::Error| format!("{}: {error}", file.display());
-    let length = std::fs::metadata(file).map_err(unread)?.len();
-    if usize::try_from(length).is_ok_and(|length| length > STATEMENT_BYTES_MAX) {
-        return Err(told(BadStatement::Malformed("it is too long")));
+    let mut seen = since.map(|path| opened(path, &key)).transpose()?;
+    let mut known = Before::default();
+    if let Some(path) = before {
+        let (_, proven, ends) = proven(path, &key, (creator.as_ref(), None), None)?;
+        (seen, known) = (Some(proven.checkpoint), ends);
     }
-    let statement = Statement::parse(&std::fs::read(file).map_err(unread)?).map_err(told)?;
-    let proven = statement.verify(&key, creator.as_ref(), seen.as_ref()).map_err(told)?;
-    let (witnessed, cosigned) = quorum.check(&statement.checkpoint)?;
+    let known = before.map(|_| &known);
+    let (checkpoint, proven, _) = proven(file, &key, (creator.as_ref(), known), seen.as_ref())?;
+    let (witnessed, cosigned) = quorum.check(&checkpoint)?;
     let currency = proven.currency.as_str();
     let words = format!(
         "holds: {} of {} payments proven, numbers {} to {} without a gap, {} {currency} credited of {} {currency} \
@@ -297,6 +301,41 @@ fn statement(
         "root": proven.checkpoint.root.to_text(), "cosigned": cosigned,
     });
     Ok((words, facts))
+}
+
+/// What the statement in a file proves, its checkpoint, and where its payments and refunds end.
+fn proven(
+    file: &Path,
+    key: &NoteKey,
+    (creator, before): (Option<&CreatorId>, Option<&Before>),
+    seen: Option<&Checkpoint>,
+) -> Result<(Note, StatementVerdict, Before), Not> {
+    let told = |why: BadStatement| Not {
+        why: format!("{}: {why}", file.display()),
+        lie: Some(why.name()),
+    };
+    let unread = |error: std::io::Error| format!("{}: {error}", file.display());
+    let length = std::fs::metadata(file).map_err(unread)?.len();
+    if usize::try_from(length).is_ok_and(|length| length > STATEMENT_BYTES_MAX) {
+        return Err(told(BadStatement::Malformed("it is too long")));
+    }
+    let statement = Statement::parse(&std::fs::read(file).map_err(unread)?).map_err(told)?;
+    let note = statement.checkpoint.clone();
+    let opened = statement.open(key, creator, seen).map_err(told)?;
+    opened.check_signatures(0..opened.payments()).map_err(told)?;
+    let same = before.map_or(Ok(()), |before| opened.check_before(before));
+    let proven = opened.finish(&mut Refunded::default()).map_err(told)?;
+    same.map_err(told)?;
+    let ends = proven.ends();
+    if let Some(before) = before {
+        before.compare(&ends).map_err(told)?;
+        if proven.first > before.payments.number.saturating_add(1) {
+            let first = before.payments.number.saturating_add(1);
+            let (last, entry) = (proven.first.saturating_sub(1), proven.first_entry);
+            return Err(told(BadStatement::Dropped { first, last, entry }));
+        }
+    }
+    Ok((note, proven, ends))
 }
 
 /// Tiles in files as C2SP lays them out.

@@ -1,5 +1,7 @@
 //! A creator's statement: payments with their proofs in one file, to be checked offline.
 
+use std::ops::RangeInclusive;
+
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -25,9 +27,11 @@ static MAKING: Semaphore = Semaphore::const_new(2);
 pub(super) struct Period {
     /// First running number; 1 unless told.
     from: Option<u64>,
-    /// Last running number; the newest that the log covers unless told.
+    /// Last running number; the newest that the log covers unless told. One less than `from`: no payments, for
+    /// who wants refunds only.
     to: Option<u64>,
-    /// First running number of a refund; 1 unless told. All newer ones that the log covers are in it.
+    /// First running number of a refund; 1 unless told. All newer ones that the log covers are in it, 100,000 at
+    /// most: what is proven says how many, and the next part begins after them.
     refunds_from: Option<u64>,
     /// Entries of a checkpoint seen earlier; the statement then shows that the log begins with them.
     since: Option<u64>,
@@ -45,7 +49,7 @@ impl Period {
             let why = format!("there are {newest} payments; ask for one of them or leave it out");
             return Err(Problem::field("to", why));
         }
-        if self.to.is_some_and(|to| to < from) {
+        if self.to.is_some_and(|to| to < from.saturating_sub(1)) {
             return Err(Problem::field("to", "it comes before the first number asked for"));
         }
         let asked = to.saturating_sub(from.saturating_sub(1));
@@ -133,9 +137,17 @@ async fn leaves(
     Ok(leaves)
 }
 
-/// The leaves of a creator's refunds from a number on that the first `size` entries hold, ascending.
+/// The running numbers of the refunds in one statement.
+fn refund_numbers(from: u64) -> RangeInclusive<u64> {
+    let most = u64::try_from(PAYMENTS_MAX).unwrap_or(u64::MAX);
+    from..=from.saturating_add(most).saturating_sub(1)
+}
+
+/// The leaves of a creator's refunds from a number on that the first `size` entries hold, ascending; as many as
+/// a statement takes.
 async fn refunds(app: &App, who: &SignedIn, from: u64, size: u64) -> Result<Vec<Leaf>, Problem> {
     let mut leaves = Vec::new();
+    let numbers = refund_numbers(from);
     let mut at = who.row.last_refund;
     while at.0 != 0 {
         let page = app.read(move |reader| reader.refunds_of_creator(at, ENTRIES)).await?;
@@ -146,16 +158,32 @@ async fn refunds(app: &App, who: &SignedIn, from: u64, size: u64) -> Result<Vec<
                 at = EntryNumber(0);
                 break;
             }
-            if view.entry.number.0 <= size {
+            if numbers.contains(&refund.creator_number) && view.entry.number.0 <= size {
                 let leaf = app.log.leaf(&view.entry);
                 leaves.push(leaf.map_err(|why| Problem::new(Kind::Internal, why.to_string()))?);
             }
         }
-        if leaves.len() > PAYMENTS_MAX {
-            let why = format!("a statement holds {PAYMENTS_MAX} refunds at most");
-            return Err(Problem::field("refunds_from", why));
-        }
     }
     leaves.reverse();
     Ok(leaves)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many refunds there are, parts of a statement's length hold all of them, each once.
+    #[test]
+    fn refunds_beyond_a_statement_come_in_the_next() {
+        let (mut from, mut parts) = (1, 0);
+        while from <= 250_001 {
+            let numbers = refund_numbers(from);
+            assert_eq!(numbers.clone().count(), PAYMENTS_MAX);
+            assert_eq!(*numbers.start(), from);
+            from = numbers.end() + 1;
+            parts += 1;
+        }
+        assert_eq!(parts, 3);
+        assert_eq!(*refund_numbers(u64::MAX).start(), u64::MAX);
+    }
 }

@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use farthing_shared::account::{Account, Refunded};
+use farthing_shared::account::{Account, Before, Refunded};
 use farthing_shared::checkpoint::Checkpoint;
 use farthing_shared::leaf::LeafBody;
 use farthing_shared::merkle::{Hash, is_consistent};
@@ -31,6 +31,7 @@ pub struct Check {
     key: NoteKey,
     creator: CreatorId,
     seen: Option<Checkpoint>,
+    before: Before,
     account: Account,
     refunded: Refunded,
     /// The newest checkpoint as it was signed.
@@ -58,14 +59,17 @@ pub struct Proven {
     pub size: u64,
     /// The log's checkpoint, to be remembered.
     pub checkpoint: String,
+    /// Where payments and refunds end, to be remembered as well.
+    pub ends: Before,
 }
 
 impl Check {
-    /// Begins. `seen` is the checkpoint that this browser remembers, empty at the first time.
+    /// Begins. `seen` is the checkpoint that this browser remembers, empty at the first time; `before` is
+    /// what it has proven of this creator's payments.
     ///
     /// # Errors
     /// In words, when one of the three is not what it should be.
-    pub fn begin(key: &str, creator: &str, seen: &str) -> Result<Self, Said> {
+    pub fn begin(key: &str, creator: &str, seen: &str, before: Before) -> Result<Self, Said> {
         let key = NoteKey::parse(key.trim()).map_err(of_key)?;
         let creator = CreatorId::parse(creator)
             .map_err(|why| Said::fault("The creator's id cannot be read", &why.to_string()))?;
@@ -75,7 +79,8 @@ impl Check {
         let seen = if seen.is_empty() { None } else { Some(open_note(seen, &key).map_err(other)?) };
         let (account, refunded) = (Account::default(), Refunded::default());
         let note = String::new();
-        Ok(Self { key, creator, seen, account, refunded, note, opened: None, invented: None })
+        let (opened, invented) = (None, None);
+        Ok(Self { key, creator, seen, before, account, refunded, note, opened, invented })
     }
 
     /// Takes the next statement and looks at everything but signatures and proofs; how many payments it
@@ -94,6 +99,12 @@ impl Check {
         let payments = opened.payments();
         self.opened = Some(opened);
         Ok(payments)
+    }
+
+    /// How many refunds the statement holds that was opened last.
+    #[must_use]
+    pub fn refunds(&self) -> usize {
+        self.opened.as_ref().map_or(0, Opened::refunds)
     }
 
     /// Checks the signatures of some places; the first entry whose signature does not hold is kept.
@@ -129,8 +140,11 @@ impl Check {
         }
         let opened = self.opened.take();
         let opened = opened.ok_or_else(|| Said::fault("There is no statement to check", ""))?;
+        let same = opened.check_before(&self.before);
         let verdict = opened.finish(&mut self.refunded).map_err(|why| of_statement(&why))?;
         self.account.add(&verdict).map_err(|why| of_statement(&why))?;
+        // Only what is proven is compared, so that the page can say "in the log".
+        same.map_err(|why| of_statement(&why))?;
         Ok((self.account.payments, self.account.refunds, verdict.checkpoint.size, &self.note))
     }
 
@@ -157,6 +171,7 @@ impl Check {
             Micros::parse(text)
                 .map_err(|why| Said::fault("The total shown is not an amount", &why.to_string()))
         };
+        self.before.compare(&self.account.ends()).map_err(|why| of_statement(&why))?;
         self.account.compare(payments, amount(total)?).map_err(|why| of_statement(&why))?;
         let back = if refunded.is_empty() { None } else { Some((refunds, amount(refunded)?)) };
         self.account.compare_refunds(&self.refunded, back).map_err(|why| of_statement(&why))?;
@@ -171,6 +186,7 @@ impl Check {
             left: self.account.total.minus(self.account.refunded).unwrap_or(Micros::ZERO),
             size: self.account.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size),
             checkpoint: self.note.clone(),
+            ends: self.account.ends(),
         })
     }
 }

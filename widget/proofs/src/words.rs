@@ -81,6 +81,21 @@ pub fn of_statement(lie: &BadStatement) -> Said {
                  to be there within two seconds."
             ),
         ),
+        BadStatement::Vanished { last, before } => (
+            gone(last.saturating_add(1), *before),
+            format!(
+                "This browser has proven {before} payments before; now only {last} of them are shown. What was \
+                 proven once cannot become less: a refund does not take a payment away."
+            ),
+        ),
+        BadStatement::Replaced { number, before, entry } => (
+            format!("Payment {number} is not the one that was proven before"),
+            format!(
+                "When this browser looked last, payment {number} stood in entry {before} of the log. Now it \
+                 stands in entry {entry} or with another total: the provider gave its number twice, and what \
+                 was paid under it first is not counted any more. {KEEP}"
+            ),
+        ),
         BadStatement::OtherTotal { number, proven, shown } => (
             "This page shows another total than the payments add up to".to_owned(),
             format!(
@@ -160,6 +175,14 @@ fn missing(first: u64, last: u64) -> String {
         format!("Payment {first} is missing")
     } else {
         format!("Payments {first} to {last} are missing")
+    }
+}
+
+fn gone(first: u64, last: u64) -> String {
+    if first == last {
+        format!("Payment {first}, proven before, is gone")
+    } else {
+        format!("Payments {first} to {last}, proven before, are gone")
     }
 }
 

@@ -4,8 +4,8 @@
 //! ```text
 //!  page                                      worker
 //!                                        ◄── ready
-//!  begin      key creator seen           ──►
-//!  statement  file share shares          ──► … progress done … share payments invented | lie
+//!  begin      key creator seen before    ──►
+//!  statement  file share shares          ──► … progress done … share payments refunds invented | lie
 //!  helped     invented                   ──►
 //!  finish                                ──► part payments refunds size checkpoint | lie
 //!  follows    note                       ──►
@@ -14,6 +14,8 @@
 //!  follow     key old new proof          ──► followed size | lie
 //! ```
 
+use farthing_shared::Micros;
+use farthing_shared::account::{Before, End};
 use js_sys::{JsString, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::{Closure, JsValue, wasm_bindgen};
 use wasm_bindgen::{JsCast, UnwrapThrowExt};
@@ -52,7 +54,9 @@ impl Worker {
         let say = |name: &str| text(message, name);
         match say("do").as_str() {
             "begin" => {
-                self.check = Some(Check::begin(&say("key"), &say("creator"), &say("seen"))?);
+                let before = before(message)?;
+                let (key, creator, seen) = (say("key"), say("creator"), say("seen"));
+                self.check = Some(Check::begin(&key, &creator, &seen, before)?);
                 Ok(None)
             }
             "statement" => self.statement(message).map(Some),
@@ -86,7 +90,9 @@ impl Worker {
                     .text("refunded", &proven.refunded.to_decimal())
                     .text("left", &proven.left.to_decimal())
                     .number("size", proven.size)
-                    .text("checkpoint", &proven.checkpoint);
+                    .text("checkpoint", &proven.checkpoint)
+                    .number("entry", proven.ends.payments.entry)
+                    .number("refund_entry", proven.ends.refunds.entry);
                 Ok(Some(answer))
             }
             "receipt" => check::receipt(&say("key"), &say("text")).map(|held| Some(receipt(&held))),
@@ -121,8 +127,30 @@ impl Worker {
         }
         Ok(Answer::new("share")
             .number("payments", payments as u64)
+            .number("refunds", check.refunds() as u64)
             .number("invented", check.invented().unwrap_or(0)))
     }
+}
+
+/// What the page remembers to be proven of this creator's payments; nothing at the first time.
+fn before(message: &JsValue) -> Result<Before, Said> {
+    let held = Reflect::get(message, &"before".into()).unwrap_throw();
+    if held.is_undefined() || held.is_null() {
+        return Ok(Before::default());
+    }
+    let total = |name| {
+        Micros::parse(&text(&held, name)).map_err(|why| {
+            Said::fault("What this browser remembers cannot be read", &why.to_string())
+        })
+    };
+    let end = |count, entry, sum| {
+        let (number, entry) = (number(&held, count), number(&held, entry));
+        Ok(End { number, entry, total: total(sum)? })
+    };
+    Ok(Before {
+        payments: end("payments", "entry", "total")?,
+        refunds: end("refunds", "refund_entry", "refunded")?,
+    })
 }
 
 fn receipt(held: &check::Held) -> Answer {

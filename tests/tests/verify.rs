@@ -1,0 +1,277 @@
+//! `farthing verify` as a creator runs it: for each lie a file that the command line and the checker of the
+//! browser call by the same name; witnesses that are asked for and those that are missing.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+
+use farthing_proofs::check::Check;
+use farthing_shared::account::Before;
+use farthing_shared::leaf::{Leaf, LeafBody};
+use farthing_shared::merkle::inclusion_proof;
+use farthing_shared::note::{COSIGNATURE, Note, NoteKey};
+use farthing_shared::receipt::Receipt;
+use farthing_shared::statement::Statement;
+use farthing_shared::{CreatorId, Micros, SignedClaim, SigningKey};
+use farthing_tests::books::Books;
+use farthing_tests::daemon::run_to_end;
+use farthing_tests::witness::cosignature;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const ME: CreatorId = CreatorId([7; 16]);
+
+/// What `farthing verify` says as JSON, and its exit code.
+fn verify(arguments: &[&str]) -> (i32, Value) {
+    let arguments = [&["verify"], arguments, &["--json"]].concat();
+    let output = run_to_end(&[], &arguments);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    let read = serde_json::from_str(&said);
+    (output.status.code().unwrap(), read.unwrap_or_else(|_| panic!("{said}{words}")))
+}
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// What the browser's checker says of the same file: the lie's name, or nothing.
+fn in_browser(file: &[u8], key: &NoteKey, before: Option<&[u8]>) -> Option<&'static str> {
+    let run = |file: &[u8], seen: &str, before: Before| {
+        let mut check = Check::begin(&key.to_string(), &ME.to_string(), seen, before)?;
+        let payments = check.open(file)?;
+        check.signatures(0..payments);
+        let (_, _, _, note) = check.finish()?;
+        let note = note.to_owned();
+        // The page shows what is there, so that only what was before can differ.
+        let statement = Statement::parse(file).unwrap();
+        let verdict = statement.verify(key, None, None).unwrap();
+        let (payments, refunds) = (verdict.ends().payments, verdict.ends().refunds);
+        let (paid, back) = (payments.total.to_decimal(), refunds.total.to_decimal());
+        let proven = check.compare((payments.number, &paid), (refunds.number, &back))?;
+        Ok::<_, farthing_proofs::words::Said>((note, proven.ends))
+    };
+    let (seen, before) = match before {
+        Some(file) => run(file, "", Before::default()).unwrap(),
+        None => (String::new(), Before::default()),
+    };
+    run(file, &seen, before).err().map(|said| said.lie)
+}
+
+/// A lie's name, the file, and an earlier file where one is needed to see it.
+type Row = (&'static str, Vec<u8>, Option<Vec<u8>>);
+
+fn honest() -> Books {
+    let mut books = Books::new(ME, 40, 2);
+    books.refund(3);
+    books.refund(9);
+    books.refund(11);
+    books
+}
+
+/// Lies that one file shows by itself.
+fn lies_in_a_file() -> Vec<Row> {
+    let of_books = |change: &dyn Fn(&mut Books)| {
+        let mut books = honest();
+        change(&mut books);
+        books.statement(1, u64::MAX, 0)
+    };
+    let of_file = |change: &dyn Fn(&mut Statement)| {
+        let mut statement = Statement::parse(&honest().statement(1, u64::MAX, 0)).unwrap();
+        change(&mut statement);
+        statement.encode()
+    };
+    let signature = |books: &mut Books| {
+        let other = books.payment(13).signed.encode();
+        let mut mine = books.payment(12).signed.encode();
+        mine[192..].copy_from_slice(&other[192..]);
+        books.payment(12).signed = SignedClaim::decode(&mine).unwrap();
+    };
+    let dropped = |books: &mut Books| books.leaves[23].body = books.leaves[22].body.clone();
+    let twice = |books: &mut Books| books.refund(3);
+    let stranger = Books { creator: CreatorId([8; 16]), ..Books::new(CreatorId([8; 16]), 3, 1) };
+    let mut renamed = honest();
+    renamed.origin = "other.log/log".into();
+    vec![
+        // Left out of the log, and left out of the file.
+        ("dropped", of_books(&dropped), None),
+        ("dropped", of_file(&|file| _ = file.records.remove(11)), None),
+        // Altered in the log, where nobody signed it so; altered in the file only.
+        ("invented", of_books(&signature), None),
+        ("not_in_log", of_file(&|file| file.records[11][15] ^= 1), None),
+        ("reordered", of_file(&|file| file.records.swap(11, 12)), None),
+        ("reordered", of_books(&|books| books.payment(13).number = 12), None),
+        ("wrong_total", of_books(&|books| books.payment(13).total = Micros::ZERO), None),
+        ("false_refund", of_books(&twice), None),
+        ("dropped", of_file(&|file| _ = file.refunds.remove(1)), None),
+        ("other_creator", stranger.statement(1, u64::MAX, 0), None),
+        ("checkpoint", renamed.statement(1, u64::MAX, 0), None),
+        ("malformed", b"farthing/stmt/2".to_vec(), None),
+    ]
+}
+
+/// Lies that need the memory of an earlier file.
+fn lies_against_the_past() -> Vec<Row> {
+    let now = honest();
+    let size = u64::try_from(now.leaves.len()).unwrap();
+    let before = now.statement(1, u64::MAX, 0);
+    let mut split = now.clone();
+    split.leaves[0].at.0 += 1;
+    let mut short = now.clone();
+    short.leaves.truncate(79);
+    let mut forked = now.clone();
+    for number in 38..=42_usize {
+        let mut leaf = Books::new(ME, 50, 1).leaves[number - 1].clone();
+        leaf.entry = u64::try_from(forked.leaves.len()).unwrap() + 1;
+        forked.leaves.push(leaf);
+    }
+    let kept = |leaf: &&Leaf| !(75..=80).contains(&leaf.entry);
+    let is_claim = |leaf: &Leaf| matches!(leaf.body, LeafBody::Claim(_));
+    let leaves =
+        forked.leaves.iter().filter(kept).filter(|leaf| !matches!(leaf.body, LeafBody::Other(_)));
+    let (claims, back): (Vec<Leaf>, Vec<Leaf>) = leaves.cloned().partition(is_claim);
+    vec![
+        ("split_view", split.statement(1, u64::MAX, size), Some(before.clone())),
+        ("rolled_back", short.statement(1, u64::MAX, size), Some(before.clone())),
+        ("vanished", now.part((1, 38), size, (1, 2)), Some(before.clone())),
+        ("vanished", now.part((1, 40), size, (1, 1)), Some(before.clone())),
+        ("replaced", forked.of(&[claims, back].concat(), size), Some(before.clone())),
+        (
+            "no_proof_since",
+            Books::new(ME, 41, 2).statement(1, u64::MAX, 0),
+            Some(Books::new(ME, 40, 2).statement(1, 40, 0)),
+        ),
+    ]
+}
+
+#[test]
+fn each_lie_has_one_name_on_the_command_line_and_in_the_browser() {
+    let place = Place::new();
+    let key = honest().key();
+    let me = ME.to_string();
+    let check = |file: &[u8], before: Option<&[u8]>| {
+        let path = place.write("statement", file);
+        let earlier = before.map(|bytes| place.write("before", bytes));
+        let key = key.to_string();
+        let mut arguments = vec!["statement", text(&path), "--key", &key, "--creator", &me];
+        if let Some(earlier) = &earlier {
+            arguments.extend(["--before", text(earlier)]);
+        }
+        verify(&arguments)
+    };
+    let file = honest().statement(1, u64::MAX, 0);
+    let (code, said) = check(&file, None);
+    assert_eq!((code, &said["holds"], &said["facts"]["payments"]), (0, &json!(true), &json!(40)));
+    assert_eq!(in_browser(&file, &key, None), None);
+    let again = honest().statement(1, u64::MAX, 83);
+    assert_eq!(check(&again, Some(&file)).0, 0);
+    assert_eq!(in_browser(&again, &key, Some(&file)), None);
+    for (name, file, before) in lies_in_a_file().into_iter().chain(lies_against_the_past()) {
+        let (code, said) = check(&file, before.as_deref());
+        assert_eq!((code, &said["lie"]), (1, &json!(name)), "{said}");
+        assert_eq!(in_browser(&file, &key, before.as_deref()), Some(name), "{said}");
+    }
+    // A part that begins after what was proven leaves a gap.
+    let late = honest().part((40, 40), 83, (1, 3));
+    let early = honest().part((1, 30), 0, (1, 2));
+    let (code, said) = check(&late, Some(&early));
+    assert_eq!((code, &said["lie"]), (1, &json!("dropped")), "{said}");
+}
+
+/// A witness: its key, and the secret behind it.
+fn witness(name: &str, seed: u8) -> (NoteKey, SigningKey) {
+    let secret = SigningKey::from_seed(&[seed; 32]);
+    (NoteKey::new(name, COSIGNATURE, &secret.public()).unwrap(), secret)
+}
+
+#[test]
+fn as_many_witnesses_as_are_asked_for_must_have_signed() {
+    let place = Place::new();
+    let books = Books::new(ME, 6, 1);
+    let log = books.key().to_string();
+    let (one, one_secret) = witness("one.test/w", 1);
+    let (two, two_secret) = witness("two.test/w", 2);
+    let (three, _) = witness("three.test/w", 3);
+    let mut statement = Statement::parse(&books.statement(1, 6, 0)).unwrap();
+    let bare = statement.checkpoint.clone();
+    let cosigned = |secrets: [&SigningKey; 2]| {
+        let lines = [cosignature(&bare, &one, secrets[0]), cosignature(&bare, &two, secrets[1])];
+        Note::parse(&format!("{bare}{}", lines.concat())).unwrap()
+    };
+    let note = cosigned([&one_secret, &two_secret]);
+    // One in the name of the second witness that another key made.
+    let forged = cosigned([&one_secret, &one_secret]);
+    let (one, two, three) = (one.to_string(), two.to_string(), three.to_string());
+    let rows: [(&Note, &[&str], &str, Result<u64, &str>); 11] = [
+        (&note, &[], "", Ok(0)),
+        (&note, &[&one], "", Ok(1)),
+        (&note, &[&one, &two], "", Ok(2)),
+        (&note, &[&one, &two, &three], "", Err("not_witnessed")),
+        (&note, &[&one, &two, &three], "2", Ok(2)),
+        (&note, &[&three], "", Err("not_witnessed")),
+        // One witness named twice is one.
+        (&note, &[&one, &one], "2", Err("")),
+        (&note, &[&one], "2", Err("")),
+        (&note, &[&log], "", Err("")),
+        (&bare, &[&one], "", Err("not_witnessed")),
+        (&forged, &[&one, &two], "2", Err("not_witnessed")),
+    ];
+    for (note, witnesses, quorum, expected) in rows {
+        statement.checkpoint = (*note).clone();
+        let file = place.write("statement", &statement.encode());
+        let receipt = place.write("receipt", receipt(&books, note).as_bytes());
+        let folder = log_folder(&place, &books, note);
+        for (kind, path) in [("statement", &file), ("receipt", &receipt), ("log", &folder)] {
+            let mut arguments = vec![kind, text(path), "--key", &log];
+            witnesses.iter().for_each(|key| arguments.extend(["--witness", key]));
+            if !quorum.is_empty() {
+                arguments.extend(["--quorum", quorum]);
+            }
+            let (code, said) = verify(&arguments);
+            match expected {
+                Ok(count) => {
+                    assert_eq!(
+                        (code, &said["facts"]["cosigned"]),
+                        (0, &json!(count)),
+                        "{kind} {said}"
+                    );
+                }
+                Err("") => assert!(code == 1 && said.get("lie").is_none(), "{kind} {said}"),
+                Err(lie) => assert_eq!((code, &said["lie"]), (1, &json!(lie)), "{kind} {said}"),
+            }
+        }
+    }
+    // A quorum of nobody is a mistake and not a check that passes.
+    let arguments = ["verify", "statement", "x", "--key", &log, "--quorum", "1"];
+    assert_eq!(run_to_end(&[], &arguments).status.code(), Some(2));
+}
+
+fn receipt(books: &Books, note: &Note) -> String {
+    let proof = inclusion_proof(&mut books.nodes(), 2, 6).unwrap();
+    let leaf = books.leaves[2].encode();
+    Receipt { leaf, index: 2, proof, checkpoint: note.clone() }.to_string()
+}
+
+/// A copy of the log: six leaves are one partial tile.
+fn log_folder(place: &Place, books: &Books, note: &Note) -> PathBuf {
+    let folder = place.0.path().join("log");
+    let tile = folder.join("tile/0/000.p");
+    std::fs::create_dir_all(&tile).unwrap();
+    let hashes: Vec<u8> = books.leaves.iter().flat_map(|leaf| leaf.hash().0).collect();
+    std::fs::write(tile.join("6"), hashes).unwrap();
+    std::fs::write(folder.join("checkpoint"), note.to_string()).unwrap();
+    folder
+}
