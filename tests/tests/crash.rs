@@ -2,14 +2,17 @@
 //! definite answer, and nothing is there twice. `FARTHING_CRASH=full` kills 200 times instead of 20.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use farthing_rules::EntryBody;
 use farthing_shared::SignedClaim;
+use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody};
 use farthing_tests::chance::Chance;
 use farthing_tests::crowd::{self, Manner, Memory, Paid};
 use farthing_tests::daemon::{Daemon, run_to_end};
+use farthing_tests::independent::IndependentLog;
 use farthing_tests::stock::Stock;
 use farthing_tests::wire::Wire;
 
@@ -56,6 +59,45 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     assert!(settled > 0, "no kill ever came between a request and its answer");
     check_ledger(&stock, &all);
     check_log(&settings, &log);
+    let exported = folder.path().join("exported");
+    check_independently(&settings, &stock, &all, &exported);
+}
+
+/// Software that nobody here wrote reads the log: every acknowledged claim is a leaf under its number, with
+/// the bytes that its visitor signed.
+fn check_independently(settings: &[(String, String)], stock: &Stock, all: &[Paid], folder: &Path) {
+    let told = |output: std::process::Output| {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let key = told(run_to_end(settings, &["log", "key"]));
+    told(run_to_end(settings, &["log", "export", folder.to_str().expect("a path in UTF-8")]));
+    let read = IndependentLog::open(folder, key.trim()).expect("a log that others can read");
+    let snapshot = stock.snapshot();
+    assert_eq!(read.size(), snapshot.entries.len() as u64, "the log is as long as the ledger");
+    let hashes = read.leaves().expect("tiles that lead to the root");
+    let missing = all.iter().filter(|paid| {
+        let at = usize::try_from(paid.entry - 1).expect("an entry number");
+        let Some(EntryBody::Claim(claim)) = snapshot.entries.get(at).map(|entry| &entry.body)
+        else {
+            return true;
+        };
+        // The figures are the ledger's, which the audit has added up; the claim is the visitor's own.
+        let body = LeafBody::Claim(Box::new(ClaimLeaf {
+            number: claim.creator_number,
+            total: claim.creator_total,
+            credited: claim.credited().expect("no fee is above the amount"),
+            signed: paid.claim.clone(),
+        }));
+        let leaf = Leaf { entry: paid.entry, at: snapshot.entries[at].at, body }.encode();
+        hashes.get(at) != Some(&IndependentLog::hash(&leaf))
+    });
+    let missing = missing.count();
+    eprintln!("{} acknowledged claims, {missing} not in the log that others read", all.len());
+    assert_eq!(missing, 0, "acknowledged claims are missing in the log");
+    if let Some(paid) = all.last() {
+        assert!(read.holds(paid.entry - 1, b"another leaf").is_err(), "this cannot fail");
+    }
 }
 
 /// The log holds every entry: a server that ends in order has shown all of them, and the audit

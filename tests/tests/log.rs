@@ -9,16 +9,16 @@ use std::time::Duration;
 use farthing_rules::Command;
 use farthing_shared::checkpoint::Checkpoint;
 use farthing_shared::leaf::{Leaf, LeafBody};
-use farthing_shared::merkle::{Hash, consistency_proof, is_consistent, leaf_hash};
+use farthing_shared::merkle::{consistency_proof, is_consistent};
 use farthing_shared::note::{Note, NoteKey};
 use farthing_shared::receipt::Receipt;
 use farthing_shared::statement::Statement;
-use farthing_shared::tiles::{Frontier, TileName, Tiles, parse_tile};
 use farthing_shared::{SigningKey, UnixMillis};
 use farthing_tests::actors::Visitor;
 use farthing_tests::chance::Chance;
 use farthing_tests::inprocess::Verifier;
 use farthing_tests::ledger::{CREATOR, Ledger, asked};
+use farthing_tests::tiled::{Copy, head, leaf};
 use farthing_verifier::config::Config;
 use farthing_verifier::log::{self, Log, LogLie, Published};
 use farthing_verifier::run;
@@ -105,6 +105,7 @@ async fn a_creator_downloads_a_statement_that_holds_offline() {
         ("?from=2&to=2".into(), 2, 2),
         (format!("?since={}", seen.size), 1, 3),
         ("?refunds_from=2".into(), 1, 3),
+        ("?from=4&to=3".into(), 4, 3),
     ] {
         let path = format!("/v1/creator/statement{query}");
         let answer = verifier.get_with(&path, &session).await;
@@ -112,23 +113,24 @@ async fn a_creator_downloads_a_statement_that_holds_offline() {
         let statement = Statement::parse(&answer.bytes).unwrap();
         let seen = query.contains("since").then_some(&seen);
         let verdict = statement.verify(&key, Some(&CREATOR), seen).unwrap();
-        assert_eq!(
-            (verdict.first, verdict.last, verdict.payments),
-            (first, last, last - first + 1)
-        );
+        let payments = last + 1 - first;
+        assert_eq!(verdict.payments, payments, "{query}");
+        if payments > 0 {
+            assert_eq!((verdict.first, verdict.last), (first, last));
+        }
         let refunds = u64::from(!query.contains("refunds_from"));
         assert_eq!((verdict.refunds, verdict.first_refund), (refunds, refunds));
         if refunds == 1 {
             assert_eq!(verdict.refunded.to_decimal(), "0.07");
         }
-        if last == 3 {
+        if last == 3 && payments > 0 {
             assert_eq!(verdict.total.to_decimal(), totals["total"].as_str().unwrap());
         }
     }
     for (path, status) in [
         ("/v1/creator/statement?from=0", 422),
         ("/v1/creator/statement?to=4", 422),
-        ("/v1/creator/statement?from=3&to=2", 422),
+        ("/v1/creator/statement?from=3&to=1", 422),
         ("/v1/creator/statement?since=1000000", 422),
         ("/v1/creator/statement?form=1", 400),
     ] {
@@ -372,48 +374,6 @@ fn tear(folder: &Path, chance: &mut Chance) {
     }
 }
 
-/// A log in memory as a reader downloads it.
-#[derive(Clone)]
-struct Copy(std::collections::BTreeMap<TileName, Vec<u8>>);
-
-impl Copy {
-    fn of(leaves: impl Iterator<Item = Hash>) -> (Self, Frontier) {
-        let mut rows: Vec<Vec<Hash>> = Vec::new();
-        let mut edge = Frontier::default();
-        for leaf in leaves {
-            edge.push(leaf, |level, node| {
-                rows.resize_with(rows.len().max(level + 1), Vec::new);
-                rows[level].push(node);
-            });
-        }
-        let mut tiles = std::collections::BTreeMap::new();
-        for (level, row) in (0_u8..).zip(&rows) {
-            for name in TileName::of_level(level, edge.size()) {
-                let from = usize::try_from(name.index).unwrap() * 256;
-                let hashes = &row[from..from + usize::from(name.width)];
-                tiles.insert(name, hashes.iter().flat_map(|hash| hash.0).collect());
-            }
-        }
-        (Self(tiles), edge)
-    }
-}
-
-impl Tiles for Copy {
-    type Error = String;
-    fn tile(&mut self, name: TileName) -> Result<Vec<Hash>, String> {
-        let bytes = self.0.get(&name).ok_or_else(|| name.path())?;
-        parse_tile(bytes).ok_or_else(|| name.path())
-    }
-}
-
-fn leaf(number: u64) -> Hash {
-    leaf_hash(&number.to_be_bytes())
-}
-
-fn head(edge: &Frontier) -> Checkpoint {
-    Checkpoint { origin: "pay.example/log".into(), size: edge.size(), root: edge.root() }
-}
-
 #[test]
 fn every_flipped_byte_of_a_log_is_noticed() {
     let (mut copy, edge) = Copy::of((0..300).map(leaf));
@@ -468,60 +428,4 @@ fn lies_of_a_log_are_named() {
     assert!(matches!(verdict, Err(LogLie::Missing(_))), "{verdict:?}");
     let verdict = log::check(&mut split.clone(), &head(&edge), &[]);
     assert_eq!(verdict, Err(LogLie::OtherRoot { size: 300 }));
-}
-
-/// Go's own verifier (sumdb/note and sumdb/tlog) reads what we write.
-#[test]
-fn go_agrees_on_roots_inclusion_and_consistency() {
-    let Some(gopath) = go_path() else {
-        eprintln!("SKIPPED: go_agrees needs: apt-get install golang-go golang-golang-x-mod-dev");
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let secret = SigningKey::from_seed(&[9; 32]);
-    let key = NoteKey::new("pay.example/log", 1, &secret.public()).unwrap();
-    std::fs::write(folder.path().join("main.go"), include_str!("go/main.go")).unwrap();
-    let built = std::process::Command::new("go")
-        .args(["build", "-o", "check", "main.go"])
-        .env("GO111MODULE", "off")
-        .env("GOPATH", &gopath)
-        .env("GOCACHE", folder.path().join("cache"))
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    for size in [0, 1, 255, 256, 257, 65_535, 65_536, 65_537, 70_000] {
-        let place = folder.path().join(size.to_string());
-        std::fs::create_dir(&place).unwrap();
-        let (copy, edge) = Copy::of((0..size).map(leaf));
-        for (name, bytes) in &copy.0 {
-            let path = place.join(name.path());
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, bytes).unwrap();
-        }
-        let note = head(&edge).sign(&secret).unwrap().to_string();
-        std::fs::write(place.join("checkpoint"), note).unwrap();
-        let go = |note: &Path| {
-            std::process::Command::new(folder.path().join("check"))
-                .args([place.as_os_str(), key.to_string().as_ref(), note.as_os_str()])
-                .output()
-                .unwrap()
-        };
-        let agreed = go(&place.join("checkpoint"));
-        assert!(agreed.status.success(), "{size}: {}", String::from_utf8_lossy(&agreed.stderr));
-        let mut wrong = head(&edge);
-        wrong.root.0[7] ^= 1;
-        let lie = place.join("lie");
-        std::fs::write(&lie, wrong.sign(&secret).unwrap().to_string()).unwrap();
-        assert!(!go(&lie).status.success(), "{size}: Go takes a wrong root");
-    }
-}
-
-fn go_path() -> Option<String> {
-    let listed =
-        std::process::Command::new("dpkg").args(["-L", "golang-golang-x-mod-dev"]).output();
-    let listed = String::from_utf8(listed.ok()?.stdout).ok()?;
-    let path = listed.lines().find_map(|line| line.strip_suffix("/src"))?.to_owned();
-    std::process::Command::new("go").arg("version").output().ok()?;
-    Some(path)
 }

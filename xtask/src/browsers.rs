@@ -1,9 +1,9 @@
 //! Gets the browsers that the tests drive: from Debian's packages where we may install, and
 //! geckodriver, which Debian does not have, from its source into target/tools (about a minute, once).
-//! axe-core comes from npm.
+//! axe-core comes from npm, Go from Debian too.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::Outcome;
 use crate::process::{cargo, on_path, run, succeeds};
@@ -89,15 +89,36 @@ fn install_packages(missing: &[Browser]) -> Outcome {
         packages.join(" "),
         flags.join(" ")
     );
-    let is_root = succeeds(Command::new("sh").args(["-c", "test \"$(id -u)\" = 0"]));
-    if !is_root || on_path("apt-get").is_none() {
+    if !may_install() {
         return Err(by_hand);
     }
+    apt_install(&packages)?;
+    if missing.iter().all(|browser| browser.is_installed()) { Ok(()) } else { Err(by_hand) }
+}
+
+/// Whether Debian's packages may be installed here.
+fn may_install() -> bool {
+    let is_root = succeeds(Command::new("sh").args(["-c", "test \"$(id -u)\" = 0"]));
+    is_root && on_path("apt-get").is_some()
+}
+
+fn apt_install(packages: &[&str]) -> Outcome {
     let mut install = Command::new("apt-get");
     install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
     install.env("DEBIAN_FRONTEND", "noninteractive");
-    run(Command::new("apt-get").arg("update")).and_then(|()| run(&mut install))?;
-    if missing.iter().all(|browser| browser.is_installed()) { Ok(()) } else { Err(by_hand) }
+    run(Command::new("apt-get").arg("update")).and_then(|()| run(&mut install))
+}
+
+/// Go and the packages of the Go team that read our log (tests/tests/independent.rs).
+pub const GO: [&str; 2] = ["golang-go", "golang-golang-x-mod-dev"];
+
+/// Gets Go from Debian, where it may; false when it is not there.
+pub fn have_go() -> bool {
+    let is_there = || {
+        on_path("go").is_some()
+            && succeeds(Command::new("dpkg").args(["-L", GO[1]]).stdout(Stdio::null()))
+    };
+    is_there() || (may_install() && apt_install(&GO).is_ok() && is_there())
 }
 
 /// geckodriver: a named one, one on the PATH, or our own, built once.

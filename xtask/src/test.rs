@@ -54,12 +54,22 @@ pub fn run_all(arguments: &Arguments) -> Outcome {
     if !has_axe {
         tests.env("FARTHING_SKIP_AXE", "1");
     }
+    let has_go = browsers::have_go();
+    if !has_go {
+        tests.env("FARTHING_SKIP_GO", "1");
+    }
     let outcome = run(&mut tests);
     for browser in &left_out {
         println!("LEFT OUT: the tests in {} ({})", browser.name(), browser.flag());
     }
     if !has_axe {
         println!("LEFT OUT: axe-core, which needs npm (the tests of accessibility ran without it)");
+    }
+    if !has_go {
+        println!(
+            "LEFT OUT: Go's own check of the log (apt-get install {})",
+            browsers::GO.join(" ")
+        );
     }
     outcome
 }
