@@ -74,13 +74,14 @@ pub struct Log {
 }
 
 /// The Merkle log. The table `log` is the one of the log messages.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "farthing.example.toml documents each setting once")]
 pub struct Proofs {
     pub origin: String,
     pub high_water: Option<PathBuf>,
     pub witnesses: Vec<String>,
+    pub signing: String,
 }
 
 /// Looking for fraud.
@@ -152,6 +153,13 @@ impl Default for Limits {
 impl Default for Fraud {
     fn default() -> Self {
         Self { scan: true, keep_origins_days: 30, slowed_claims_per_minute: 2 }
+    }
+}
+
+impl Default for Proofs {
+    fn default() -> Self {
+        let (origin, high_water, witnesses) = (String::new(), None, Vec::new());
+        Self { origin, high_water, witnesses, signing: "on".into() }
     }
 }
 
@@ -287,6 +295,9 @@ impl Config {
         }
         if !["full", "unsafe-normal"].contains(&self.store.durability.as_str()) {
             return Err(wrong("store.durability", "expected \"full\""));
+        }
+        if !["on", "unsafe-off"].contains(&self.proofs.signing.as_str()) {
+            return Err(wrong("proofs.signing", "expected \"on\""));
         }
         if !["text", "json"].contains(&self.log.format.as_str()) {
             return Err(wrong("log.format", "expected \"text\" or \"json\""));
@@ -463,6 +474,7 @@ mod tests {
                 "review.origin",
             ),
             ("[review]\nlisten = \"127.0.0.1:80\"\norigin = \"review\"", "review.origin"),
+            ("[proofs]\nsigning = \"off\"", "proofs.signing"),
             ("[proofs]\nwitnesses = [\"https://w.example w+1+2\"]", "proofs.witnesses"),
         ];
         for (file, setting) in rows {

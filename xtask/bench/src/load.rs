@@ -67,6 +67,8 @@ pub struct Shape {
     pub expects: Expects,
     /// Whether requests are sent again from the start when all are used up.
     pub repeats: bool,
+    /// Whether the entries of single claims are kept, which takes some time of the generator.
+    pub keeps_entries: bool,
 }
 
 /// What an answer must be.
@@ -93,6 +95,8 @@ pub struct Outcome {
     pub failures: Vec<String>,
     /// Microseconds of each request answered as expected, sorted.
     pub micros: Vec<u32>,
+    /// When a claim was sent, and its entry; where they are kept.
+    pub entries: Vec<(Instant, u64)>,
 }
 
 impl Outcome {
@@ -264,12 +268,24 @@ impl Shared {
         let mut outcome = self.outcome.borrow_mut();
         outcome.claims += self.work.claims_each as u64;
         outcome.micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+        if let Some(entry) = self.shape.keeps_entries.then(|| entry_in(body)).flatten() {
+            let sent = monotonic().checked_sub(took).unwrap_or(self.started);
+            outcome.entries.push((sent, entry));
+        }
         outcome.elapsed = self.started.elapsed();
     }
 
     fn fail(&self, why: String) {
         self.outcome.borrow_mut().failures.push(why);
     }
+}
+
+/// The entry in the answer to a single claim.
+fn entry_in(body: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.split_once("\"entry\":")?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
 }
 
 /// An answer that should not have come, in words.

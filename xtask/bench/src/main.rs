@@ -16,6 +16,7 @@ mod ceilings;
 mod echo;
 mod load;
 mod pressure;
+mod proofs;
 mod report;
 mod rounds;
 mod server;
@@ -72,6 +73,8 @@ enum Part {
     Overload,
     /// What the watch for fraud costs.
     Watch,
+    /// What the log costs, and how soon a payment can be proven.
+    Proofs,
 }
 
 /// How much of everything.
@@ -138,6 +141,10 @@ fn measure_in(arguments: &Arguments, folder: &Path) -> Result<bool, String> {
     if wanted(Part::Rates) {
         let bench = rounds::Rates::new(folder, &mut fresh)?;
         bench.measure(&plan, &mut report)?;
+    }
+    if wanted(Part::Proofs) {
+        let place = folder.join("without");
+        proofs::measure(&mut fresh, &arguments.farthing, &place, &plan, &mut report)?;
     }
     if wanted(Part::Flood) {
         pressure::flood(&mut fresh, &plan, &mut report)?;

@@ -38,7 +38,7 @@ pub enum Way {
 impl Way {
     const ALL: [Self; 3] = [Self::Single, Self::Hundred, Self::Thousand];
 
-    fn claims_each(self) -> usize {
+    pub fn claims_each(self) -> usize {
         match self {
             Self::Single => 1,
             Self::Hundred => 100,
@@ -46,7 +46,7 @@ impl Way {
         }
     }
 
-    fn connections(self) -> usize {
+    pub fn connections(self) -> usize {
         match self {
             Self::Single => SINGLES,
             Self::Hundred => HUNDREDS,
@@ -55,15 +55,15 @@ impl Way {
     }
 
     /// Large requests take longer each, so that a slice must be longer to hold enough of them.
-    fn slice(self, slice: Duration) -> Duration {
+    pub fn slice(self, slice: Duration) -> Duration {
         if self == Self::Single { slice } else { slice * 2 }
     }
 
-    fn guess(self) -> f64 {
+    pub fn guess(self) -> f64 {
         if self == Self::Single { 30_000.0 } else { 60_000.0 }
     }
 
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Single => "1 claim a request",
             Self::Hundred => "100 claims a request",
@@ -192,6 +192,7 @@ impl<'a> Rates<'a> {
             paced: 0,
             expects: Expects::Echo,
             repeats: true,
+            keeps_entries: false,
         };
         let echo = load::run(vec![(shape, &work)], slice)?.remove(0).clean()?;
         series.echo.push(echo.rate());
@@ -213,7 +214,8 @@ impl<'a> Rates<'a> {
     }
 }
 
-fn work(claims: &[farthing_shared::SignedClaim], way: Way) -> Work {
+/// The requests of these claims.
+pub fn work(claims: &[farthing_shared::SignedClaim], way: Way) -> Work {
     match way {
         Way::Single => Work::singles(claims),
         Way::Hundred | Way::Thousand => Work::batches(claims, way.claims_each()),
@@ -247,6 +249,7 @@ pub fn honest(place: &Place, connections: usize) -> Shape {
         paced: 0,
         expects: Expects::Charged,
         repeats: false,
+        keeps_entries: false,
     }
 }
 
