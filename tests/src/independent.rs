@@ -51,16 +51,7 @@ impl IndependentLog {
     /// # Errors
     /// As [`IndependentLog::open`].
     pub fn open_under(folder: &Path, key: &str, note: &[u8]) -> Result<Self, String> {
-        let verifier = StandardVerifier::new(key).map_err(|why| format!("key: {why:?}"))?;
-        let note = Note::from_bytes(note).map_err(|why| format!("note: {why}"))?;
-        let known = VerifierList::new(vec![Box::new(verifier)]);
-        let (signed, _) = note.verify(&known).map_err(|why| format!("signature: {why}"))?;
-        let checkpoint =
-            Checkpoint::from_bytes(note.text()).map_err(|why| format!("checkpoint: {why}"))?;
-        if signed.iter().all(|line| line.name() != checkpoint.origin()) {
-            return Err("it is signed under another name".into());
-        }
-        let (size, root) = (checkpoint.size(), *checkpoint.hash());
+        let (size, root) = opened(key, note)?;
         let log = Self { folder: Folder(folder.to_owned()), size, root };
         let whole = match size {
             0 => EMPTY_HASH,
@@ -101,6 +92,23 @@ impl IndependentLog {
         check_tree(&proof, self.size, self.root, old, before).map_err(told)
     }
 
+    /// Whether a checkpoint shown earlier is of this log's beginning.
+    ///
+    /// # Errors
+    /// In words, when it is not signed by this key or is of another history.
+    pub fn began_with(&self, key: &str, note: &[u8]) -> Result<(), String> {
+        let (size, root) = opened(key, note)?;
+        if size == 0 {
+            return if root == EMPTY_HASH { Ok(()) } else { Err("another root".into()) };
+        }
+        if size > self.size {
+            return Err(format!("it signs {size} leaves, the log has {}", self.size));
+        }
+        let told = |why: Error| why.to_string();
+        let proof = prove_tree(self.size, size, &self.hashes()).map_err(told)?;
+        check_tree(&proof, self.size, self.root, size, root).map_err(told)
+    }
+
     /// The hashes of all leaves, each of them proven by its tile.
     ///
     /// # Errors
@@ -121,4 +129,18 @@ impl IndependentLog {
     pub fn hash(leaf: &[u8]) -> [u8; 32] {
         record_hash(leaf).0
     }
+}
+
+/// Size and root that a note signs.
+fn opened(key: &str, note: &[u8]) -> Result<(u64, Hash), String> {
+    let verifier = StandardVerifier::new(key).map_err(|why| format!("key: {why:?}"))?;
+    let note = Note::from_bytes(note).map_err(|why| format!("note: {why}"))?;
+    let known = VerifierList::new(vec![Box::new(verifier)]);
+    let (signed, _) = note.verify(&known).map_err(|why| format!("signature: {why}"))?;
+    let checkpoint =
+        Checkpoint::from_bytes(note.text()).map_err(|why| format!("checkpoint: {why}"))?;
+    if signed.iter().all(|line| line.name() != checkpoint.origin()) {
+        return Err("it is signed under another name".into());
+    }
+    Ok((checkpoint.size(), *checkpoint.hash()))
 }

@@ -1,7 +1,8 @@
 //! kill -9 under load: what was acknowledged is there after the next start, what was not gets a
-//! definite answer, and nothing is there twice. `FARTHING_CRASH=full` kills 200 times instead of 20.
+//! definite answer, nothing is there twice, and all that was ever signed is one history. `FARTHING_CRASH=full`
+//! kills 500 times instead of 20, which are 1,000 starts.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -19,13 +20,14 @@ use farthing_tests::wire::Wire;
 #[test]
 fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let kills =
-        if std::env::var_os("FARTHING_CRASH").is_some_and(|v| v == "full") { 200 } else { 20 };
+        if std::env::var_os("FARTHING_CRASH").is_some_and(|v| v == "full") { 500 } else { 20 };
     let mut chance = Chance::printed("crash");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut stock = Stock::new(&folder.path().join("data"), 64);
     let settings = stock.settings();
     let log = folder.path().join("log");
     let mut all: Vec<Paid> = Vec::new();
+    let mut shown: BTreeSet<String> = BTreeSet::new();
     let (mut settled, mut were_charged) = (0, 0);
     for kill in 0..kills {
         let daemon = Daemon::start(&settings, &[], &log);
@@ -39,11 +41,15 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         let visitors = &mut stock.visitors;
         let memory = thread::scope(|scope| {
             let paying = scope.spawn(move || crowd::pay(visitors, manner));
-            thread::sleep(pause);
+            for _ in 0..3 {
+                thread::sleep(pause / 3);
+                shown.insert(checkpoint(&daemon));
+            }
             daemon.kill();
             paying.join().expect("the visitors saw only answers they expected")
         });
         let daemon = Daemon::start(&settings, &[], &log);
+        shown.insert(checkpoint(&daemon));
         assert!(memory.unknown.is_empty(), "kill {kill}: no commit failed");
         let repeats = settle(&daemon, &memory);
         settled += memory.unanswered.len();
@@ -60,12 +66,25 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     check_ledger(&stock, &all);
     check_log(&settings, &log);
     let exported = folder.path().join("exported");
-    check_independently(&settings, &stock, &all, &exported);
+    check_independently(&settings, &stock, (&all, &shown), &exported);
+}
+
+/// What the log shows at this moment.
+fn checkpoint(daemon: &Daemon) -> String {
+    let mut wire = Wire::connect(daemon.address).expect("a server that is ready");
+    let reply = wire.get("/log/checkpoint").expect("an answer");
+    assert_eq!(reply.status, 200, "a server that is ready has a checkpoint");
+    String::from_utf8(reply.body).expect("text")
 }
 
 /// Software that nobody here wrote reads the log: every acknowledged claim is a leaf under its number, with
-/// the bytes that its visitor signed.
-fn check_independently(settings: &[(String, String)], stock: &Stock, all: &[Paid], folder: &Path) {
+/// the bytes that its visitor signed, and every checkpoint that was ever shown is of its beginning.
+fn check_independently(
+    settings: &[(String, String)],
+    stock: &Stock,
+    (all, shown): (&[Paid], &BTreeSet<String>),
+    folder: &Path,
+) {
     let told = |output: std::process::Output| {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text")
@@ -95,6 +114,10 @@ fn check_independently(settings: &[(String, String)], stock: &Stock, all: &[Paid
     let missing = missing.count();
     eprintln!("{} acknowledged claims, {missing} not in the log that others read", all.len());
     assert_eq!(missing, 0, "acknowledged claims are missing in the log");
+    let forks = shown.iter().filter(|note| read.began_with(key.trim(), note.as_bytes()).is_err());
+    let forks = forks.count();
+    eprintln!("{} checkpoints were shown, {forks} of another history", shown.len());
+    assert_eq!(forks, 0, "the log was forked");
     if let Some(paid) = all.last() {
         assert!(read.holds(paid.entry - 1, b"another leaf").is_err(), "this cannot fail");
     }
