@@ -1,7 +1,7 @@
 //! A statement: a creator's payments as they stand in the log, to be checked offline.
 //!
 //! ```text
-//!   0 tag             16  "farthing/stmt/2\0"
+//!   0 tag             16  "farthing/stmt/3\0"
 //!  16 creator         16  CreatorId            │ these three are the same in all claims of a
 //!  32 verifier        32  VerifierId           │ statement, so its records leave them out
 //!  64 currency         3  ISO 4217             │
@@ -11,7 +11,8 @@
 //!  88 since            8  size of an earlier checkpoint, 0 for none
 //!  96 since hashes     8  of the proof of consistency with it
 //! 104 refunds          8
-//! 112 records        225  each; a claim's leaf without what all of them share
+//! 112 record bytes    8  of all records together
+//! 120 records             a claim's leaf each, without what all of them share, packed (`packed.rs`)
 //!     refunds         96  each; a refund's leaf without tag and kind
 //!     hashes          32  each; one multi-proof for each 64 records, then for each 64 refunds
 //!     since root      32  only where since is not 0; then its hashes, 32 each
@@ -19,10 +20,8 @@
 //! ```
 //!
 //! A proof for all records would be the shortest, but a lie would then be anywhere; one for each 64
-//! costs one to seven bytes a payment more and names the place.
+//! costs six bytes a payment more at most and names the place.
 
-use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -32,33 +31,33 @@ use crate::amount::{Currency, Micros};
 use crate::checkpoint::Checkpoint;
 use crate::claim::Claim;
 use crate::encoding::{DecodeError, Reader, Writer};
-use crate::ids::{CreatorId, PublicKey, VerifierId};
-use crate::leaf::{ClaimLeaf, Leaf, LeafBody, RefundLeaf};
+use crate::ids::{CreatorId, VerifierId};
+use crate::leaf::{Leaf, LeafBody, RefundLeaf};
 pub use crate::lie::BadStatement;
-use crate::merkle::{
-    self, Hash, Nodes, PROOF_LEN_MAX, consistency_proof, is_consistent, leaf_hash,
-};
+use crate::merkle::{self, Hash, Nodes, PROOF_LEN_MAX, consistency_proof, is_consistent};
 use crate::multiproof;
 use crate::note::{NOTE_BYTES_MAX, Note, NoteKey};
-use crate::signing::VerifyingKey;
+pub use crate::opened::Opened;
+use crate::opened::check_numbers;
+use crate::packed::{PACKED_LEN_MAX, pack, unpack};
 
 /// Payments in a statement at most; more are taken in several.
 pub const PAYMENTS_MAX: usize = 100_000;
 /// Records that share a proof.
 pub const BLOCK: usize = 64;
-/// Bytes of a record.
+/// Bytes of a record that is not packed.
 pub const RECORD_LEN: usize = 225;
 /// Bytes of a refund's record.
 pub const REFUND_LEN: usize = 96;
 /// Bytes of a statement at most: header, records with as many hashes as single proofs would have,
 /// consistency, checkpoint.
 pub const STATEMENT_BYTES_MAX: usize = HEAD_LEN
-    + PAYMENTS_MAX * (RECORD_LEN + REFUND_LEN + 64 * PROOF_LEN_MAX)
+    + PAYMENTS_MAX * (PACKED_LEN_MAX + REFUND_LEN + 64 * PROOF_LEN_MAX)
     + 32 * 64
     + NOTE_BYTES_MAX;
 
-const HEAD_LEN: usize = 112;
-const TAG: &[u8; 16] = b"farthing/stmt/2\0";
+const HEAD_LEN: usize = 120;
+const TAG: &[u8; 16] = b"farthing/stmt/3\0";
 
 /// What a record keeps of a leaf's bytes: entry and time; running figures; key and sequence; item and
 /// amount; kind, origin and expiry; signature.
@@ -201,7 +200,7 @@ impl Statement {
         Ok(made)
     }
 
-    fn lengthen(&self, record: &[u8; RECORD_LEN]) -> Vec<u8> {
+    pub(crate) fn lengthen(&self, record: &[u8; RECORD_LEN]) -> Vec<u8> {
         let mut writer = Writer::<{ Leaf::CLAIM_LEN }>::new(Leaf::TAG);
         let mut rest = record.as_slice();
         let mut take = |length| {
@@ -238,8 +237,10 @@ impl Statement {
         head.put_u64(self.since.as_ref().map_or(0, |since| since.size));
         head.put_u64(count(self.since.as_ref().map_or(0, |since| since.proof.len())));
         head.put_u64(count(self.refunds.len()));
+        let records = pack(&self.records);
+        head.put_u64(count(records.len()));
         let mut bytes = head.finish().to_vec();
-        self.records.iter().for_each(|record| bytes.extend_from_slice(record));
+        bytes.extend_from_slice(&records);
         self.refunds.iter().for_each(|record| bytes.extend_from_slice(record));
         self.proof.iter().for_each(|hash| bytes.extend_from_slice(&hash.0));
         if let Some(since) = &self.since {
@@ -262,20 +263,23 @@ impl Statement {
         let (head, mut rest) =
             bytes.split_at_checked(HEAD_LEN).ok_or(bad("it is shorter than its header"))?;
         let mut reader = Reader::new(head, HEAD_LEN, TAG)
-            .map_err(|_| bad("it does not begin with farthing/stmt/2"))?;
+            .map_err(|_| bad("it does not begin with farthing/stmt/3"))?;
         let creator = CreatorId(reader.take());
         let verifier = VerifierId(reader.take());
         let currency = reader.take_currency().map_err(|_| bad("its currency is not a code"))?;
         reader.take_zeros::<5>().map_err(|_| bad("a reserved byte is not zero"))?;
         let (payments, hashes) = (reader.take_u64(), reader.take_u64());
         let (since, steps) = (reader.take_u64(), reader.take_u64());
-        let refunds = reader.take_u64();
+        let (refunds, packed) = (reader.take_u64(), reader.take_u64());
         reader.finish();
         // A count that does not fit the bytes that came is refused before memory is taken for it.
         let payments = usize::try_from(payments).ok().filter(|count| *count <= PAYMENTS_MAX);
         let payments = payments.ok_or(bad("it has more than 100,000 payments"))?;
+        let packed = usize::try_from(packed).ok().and_then(|packed| rest.split_at_checked(packed));
+        let (packed, after) = packed.ok_or(bad("payments are missing"))?;
+        rest = after;
         let records =
-            rows::<RECORD_LEN>(&mut rest, Some(payments)).ok_or(bad("payments are missing"))?;
+            unpack(packed, payments).ok_or(bad("its payments are not packed as they should be"))?;
         // Each refund is of a payment, and of one only.
         let refunds = usize::try_from(refunds).ok().filter(|count| *count <= PAYMENTS_MAX);
         let refunds = refunds.ok_or(bad("it has more than 100,000 refunds"))?;
@@ -394,236 +398,11 @@ impl Statement {
     }
 }
 
-/// A statement that was opened: signed by the log's key, its running numbers without a gap. The slow
-/// half of the check can be shared out by ranges of payments.
-#[derive(Debug)]
-pub struct Opened {
-    statement: Statement,
-    checkpoint: Checkpoint,
-    claims: Vec<(u64, Box<ClaimLeaf>)>,
-    refunds: Vec<(u64, RefundLeaf)>,
-}
-
-impl Opened {
-    /// How many payments it holds.
-    #[must_use]
-    pub fn payments(&self) -> usize {
-        self.claims.len()
-    }
-
-    /// How many refunds it holds.
-    #[must_use]
-    pub fn refunds(&self) -> usize {
-        self.refunds.len()
-    }
-
-    /// Whether what was proven before stands where it stood, as far as it is in this statement. With an
-    /// entry that is in the log under both checkpoints, all before it is bound by number and total.
-    ///
-    /// # Errors
-    /// [`BadStatement::Replaced`].
-    pub fn check_before(&self, before: &Before) -> Result<(), BadStatement> {
-        let payments = self.claims.iter().map(|(entry, claim)| (claim.number, *entry, claim.total));
-        same_end(payments, &before.payments)?;
-        let refunds = self.refunds.iter().map(|(entry, it)| (it.number, *entry, it.total));
-        same_end(refunds, &before.refunds).map_err(BadStatement::of_refunds)
-    }
-
-    /// Checks the payers' signatures in a range of places, from 0.
-    ///
-    /// # Errors
-    /// [`BadStatement::Invented`] names the first entry whose signature does not hold.
-    pub fn check_signatures(&self, places: Range<usize>) -> Result<(), BadStatement> {
-        // Visitors come back: reading a key is an eighth of checking a signature.
-        let mut keys: BTreeMap<PublicKey, VerifyingKey> = BTreeMap::new();
-        for (entry, claim) in self.claims.get(places).unwrap_or_default() {
-            let invented = |_| BadStatement::Invented { entry: *entry };
-            let payer = &claim.signed.claim().key;
-            let key = match keys.get(payer) {
-                Some(key) => key.clone(),
-                None => VerifyingKey::new(payer).map_err(invented)?,
-            };
-            claim.signed.clone().verify(&key).map_err(invented)?;
-            keys.insert(*payer, key);
-        }
-        Ok(())
-    }
-
-    /// The rest: the totals, that each payment and refund is in the log, and that each refund takes back
-    /// what a payment had brought; `refunded` remembers refunds of payments in other statements. Says
-    /// "proven", so it is called when all signatures were checked.
-    ///
-    /// # Errors
-    /// [`BadStatement`] names the lie and the entry.
-    pub fn finish(self, refunded: &mut Refunded) -> Result<Verdict, BadStatement> {
-        let sums = check_totals(&self.claims)?;
-        let (refunded_before, refunded_total) =
-            check_refunds(&self.refunds).map_err(BadStatement::of_refunds)?;
-        self.check_inclusion()?;
-        for (entry, refund) in &self.refunds {
-            refunded.add(*entry, refund)?;
-        }
-        for (entry, claim) in &self.claims {
-            refunded.settle(*entry, claim.credited)?;
-        }
-        let whole = self.claims.first().is_some_and(|(_, claim)| claim.number == 1);
-        if let Some((last, _)) = self.claims.last().filter(|_| whole) {
-            refunded.all_settled(*last)?;
-        }
-        let ends = (self.claims.first(), self.claims.last());
-        let number = |claim: Option<&(u64, Box<ClaimLeaf>)>| claim.map_or(0, |(_, c)| c.number);
-        Ok(Verdict {
-            creator: self.statement.creator,
-            currency: self.statement.currency,
-            payments: u64::try_from(self.claims.len()).unwrap_or(u64::MAX),
-            first: number(ends.0),
-            last: number(ends.1),
-            first_entry: ends.0.map_or(0, |(entry, _)| *entry),
-            last_entry: ends.1.map_or(0, |(entry, _)| *entry),
-            before: sums.before,
-            paid: sums.paid,
-            credited: sums.credited,
-            total: ends.1.map_or(Micros::ZERO, |(_, claim)| claim.total),
-            refunds: u64::try_from(self.refunds.len()).unwrap_or(u64::MAX),
-            first_refund: self.refunds.first().map_or(0, |(_, refund)| refund.number),
-            last_refund_entry: self.refunds.last().map_or(0, |(entry, _)| *entry),
-            refunded_before,
-            refunded: refunded_total,
-            checkpoint: self.checkpoint,
-        })
-    }
-
-    fn check_inclusion(&self) -> Result<(), BadStatement> {
-        let mut proof = self.statement.proof.as_slice();
-        let places = self.claims.iter().zip(&self.statement.records).map(|((entry, _), record)| {
-            (entry.saturating_sub(1), leaf_hash(&self.statement.lengthen(record)))
-        });
-        self.check_blocks(&places.collect::<Vec<_>>(), &mut proof)?;
-        let places =
-            self.refunds.iter().zip(&self.statement.refunds).map(|((entry, _), record)| {
-                (entry.saturating_sub(1), leaf_hash(&lengthen_refund(record)))
-            });
-        self.check_blocks(&places.collect::<Vec<_>>(), &mut proof)
-            .map_err(BadStatement::of_refunds)?;
-        if proof.is_empty() { Ok(()) } else { Err(BadStatement::Malformed("hashes are left over")) }
-    }
-
-    fn check_blocks(
-        &self,
-        places: &[(u64, Hash)],
-        proof: &mut &[Hash],
-    ) -> Result<(), BadStatement> {
-        let (size, root) = (self.checkpoint.size, self.checkpoint.root);
-        for block in places.chunks(BLOCK) {
-            if multiproof::root(block, size, proof) != Some(root) {
-                let entry = |place: Option<&(u64, Hash)>| {
-                    place.map_or(0, |(index, _)| index.saturating_add(1))
-                };
-                let (first, last) = (entry(block.first()), entry(block.last()));
-                return Err(BadStatement::NotInLog { first, last });
-            }
-        }
-        Ok(())
-    }
-}
-
-type Claims = [(u64, Box<ClaimLeaf>)];
-
-/// Numbers, entries and running totals, of which one was the end before.
-fn same_end(
-    mut rows: impl Iterator<Item = (u64, u64, Micros)>,
-    end: &End,
-) -> Result<(), BadStatement> {
-    match rows.find(|(number, ..)| *number == end.number) {
-        Some((number, entry, total)) if (entry, total) != (end.entry, end.total) => {
-            Err(BadStatement::Replaced { number, before: end.entry, entry })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Entries with their running numbers. Order first, gaps then: two payments that were swapped make a gap
-/// too, and would be called dropped.
-fn check_numbers(numbers: &[(u64, u64)]) -> Result<(), BadStatement> {
-    let pairs = || numbers.iter().zip(numbers.iter().skip(1));
-    for ((before, earlier), (entry, number)) in pairs() {
-        if number <= earlier || entry <= before {
-            return Err(BadStatement::Reordered { entry: *entry });
-        }
-    }
-    for ((_, earlier), (entry, number)) in pairs() {
-        let next = earlier.saturating_add(1);
-        if *number != next {
-            let last = number.saturating_sub(1);
-            return Err(BadStatement::Dropped { first: next, last, entry: *entry });
-        }
-    }
-    match numbers.first() {
-        Some((entry, 0)) => Err(BadStatement::Reordered { entry: *entry }),
-        _ => Ok(()),
-    }
-}
-
-/// The refunds' running total before and after them.
-fn check_refunds(refunds: &[(u64, RefundLeaf)]) -> Result<(Micros, Micros), BadStatement> {
-    let mut ends: Option<(Micros, Micros)> = None;
-    for (entry, refund) in refunds {
-        let wrong =
-            |expected| BadStatement::WrongTotal { entry: *entry, expected, found: refund.total };
-        let (first, before) = match ends {
-            Some((first, running)) => (first, running),
-            None if refund.number == 1 => (Micros::ZERO, Micros::ZERO),
-            None => {
-                let before = refund.total.minus(refund.taken).ok_or_else(|| wrong(None))?;
-                (before, before)
-            }
-        };
-        let expected = before.plus(refund.taken);
-        if expected != Some(refund.total) {
-            return Err(wrong(expected));
-        }
-        ends = Some((first, refund.total));
-    }
-    Ok(ends.unwrap_or_default())
-}
-
-struct Sums {
-    before: Micros,
-    paid: Micros,
-    credited: Micros,
-}
-
-fn check_totals(claims: &Claims) -> Result<Sums, BadStatement> {
-    let mut sums = Sums { before: Micros::ZERO, paid: Micros::ZERO, credited: Micros::ZERO };
-    let mut running: Option<Micros> = None;
-    for (entry, claim) in claims {
-        let wrong =
-            |expected| BadStatement::WrongTotal { entry: *entry, expected, found: claim.total };
-        // A statement may begin in the middle; what was before is then as the log says.
-        let before = match running {
-            Some(before) => before,
-            None if claim.number == 1 => Micros::ZERO,
-            None => claim.total.minus(claim.credited).ok_or_else(|| wrong(None))?,
-        };
-        let expected = before.plus(claim.credited);
-        if expected != Some(claim.total) {
-            return Err(wrong(expected));
-        }
-        if running.is_none() {
-            sums.before = before;
-        }
-        sums.paid = sums.paid.plus(claim.signed.claim().amount).ok_or_else(|| wrong(None))?;
-        sums.credited = sums.credited.plus(claim.credited).ok_or_else(|| wrong(None))?;
-        running = expected;
-    }
-    Ok(sums)
-}
-
 fn shorten_refund(leaf: &[u8]) -> Option<[u8; REFUND_LEN]> {
     [leaf.get(16..32)?, leaf.get(40..Leaf::REFUND_LEN)?].concat().try_into().ok()
 }
 
-fn lengthen_refund(record: &[u8; REFUND_LEN]) -> Vec<u8> {
+pub(crate) fn lengthen_refund(record: &[u8; REFUND_LEN]) -> Vec<u8> {
     let (head, rest) = record.split_at(16);
     let mut writer = Writer::<{ Leaf::REFUND_LEN }>::new(Leaf::TAG);
     writer.put(head);

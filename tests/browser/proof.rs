@@ -93,7 +93,7 @@ async fn real_lies(world: &World) {
     };
     // A signature; the text of the checkpoint; the creator's id.
     let rows = [
-        (flip(false, 112 + 200), "is not genuine", "invented"),
+        (flip(false, 120 + 150), "is not genuine", "invented"),
         (flip(true, 150), "", "checkpoint"),
         (flip(false, 20), "somebody else's statement", "other_creator"),
     ];

@@ -110,7 +110,7 @@ fn signed(books: &Books, size: u64) -> String {
     let mut short = books.clone();
     short.leaves.truncate(usize::try_from(size).unwrap());
     let file = short.part((1, 0), 0, (1, 0));
-    String::from_utf8(file[112..].to_vec()).unwrap()
+    String::from_utf8(file[120..].to_vec()).unwrap()
 }
 
 #[test]
