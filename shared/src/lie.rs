@@ -137,6 +137,26 @@ impl BadStatement {
         Self::InRefunds(Box::new(lie))
     }
 
+    /// What is wrong with the log rather than with a payment.
+    fn of_log(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherLog => f.write_str("the checkpoint seen earlier is of another log"),
+            Self::RolledBack { seen, size } => {
+                write!(f, "rolled back: {seen} entries were signed earlier, this log has {size}")
+            }
+            Self::SplitView { seen } => write!(
+                f,
+                "split view: the checkpoint over {seen} entries seen earlier is not of this log's beginning"
+            ),
+            Self::NoProofSince { seen } => write!(
+                f,
+                "it does not say how the log follows from the {seen} entries seen earlier; download it \
+                 with since={seen}"
+            ),
+            payments => f.write_str(payments.name()),
+        }
+    }
+
     /// A name for programs.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -214,28 +234,17 @@ impl fmt::Display for BadStatement {
                 f,
                 "vanished: it ends with payment {last}, but {before} payments were proven before"
             ),
-            Self::Replaced { number, before, entry } => write!(
-                f,
-                "replaced: payment {number} stands in entry {entry} and was proven in entry {before} before, or \
-                 with another total: its number was given twice"
-            ),
+            Self::Replaced { number, before, entry } => {
+                write!(
+                    f,
+                    "replaced: payment {number} is in entry {entry}, it was proven in {before}"
+                )
+            }
             Self::OtherTotal { number, proven, shown } => write!(
                 f,
                 "other total: payments 1 to {number} add up to {proven}, but {shown} is shown"
             ),
-            Self::OtherLog => f.write_str("the checkpoint seen earlier is of another log"),
-            Self::RolledBack { seen, size } => {
-                write!(f, "rolled back: {seen} entries were signed earlier, this log has {size}")
-            }
-            Self::SplitView { seen } => write!(
-                f,
-                "split view: the checkpoint over {seen} entries seen earlier is not of this log's beginning"
-            ),
-            Self::NoProofSince { seen } => write!(
-                f,
-                "it does not say how the log follows from the {seen} entries seen earlier; download it \
-                 with since={seen}"
-            ),
+            log => log.of_log(f),
         }
     }
 }

@@ -74,6 +74,14 @@ pub fn of_statement(lie: &BadStatement) -> Said {
             format!("The payment in entry {entry} is not in the log"),
             format!("The log that the provider signed ends with entry {size}. {KEEP}"),
         ),
+        other => of_memory(other),
+    };
+    Said { lie: lie.name(), title, text }
+}
+
+/// What does not agree with what the page shows, or with what this browser has proven before.
+fn of_memory(lie: &BadStatement) -> (String, String) {
+    match lie {
         BadStatement::CutShort { last, shown } => (
             missing(last.saturating_add(1), *shown),
             format!(
@@ -103,8 +111,7 @@ pub fn of_statement(lie: &BadStatement) -> Said {
             ),
         ),
         other => of_log(other),
-    };
-    Said { lie: lie.name(), title, text }
+    }
 }
 
 /// What is wrong with the log or the file rather than with a payment.
