@@ -2,6 +2,8 @@
 //! definite answer, nothing is there twice, and all that was ever signed is one history. `FARTHING_CRASH=full`
 //! kills 500 times instead of 20, which are 1,000 starts.
 
+#![expect(clippy::print_stderr, reason = "a failing test shows what it printed")]
+
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::thread;

@@ -248,7 +248,7 @@ fn what_was_proven_before_must_be_there_still() {
         .cloned()
         .partition(|leaf| matches!(leaf.body, LeafBody::Claim(_)));
     let all = forked.of(&[claims, back].concat(), 82);
-    assert!(checked(&[all.clone()], none, (42, "0.42"), (2, "0.02")).is_ok());
+    assert!(checked(std::slice::from_ref(&all), none, (42, "0.42"), (2, "0.02")).is_ok());
     let said = checked(&[all], known, (42, "0.42"), (2, "0.02")).unwrap_err();
     assert_eq!(said, "replaced: Payment 40 is not the one that was proven before");
 }

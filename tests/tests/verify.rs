@@ -215,7 +215,7 @@ fn as_many_witnesses_as_are_asked_for_must_have_signed() {
     // One in the name of the second witness that another key made.
     let forged = cosigned([&one_secret, &one_secret]);
     let (one, two, three) = (one.to_string(), two.to_string(), three.to_string());
-    let rows: [(&Note, &[&str], &str, Result<u64, &str>); 11] = [
+    let rows: [Asked; 11] = [
         (&note, &[], "", Ok(0)),
         (&note, &[&one], "", Ok(1)),
         (&note, &[&one, &two], "", Ok(2)),
@@ -258,6 +258,10 @@ fn as_many_witnesses_as_are_asked_for_must_have_signed() {
     let arguments = ["verify", "statement", "x", "--key", &log, "--quorum", "1"];
     assert_eq!(run_to_end(&[], &arguments).status.code(), Some(2));
 }
+
+/// What is shown, whose cosignatures are asked for and how many, and what is said: how many there are, or the
+/// lie's name, empty where the question is wrong.
+type Asked<'a> = (&'a Note, &'a [&'a str], &'a str, Result<u64, &'a str>);
 
 fn receipt(books: &Books, note: &Note) -> String {
     let proof = inclusion_proof(&mut books.nodes(), 2, 6).unwrap();
