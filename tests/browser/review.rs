@@ -7,7 +7,7 @@ use farthing_rules::{Answer, Command, EntryBody};
 use farthing_shared::CreatorId;
 use farthing_tests::ledger::policy;
 use farthing_tests::provider::Creator;
-use farthing_tests::site::Site;
+use farthing_tests::site::{Page, Site};
 use farthing_tests::suspicion::draft;
 use farthing_tests::world::{World, browser_test};
 use farthing_verifier::clock::Clock;
@@ -179,6 +179,40 @@ async fn what_is_left_to_read(world: &World, found: &Found) {
     browser.text("#filter-error", |text| text.contains("such as w17")).await;
 }
 
+/// What a visitor's page gets that asks the review listener: nothing that it can read. And the page's own policy.
+async fn strangers_get_nothing(world: &World) {
+    let (provider, browser) = (&world.provider, &world.browser);
+    let own = "const [done] = arguments; fetch('/').then((answer) => done(['content-security-policy', 'x-frame-options',
+        'cross-origin-opener-policy'].map((name) => answer.headers.get(name)).join(' | ')), (error) => done(String(error)));";
+    let own = browser.client.execute_async(own, Vec::new()).await.unwrap();
+    let own = own.as_str().unwrap();
+    for part in [
+        "default-src 'none'",
+        "script-src 'self';",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'; trusted-types 'none'",
+        "DENY",
+        "same-origin",
+    ] {
+        assert!(own.contains(part), "{part} is missing in {own}");
+    }
+    assert!(!own.contains("unsafe"), "{own}");
+    let here = browser.here().await;
+    let site = Site::start("stranger").await;
+    let stranger = site.put("/", Page::of("<p>A page</p>"));
+    for page in [stranger, format!("{}/creator", provider.origin)] {
+        browser.open_tab(&page).await;
+        let ask = format!(
+            "const [done] = arguments; fetch('{}/v1/review/findings', {{ headers: {{ authorization: 'Bearer x' }} }})
+               .then(() => done('answered'), (error) => done(error.name));",
+            provider.review
+        );
+        let asked = browser.client.execute_async(&ask, Vec::new()).await.unwrap();
+        assert_eq!(asked, json!("TypeError"), "{page}");
+    }
+    browser.go_to(&here).await;
+}
+
 /// A used link, a lost connection, and a server that was started again say what they are.
 #[test]
 fn what_can_go_wrong_is_said() {
@@ -215,6 +249,7 @@ fn what_can_go_wrong_is_said() {
         browser.press(&send).await;
         browser.text("#decided-words", |text| text.contains("1 finding was lifted")).await;
         browser.text("#live-text", |text| text.contains("As of")).await;
+        strangers_get_nothing(&world).await;
         let policy = "try { document.body.innerHTML = '<b>x</b>'; return 'parsed' } catch (error) { return error.name }";
         assert_eq!(browser.script(policy, Vec::new()).await, json!("TypeError"), "trusted types");
     });

@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Port of the provider: wallet, frame, API.
     #[arg(long, default_value_t = 8102)]
     provider_port: u16,
+    /// Port of the page on which findings of fraud are reviewed.
+    #[arg(long, default_value_t = 8104)]
+    review_port: u16,
 }
 
 pub fn run_demo(arguments: &Arguments) -> Outcome {
@@ -73,6 +76,7 @@ fn settings(arguments: &Arguments) -> Vec<(String, String)> {
         ("ORIGIN", format!("http://pay.localhost:{provider}")),
         ("DEMO_SITE__LISTEN", format!("127.0.0.1:{magazine}")),
         ("DEMO_SITE__ORIGIN", format!("http://magazine.localhost:{magazine}")),
+        ("REVIEW__LISTEN", format!("127.0.0.1:{}", arguments.review_port)),
         ("LOG__FILTER", "warn".to_owned()),
     ];
     pairs
@@ -104,6 +108,9 @@ fn print_tour(arguments: &Arguments, vouchers: &[String]) {
     println!(
         "  4. When the money is spent, top the wallet up with a voucher: {}",
         vouchers.join(" or ")
+    );
+    println!(
+        "  5. Whoever runs a verifier reviews findings of fraud: open the last link below, within ten minutes."
     );
     println!();
 }
