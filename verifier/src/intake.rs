@@ -9,7 +9,8 @@
 //! - **Batches form by themselves.** Whatever waits while a commit is under way is the next batch:
 //!   one transaction, one fsync. Claims whose signatures are being checked at that moment are
 //!   waited for, a millisecond at most, since they would each cost a commit of their own. A lone
-//!   claim has nobody to wait for and goes straight through.
+//!   claim has nobody to wait for: it is committed by whoever received it, since the way to the thread
+//!   that writes and back costs an idle server as much as the commit.
 //! - **Signatures are checked before the queue**, on all cores, while the previous batch syncs
 //!   (docs/decisions/0003-verify-before-the-queue.md).
 //! - **Answers only after the commit.** When the commit's outcome is unknown, everybody in the
@@ -104,6 +105,7 @@ struct Shared {
     changed: watch::Sender<u64>,
     fatal: watch::Sender<bool>,
     metrics: Arc<Metrics>,
+    committer: Arc<Mutex<Committer>>,
 }
 
 impl Intake {
@@ -121,7 +123,7 @@ impl Intake {
         let (changed, _) = watch::channel(0);
         let (fatal, _) = watch::channel(false);
         let permits = Arc::new(Semaphore::new(claims_in_flight));
-        let mut committer = Committer {
+        let committer = Arc::new(Mutex::new(Committer {
             writer: Some(writer),
             permits: permits.clone(),
             claims_in_flight,
@@ -130,12 +132,16 @@ impl Intake {
             changed: changed.clone(),
             fatal: fatal.clone(),
             metrics: metrics.clone(),
-        };
+        }));
         let thread = thread::Builder::new()
             .name("commit".into())
-            .spawn(move || {
-                committer.run(jobs);
-                committer.writer.take().expect("only this line takes it")
+            .spawn({
+                let committer = committer.clone();
+                move || {
+                    run(&committer, jobs);
+                    let mut committer = committer.lock().unwrap_or_else(PoisonError::into_inner);
+                    committer.writer.take().expect("only this line takes it")
+                }
             })
             .expect("a thread can be started while the server starts");
         let shared = Shared {
@@ -151,6 +157,7 @@ impl Intake {
             changed,
             fatal,
             metrics,
+            committer,
         };
         (Self { shared: Arc::new(shared) }, thread)
     }
@@ -207,7 +214,14 @@ impl Intake {
         if commands.is_empty() {
             return Ok(answers.into_iter().flatten().collect());
         }
-        let mut decided = self.submit(commands, Some(permit)).await?.into_iter();
+        let decided = match self.commit_alone(&mut commands) {
+            Some(decided) => {
+                drop(permit);
+                decided?
+            }
+            None => self.submit(commands, Some(permit)).await?,
+        };
+        let mut decided = decided.into_iter();
         self.shared.room.answered(count, under_way, monotonic());
         let answers: Vec<ClaimAnswer> = answers
             .into_iter()
@@ -236,6 +250,23 @@ impl Intake {
             self.shared.metrics.overloaded.inc();
             IntakeError::Overloaded
         })
+    }
+
+    /// Commits a claim here and now when no other is under way and nobody else is writing; `None`, with the
+    /// command left where it was, when it has to queue. Meanwhile this thread serves nobody else, for as long
+    /// as a sync takes, so there must be another one that does.
+    fn commit_alone(
+        &self,
+        commands: &mut Vec<Command>,
+    ) -> Option<Result<Vec<Answer>, IntakeError>> {
+        let others_serve = || tokio::runtime::Handle::current().metrics().num_workers() > 1;
+        if commands.len() != 1 || self.under_way() != 1 || !others_serve() {
+            return None;
+        }
+        let mut committer = self.shared.committer.try_lock().ok()?;
+        let (reply, mut answer) = oneshot::channel();
+        committer.commit(vec![Job { commands: std::mem::take(commands), reply, permit: None }]);
+        Some(answer.try_recv().unwrap_or(Err(IntakeError::Unknown)))
     }
 
     async fn submit(
@@ -482,6 +513,7 @@ impl Batch {
     }
 }
 
+#[derive(Debug)]
 struct Committer {
     writer: Option<Writer>,
     permits: Arc<Semaphore>,
@@ -493,40 +525,48 @@ struct Committer {
     metrics: Arc<Metrics>,
 }
 
-impl Drop for Committer {
-    /// A bug that stops this thread must not leave a server behind that can only refuse.
+/// A bug in a commit must not leave a server behind that can only refuse.
+struct EndsOnPanic(watch::Sender<bool>);
+
+impl Drop for EndsOnPanic {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.fatal.send_replace(true);
+            self.0.send_replace(true);
+        }
+    }
+}
+
+/// The thread that writes.
+fn run(committer: &Mutex<Committer>, mut jobs: mpsc::Receiver<Job>) {
+    while let Some(first) = jobs.blocking_recv() {
+        let mut batch = Batch::of(first);
+        // Poisoned: a commit ended in a panic, and the process is ending.
+        let Ok(mut committer) = committer.lock() else { return };
+        batch.gather(&mut jobs);
+        let started = monotonic();
+        while committer.under_way() > batch.permits && started.elapsed() < GATHER_MAX {
+            thread::sleep(GATHER_STEP);
+            batch.gather(&mut jobs);
+        }
+        if !committer.commit(batch.jobs) {
+            // Jobs that wait were not begun; their callers see the queue close.
+            return;
         }
     }
 }
 
 impl Committer {
-    fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
-        while let Some(first) = jobs.blocking_recv() {
-            let mut batch = Batch::of(first);
-            batch.gather(&mut jobs);
-            let started = monotonic();
-            while self.under_way() > batch.permits && started.elapsed() < GATHER_MAX {
-                thread::sleep(GATHER_STEP);
-                batch.gather(&mut jobs);
-            }
-            let batch = batch.jobs;
-            if !self.commit(batch) {
-                // Jobs that wait were not begun; their callers see the queue close.
-                return;
-            }
-        }
-    }
-
     /// Claims that came in and have no answer yet.
     fn under_way(&self) -> usize {
         self.claims_in_flight.saturating_sub(self.permits.available_permits())
     }
 
-    /// Commits a batch and answers it; false when the process must end.
+    /// Commits a batch and answers it; false when the process must end, and from then on.
     fn commit(&mut self, batch: Vec<Job>) -> bool {
+        if *self.fatal.borrow() {
+            return false;
+        }
+        let _ends_on_panic = EndsOnPanic(self.fatal.clone());
         let started = monotonic();
         let mut commands = Vec::new();
         let mut replies = Vec::with_capacity(batch.len());
