@@ -35,48 +35,66 @@ fn start(world: &World, writer: Writer, room: usize) -> (Intake, std::thread::Jo
     Intake::start(writer, reader, policy(), clock, room, Arc::new(Metrics::default()))
 }
 
-#[tokio::test]
-async fn an_unknown_outcome_ends_the_intake_and_a_retry_settles_it() {
-    for (failure, charged) in [(Failure::LostReply, true), (Failure::LostCommit, false)] {
+/// With another thread that serves on, a lone claim is committed by whoever received it; else by the thread
+/// that writes.
+fn both_ways(body: impl AsyncFn()) {
+    for threads in [1, 2] {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.worker_threads(threads).build().unwrap().block_on(body());
+    }
+}
+
+#[test]
+fn an_unknown_outcome_ends_the_intake_and_a_retry_settles_it() {
+    both_ways(async || {
+        for (failure, charged) in [(Failure::LostReply, true), (Failure::LostCommit, false)] {
+            let mut world = world();
+            let claim = world.visitor.view(CREATOR, "essay", "0.05", START);
+            let signed = world.visitor.sign(&claim);
+            let mut writer =
+                std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
+            if let Writer::Memory(store) = &mut writer {
+                store.fail_next(failure);
+            }
+            let (intake, thread) = start(&world, writer, 1_000);
+            let mut fatal = intake.fatal();
+            let answer = intake.charge(vec![signed.clone()]).await;
+            assert!(matches!(answer, Err(IntakeError::Unknown)), "{answer:?}");
+            assert!(*fatal.wait_for(|fatal| *fatal).await.unwrap());
+            // The process ends here; another one opens the same ledger and is asked the same again.
+            drop(intake);
+            let (intake, thread) = start(&world, thread.join().unwrap(), 1_000);
+            let answer = intake.charge(vec![signed]).await.unwrap()[0];
+            assert_eq!(
+                (answer.outcome, answer.repeat),
+                (Outcome::Accepted, charged),
+                "{failure:?}"
+            );
+            drop(intake);
+            world.ledger.writer = thread.join().unwrap();
+            assert_eq!(world.ledger.balance(&world.visitor).to_decimal(), "0.95");
+            world.ledger.assert_sound();
+        }
+    });
+}
+
+#[test]
+fn what_was_not_done_is_told_and_the_intake_goes_on() {
+    both_ways(async || {
         let mut world = world();
         let claim = world.visitor.view(CREATOR, "essay", "0.05", START);
         let signed = world.visitor.sign(&claim);
         let mut writer =
             std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
         if let Writer::Memory(store) = &mut writer {
-            store.fail_next(failure);
+            store.fail_next(Failure::BeforeCommit);
         }
-        let (intake, thread) = start(&world, writer, 1_000);
-        let mut fatal = intake.fatal();
+        let (intake, _thread) = start(&world, writer, 1_000);
         let answer = intake.charge(vec![signed.clone()]).await;
-        assert!(matches!(answer, Err(IntakeError::Unknown)), "{answer:?}");
-        assert!(*fatal.wait_for(|fatal| *fatal).await.unwrap());
-        // The process ends here; another one opens the same ledger and is asked the same again.
-        drop(intake);
-        let (intake, thread) = start(&world, thread.join().unwrap(), 1_000);
+        assert!(matches!(answer, Err(IntakeError::NotDone(_))), "{answer:?}");
         let answer = intake.charge(vec![signed]).await.unwrap()[0];
-        assert_eq!((answer.outcome, answer.repeat), (Outcome::Accepted, charged), "{failure:?}");
-        drop(intake);
-        world.ledger.writer = thread.join().unwrap();
-        assert_eq!(world.ledger.balance(&world.visitor).to_decimal(), "0.95");
-        world.ledger.assert_sound();
-    }
-}
-
-#[tokio::test]
-async fn what_was_not_done_is_told_and_the_intake_goes_on() {
-    let mut world = world();
-    let claim = world.visitor.view(CREATOR, "essay", "0.05", START);
-    let signed = world.visitor.sign(&claim);
-    let mut writer = std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
-    if let Writer::Memory(store) = &mut writer {
-        store.fail_next(Failure::BeforeCommit);
-    }
-    let (intake, _thread) = start(&world, writer, 1_000);
-    let answer = intake.charge(vec![signed.clone()]).await;
-    assert!(matches!(answer, Err(IntakeError::NotDone(_))), "{answer:?}");
-    let answer = intake.charge(vec![signed]).await.unwrap()[0];
-    assert_eq!((answer.outcome, answer.repeat), (Outcome::Accepted, false));
+        assert_eq!((answer.outcome, answer.repeat), (Outcome::Accepted, false));
+    });
 }
 
 #[tokio::test]
@@ -110,4 +128,34 @@ async fn a_claim_for_an_unknown_key_leaves_nothing_behind() {
     assert_eq!(answer.outcome, Outcome::UnknownKey);
     drop(intake);
     assert_eq!(thread.join().unwrap().snapshot().unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lone_claim_and_a_crowd_are_each_charged_once() {
+    let mut world = world();
+    let writer = std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
+    let (intake, thread) = start(&world, writer, 1_000);
+    for _ in 0..20 {
+        let claim = world.visitor.donation(CREATOR, "0.01", START);
+        let signed = world.visitor.sign(&claim);
+        let crowd: Vec<_> = (0..40)
+            .map(|_| {
+                let (intake, signed) = (intake.clone(), signed.clone());
+                tokio::spawn(async move { intake.charge(vec![signed]).await.unwrap()[0] })
+            })
+            .collect();
+        let mut firsts = 0;
+        for answer in crowd {
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.outcome, Outcome::Accepted);
+            firsts += u32::from(!answer.repeat);
+        }
+        assert_eq!(firsts, 1, "one charge, however many ask");
+        let alone = intake.charge(vec![signed]).await.unwrap()[0];
+        assert!(alone.repeat);
+    }
+    drop(intake);
+    world.ledger.writer = thread.join().unwrap();
+    assert_eq!(world.ledger.balance(&world.visitor).to_decimal(), "0.80");
+    world.ledger.assert_sound();
 }
