@@ -5,9 +5,11 @@ use std::rc::Rc;
 use farthing_shared::time::DAY_MS;
 use farthing_tests::browser::Browser;
 use farthing_tests::in_every_engine;
+use farthing_tests::site::{Page, Site};
 use farthing_tests::wait::until;
-use farthing_tests::world::World;
+use farthing_tests::world::{World, browser_test};
 use farthing_verifier::clock::Clock;
+use serde_json::Value;
 
 in_every_engine! {
     a_limit_is_kept_to_until_it_is_raised_and_a_pause_until_it_ends
@@ -130,6 +132,44 @@ async fn a_limit_is_kept_to_until_it_is_raised_and_a_pause_until_it_ends(world: 
         (provider.totals(&session).await == (4, "0.25".into())).then_some(())
     })
     .await;
+}
+
+/// The verifier has the words for a refusal: the button says them in the language of its page.
+#[test]
+fn the_button_says_in_every_language_what_a_limit_refused() {
+    browser_test("limits-languages", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("newspaper").await;
+        let creator = provider.creator("The Lantern", &site.origin).await;
+        let body = "<farthing-donate amount=\"0.10\">…</farthing-donate>";
+        let page = Page::with_tag(&provider.origin, &creator.id, body);
+        past_midnight().await;
+        browser.open(&site.put("/", page)).await;
+        browser.pay_first("farthing-donate").await;
+        wallet(&world).await;
+        browser.text("#day-paid", |text| text.contains("0.10")).await;
+        limit(browser, "0.15").await;
+        browser.text(SAVED, |text| text.contains("hold from now on")).await;
+        for code in ["de", "es", "ar", "ko"] {
+            let path = format!("{}/../www/words/{code}.json", env!("CARGO_MANIFEST_DIR"));
+            let file: Value =
+                serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+            let words = file["outcome"]["over_day_budget"].as_str().unwrap();
+            let (before, after) = words.split_once("{left}").unwrap();
+            let uncharged = file["frame"]["uncharged"].as_str().unwrap();
+            let mut page = Page::with_tag(&provider.origin, &creator.id, body);
+            page.html = page.html.replace("lang=\"en\"", &format!("lang=\"{code}\""));
+            browser.open(&site.put("/", page)).await;
+            browser.press_in("farthing-donate").await;
+            browser.enter("farthing-donate").await;
+            let said = browser.text("p[role=status]", |text| text.contains(uncharged)).await;
+            for part in [before.trim(), "0.05 EUR", after.trim_start_matches('.').trim()] {
+                assert!(said.contains(part), "{code}: {part:?} in {said:?}");
+            }
+            browser.leave().await;
+            browser.picture(&format!("frame-over-limit-{code}")).await;
+        }
+    });
 }
 
 async fn what_is_typed_wrong_is_named_and_changes_nothing(world: Rc<World>) {
