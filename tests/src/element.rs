@@ -28,8 +28,11 @@ impl Browser {
     /// Goes into the frame of the element that `css` names. The present document must be the
     /// page's own.
     pub async fn enter(&self, css: &str) {
-        let frame = self.frame_of(css).await;
-        frame.enter_frame().await.unwrap_or_else(|error| panic!("the frame of {css}: {error}"));
+        // A driver may refuse a frame whose place on the page is just changing.
+        until(&format!("the frame of {css} can be entered"), async || {
+            self.frame_of(css).await.enter_frame().await.ok()
+        })
+        .await;
     }
 
     /// Back to the page from one of its frames.
@@ -46,7 +49,7 @@ impl Browser {
     /// Begins to write down the events of the present page.
     pub async fn watch_events(&self) {
         let script = "window.__farthing = [];
-            for (const name of ['farthing:paid', 'farthing:declined', 'farthing:error'])
+            for (const name of ['farthing:paid', 'farthing:declined', 'farthing:refunded', 'farthing:error'])
               document.addEventListener(name, (e) => window.__farthing.push({ name, detail: e.detail ?? null }));";
         self.script(script, Vec::new()).await;
     }

@@ -365,6 +365,9 @@ others.onmessage = async ({ data }) => {
 const tellPaid = () => {
   const { claim_id = null, entry = null, amount } = paid;
   report("paid", { claim_id, entry, amount });
+  // The way back, which nobody waits for.
+  // (The build puts `import` there: the bundler would wrap it in its own.)
+  $import("$AFTER").then(({ after }) => after(port, record, wanted, ask, signWith, now));
 };
 const EFFECTS = [
   () => claim && forget(claim.id),

@@ -33,13 +33,29 @@ export interface DeclinedDetail {
   reason: string;
 }
 
+/** What was paid here is given back; a gate has closed again. */
+export interface RefundedDetail {
+  item: string;
+  amount: string;
+  /** Of the payment. */
+  entry: number;
+  /** Null when it was given back elsewhere: in another tab, or on the wallet page. */
+  reason: "mistake" | "not_delivered" | null;
+}
+
 /** The provider could not be reached, the tag is wrong, or sealed content did not open. */
 export interface ErrorDetail {
   item: string | null;
   message: string;
 }
 
-interface FarthingElement extends HTMLElement {}
+interface FarthingElement extends HTMLElement {
+  /**
+   * What was paid for did not reach the visitor: gives the money back, within the refund window. There once the
+   * element's frame is loaded. `paid` is the detail of the payment's `farthing:paid`.
+   */
+  undelivered?(paid: Pick<PaidDetail, "entry">): void;
+}
 /** Pays for an item once: attributes `item`, `creator`, `offer`, `title`. */
 export interface FarthingPayElement extends FarthingElement {}
 /** Shows its sealed content once the item is paid: also `sealed`. */
@@ -56,6 +72,7 @@ declare global {
   interface GlobalEventHandlersEventMap {
     "farthing:paid": CustomEvent<PaidDetail>;
     "farthing:declined": CustomEvent<DeclinedDetail>;
+    "farthing:refunded": CustomEvent<RefundedDetail>;
     "farthing:error": CustomEvent<ErrorDetail>;
   }
 }

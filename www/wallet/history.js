@@ -225,7 +225,7 @@ const past = {};
         when: Date.parse(entry.at),
         state,
         what,
-        about: [isClaim ? "" : title, entry.creator?.name, entry.site && hostOf(entry.site)].filter(Boolean).join(" · "),
+        about: [isClaim ? "" : title, entry.creator?.name, entry.site && hostOf(entry.site)].filter(Boolean).map(alone).join(" · "),
         out: isClaim,
       };
     });
@@ -246,7 +246,7 @@ const past = {};
         outcome,
         why: whyOf(outcome, message),
         what: title || item || words("Donation"),
-        about: [to, hostOf(location.origin)].filter(Boolean).join(" · "),
+        about: [to, hostOf(location.origin)].filter(Boolean).map(alone).join(" · "),
         out: true,
       }));
     return [...ours, ...theirs].sort((a, b) => b.when - a.when || (b.entry || 0) - (a.entry || 0));

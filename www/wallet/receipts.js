@@ -112,6 +112,8 @@ const say = (text) => {
   const said = words(text);
   if (place.textContent != said) place.textContent = said;
 };
+// Texts side by side keep their own direction.
+const alone = (text) => `\u2068${text}\u2069`;
 // What is put into a sentence stands between U+0003 (see `words`).
 const part = (value) => `\x03${value}\x03`;
 const STATES = {
@@ -138,7 +140,7 @@ const rowOf = (payment) => {
   const row = node("li", "");
   const what = node("div", "");
   const when = new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(payment.at));
-  what.append(node("b", `${money(payment.amount)} · ${payment.to}`), node("span", payment.title ? `${payment.title}, ${when}` : when));
+  what.append(node("b", `${alone(money(payment.amount))} · ${alone(payment.to)}`), node("span", payment.title ? `${alone(payment.title)}, ${alone(when)}` : when));
   if (payment.why) what.append(node("span", words(payment.why), { className: "bad" }));
   const state = node("output", words(STATES[payment.state]));
   state.dataset.state = payment.state;

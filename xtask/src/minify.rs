@@ -27,6 +27,15 @@ pub fn script(tools: &Tools, source: &str) -> Result<String, String> {
     }
 }
 
+/// A module that others import.
+pub fn module(tools: &Tools, source: &str) -> Result<String, String> {
+    let Some(esbuild) = &tools.esbuild else { return Ok(plain_script(source)) };
+    let mut command = Command::new(esbuild);
+    command.args(["--minify", "--format=esm", "--target=es2022", "--charset=utf8"]);
+    command.args(["--loader=js", "--log-level=warning", "--legal-comments=none"]);
+    text(pipe(&mut command, source.as_bytes())?).map(|script| script.trim_end().into())
+}
+
 /// A style sheet.
 pub fn style(tools: &Tools, source: &str) -> Result<String, String> {
     match &tools.esbuild {

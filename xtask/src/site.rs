@@ -145,14 +145,19 @@ impl Site {
             .replace("$WASM", &wasm)
             .replace("\"$CSS\"", &quoted(&style));
         let joined = without_names(&with_short_names(&joined, &module.letters));
+        // Fetched once something is paid.
+        let quiet = minify::style(tools, &read(&source.join("frame/after.css"))?)?;
+        let after = read(&source.join("frame/after.js"))?.replace("\"$CSS\"", &quoted(&quiet));
         let html = read(&source.join("frame/frame.html"))?;
         let html = minify::document(&html).replace("$WASM", &wasm);
         for language in languages {
             let cold = Cold::In(language.code.clone());
-            let said = language.in_frame_script(&joined)?;
+            let after = minify::module(tools, &language.in_frame_script(&after)?)?.into_bytes();
+            let after = self.asset(&language.code, "js", after, Cold::Never)?;
+            let said = language.in_frame_script(&joined.replace("$AFTER", &after))?;
             let stem = format!("frame.{}", language.code);
-            let script = minify::script(tools, &said)?.into_bytes();
-            let script = self.asset(&stem, "js", script, cold.clone())?;
+            let script = minify::script(tools, &said)?.replace("$import(", "import(");
+            let script = self.asset(&stem, "js", script.into_bytes(), cold.clone())?;
             let html = language.in_frame_page(&html).replace("$JS", &script);
             self.put(&format!("{stem}.html"), html.into_bytes(), cold)?;
         }

@@ -121,6 +121,9 @@ pub(super) struct OwnedBody {
     at: String,
     amount: String,
     content_key: String,
+    claim_id: Option<String>,
+    /// While its money can be had back.
+    refundable_until: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -250,23 +253,32 @@ async fn what_the_key_has(
     item: Option<&(ItemRow, ItemText)>,
 ) -> Result<(Option<OwnedBody>, Option<AllowanceBody>), Problem> {
     let item = item.map(|(row, _)| row.hash);
+    let now = app.clock.now();
     let found = app
         .read(move |reader| {
             let Some(row) = reader.key(&key)? else { return Ok(None) };
             let owned = match item {
                 None => None,
-                Some(hash) => reader.owned(row.wallet, hash)?.map(|receipt| (receipt, hash)),
+                Some(hash) => match reader.owned(row.wallet, hash)? {
+                    Some(receipt) => {
+                        let way = super::refunds::way_back(reader, receipt.entry, now)?;
+                        Some((receipt, hash, way))
+                    }
+                    None => None,
+                },
             };
             let body = AllowanceBody::read(reader, row)?;
             Ok(Some((owned, body)))
         })
         .await?;
     let Some((owned, allowance)) = found else { return Ok((None, None)) };
-    let owned = owned.map(|(receipt, hash)| OwnedBody {
+    let owned = owned.map(|(receipt, hash, way)| OwnedBody {
         entry: receipt.entry.0,
         at: time(receipt.at),
         amount: receipt.amount.to_decimal(),
         content_key: content_key(app, &creator, &hash),
+        claim_id: way.map(|(id, _)| id.to_text()),
+        refundable_until: way.and_then(|(_, until)| until).map(time),
     });
     Ok((owned, allowance.map(|body| body.for_a_frame().in_currency(&app.config.currency))))
 }

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::{Extension, State};
 use farthing_rules::rows::Entry;
-use farthing_rules::{Answer, Command, EntryBody, RefundAnswer};
-use farthing_shared::{SignedRefund, UnixMillis};
+use farthing_rules::{Answer, Command, EntryBody, EntryNumber, RefundAnswer};
+use farthing_shared::{ClaimId, SignedClaim, SignedRefund, UnixMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,6 +14,7 @@ use super::network::Prefix;
 use super::problem::{Kind, Problem};
 use super::text::time;
 use crate::signals::refund_wait_s;
+use crate::store::sqlite::{ReadError, Reader};
 
 /// A forged request takes as much from its sender's bucket as so many requests.
 const FORGED_COST: u32 = 20;
@@ -92,6 +93,20 @@ fn slow_down(app: &App, prefix: Prefix) -> Result<(), Problem> {
         let detail = format!("many refunds came from this network; try again in {wait} s");
         Problem::new(Kind::RateLimited, detail).retry_after(wait)
     })
+}
+
+/// Of the claim that bought something: its id, and until when it can be refunded.
+pub(super) fn way_back(
+    reader: &Reader,
+    number: EntryNumber,
+    now: UnixMillis,
+) -> Result<Option<(ClaimId, Option<UnixMillis>)>, ReadError> {
+    let Some(entry) = reader.entry(number)? else { return Ok(None) };
+    let EntryBody::Claim(claim) = &entry.body else { return Ok(None) };
+    let Ok(signed) = SignedClaim::decode(&claim.signed) else { return Ok(None) };
+    let hold = reader.claim_hold(number)?;
+    let is_held = hold.is_some_and(|hold| hold.settled == EntryNumber(0) || hold.returned);
+    Ok(Some((signed.id(), refundable_until(&entry, now).filter(|_| !is_held))))
 }
 
 /// Until when a claim can be refunded; `None` for other entries, and once it is too late.

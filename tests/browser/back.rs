@@ -1,0 +1,208 @@
+//! The way back at the button: the visitor's own refund, and what did not open, which goes back by itself.
+
+use std::rc::Rc;
+
+use farthing_tests::browser::Browser;
+use farthing_tests::in_engine;
+use farthing_tests::site::{Page, Site};
+use farthing_tests::wait::until;
+use farthing_tests::world::{World, browser_test};
+use serde_json::{Value, json};
+
+const GATE: &str = "farthing-gate";
+const PAY: &str = "farthing-pay";
+const OPENED: &str = "The word itself is a recipe";
+
+in_engine! { chromium Chromium a_refund_at_the_button }
+in_engine! { firefox Firefox a_refund_at_the_button }
+// WebKit's driver does not enter the frame of a gate that is open.
+in_engine! { webkit WebKit a_refund_below_what_is_paid }
+
+async fn named(browser: &Browser, name: &str) -> Value {
+    until(&format!("the page hears {name}"), async || {
+        let events = browser.events().await;
+        events.into_iter().find(|event| event["name"] == name).map(|event| event["detail"].clone())
+    })
+    .await
+}
+
+/// Presses a button of the frame's last line, which is the way back.
+async fn press(browser: &Browser, css: &str, place: &str) {
+    browser.enter(css).await;
+    let button = browser.see(&format!("footer {place}")).await;
+    browser.press(&button).await;
+    browser.leave().await;
+}
+
+async fn balance(world: &World) -> String {
+    let browser = &world.browser;
+    browser.open(&format!("{}/wallet", world.provider.origin)).await;
+    browser.see_state("home").await;
+    browser.text("[data-text=balance]", |text| !text.is_empty()).await
+}
+
+async fn a_refund_at_the_button(world: Rc<World>) {
+    let (provider, browser) = (&world.provider, &world.browser);
+    browser.open(&format!("{}/essay.html", provider.magazine)).await;
+    browser.watch_events().await;
+    browser.pay_first(GATE).await;
+    browser.text(GATE, |text| text.contains(OPENED)).await;
+    have_it_back(&world, GATE, "€0.05").await;
+    let detail = named(browser, "farthing:refunded").await;
+    assert_eq!(
+        (&detail["item"], &detail["amount"], &detail["reason"]),
+        (&json!("essay"), &json!("0.05"), &json!("mistake"))
+    );
+    browser.frame_shows(GATE, "closed").await;
+    let left = "return document.querySelector('farthing-gate').textContent";
+    assert_eq!(browser.script(left, Vec::new()).await, json!(""), "the gate is closed");
+    let console = browser.console().await;
+    let others = console.iter().filter(|line| !line.contains("favicon") && !line.contains("/v1/"));
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<&String>::new());
+    assert!(balance(&world).await.contains("1.00"));
+    browser.open(&format!("{}/essay.html", provider.magazine)).await;
+    browser.press_in(GATE).await;
+    browser.text(GATE, |text| text.contains(OPENED)).await;
+}
+
+async fn a_refund_below_what_is_paid(world: Rc<World>) {
+    let (provider, browser) = (&world.provider, &world.browser);
+    let (_site, address) = shop(&world, "").await;
+    browser.pay_first(PAY).await;
+    browser.frame_shows(PAY, "paid").await;
+    assert_eq!(
+        provider.proxy.count("GET /a/en."),
+        1,
+        "fetched for what is paid, and for nothing else"
+    );
+    have_it_back(&world, PAY, "0.20").await;
+    assert_eq!(named(browser, "farthing:refunded").await["reason"], "mistake");
+    browser.frame_shows(PAY, "closed").await;
+    assert!(balance(&world).await.contains("1.00"));
+    browser.open(&address).await;
+    browser.frame_shows(PAY, "ready").await;
+}
+
+/// Asks for the money of what is paid, keeps it once, and has it back through an answer that is lost.
+async fn have_it_back(world: &World, css: &str, amount: &str) {
+    let (provider, browser) = (&world.provider, &world.browser);
+    let offered = async || {
+        browser.enter(css).await;
+        browser.text("footer button", |text| text == "Refund").await;
+        browser.leave().await;
+    };
+    offered().await;
+    press(browser, css, "button").await;
+    browser.enter(css).await;
+    browser.text("footer span", |text| text.contains(&format!("{amount} back?"))).await;
+    browser.leave().await;
+    press(browser, css, "button:last-child").await;
+    offered().await;
+    assert_eq!(provider.proxy.count("POST /v1/refunds"), 0, "whoever keeps it keeps it");
+    // An answer that is lost is asked for again with the same bytes.
+    provider.proxy.lose_answers("POST /v1/refunds", 1);
+    press(browser, css, "button").await;
+    press(browser, css, "button:first-of-type").await;
+}
+
+/// A site with one thing to pay for, as long as it is held, and its page.
+async fn shop(world: &World, sealed: &str) -> (Site, String) {
+    let provider = &world.provider;
+    let site = Site::start("shop").await;
+    let creator = provider.creator("A shop", &site.origin).await;
+    provider.price(&creator, "file", "A file", "0.20").await;
+    let tag = if sealed.is_empty() {
+        "<farthing-pay item=\"file\">Pay</farthing-pay>".to_owned()
+    } else {
+        format!("<farthing-gate item=\"file\" sealed=\"{sealed}\">Pay</farthing-gate>")
+    };
+    let address = site.put("/", Page::with_tag(&provider.origin, &creator.id, &tag));
+    world.browser.open(&address).await;
+    world.browser.watch_events().await;
+    (site, address)
+}
+
+#[test]
+fn what_the_page_says_was_not_delivered_is_not_charged() {
+    browser_test("back-undelivered", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let (_site, address) = shop(&world, "").await;
+        let say = "document.querySelector('farthing-pay').undelivered(arguments[0])";
+        browser.pay_first(PAY).await;
+        let paid = named(browser, "farthing:paid").await;
+        browser.enter(PAY).await;
+        browser.see("footer button").await;
+        browser.leave().await;
+        browser.picture("back-offered").await;
+        press(browser, PAY, "button").await;
+        browser.picture("back-asked").await;
+        press(browser, PAY, "button:last-child").await;
+        // Another payment's number, or none, says nothing about this one.
+        for word in [json!(null), json!({}), json!({"entry": 1}), json!("file"), json!([1, 2])] {
+            browser.script(say, vec![word]).await;
+        }
+        browser.script(say, vec![json!({"entry": paid["entry"]})]).await;
+        let detail = named(browser, "farthing:refunded").await;
+        assert_eq!(
+            (&detail["reason"], &detail["entry"], &detail["amount"]),
+            (&json!("not_delivered"), &paid["entry"], &json!("0.20"))
+        );
+        assert_eq!(provider.proxy.count("POST /v1/refunds"), 1);
+        browser.frame_shows(PAY, "closed").await;
+        browser.enter(PAY).await;
+        browser.text("p[role=status]", |text| text.contains("you were not charged")).await;
+        browser.leave().await;
+        browser.picture("back-undelivered").await;
+        // It is for sale again, and paid again it stays paid.
+        browser.open(&address).await;
+        browser.press_in(PAY).await;
+        browser.frame_shows(PAY, "paid").await;
+        assert!(balance(&world).await.contains("0.80"));
+    });
+}
+
+#[test]
+fn a_gate_that_does_not_open_charges_nobody() {
+    browser_test("back-sealed", async |world: Rc<World>| {
+        let browser = &world.browser;
+        let _shop = shop(&world, &"A".repeat(80)).await;
+        browser.pay_first(GATE).await;
+        let detail = named(browser, "farthing:refunded").await;
+        assert_eq!(detail["reason"], "not_delivered");
+        assert!(named(browser, "farthing:error").await["message"].is_string());
+        browser.frame_shows(GATE, "closed").await;
+        assert!(balance(&world).await.contains("1.00"));
+    });
+}
+
+#[test]
+fn a_refund_on_the_wallet_page_reaches_the_button() {
+    browser_test("back-elsewhere", async |world: Rc<World>| {
+        let browser = &world.browser;
+        browser.open(&format!("{}/essay.html", world.provider.magazine)).await;
+        browser.watch_events().await;
+        browser.pay_first(GATE).await;
+        browser.text(GATE, |text| text.contains(OPENED)).await;
+        browser.enter(GATE).await;
+        browser.see("footer button").await;
+        browser.leave().await;
+        let page = browser.here().await;
+        browser.open_tab(&format!("{}/wallet", world.provider.origin)).await;
+        let refund = browser.see("[data-list=entries] [data-do=refund]").await;
+        browser.press(&refund).await;
+        let yes = browser.see("[data-form=refunding] button:not([type])").await;
+        browser.press(&yes).await;
+        browser.text("[data-text=refund-note]", |text| text.contains("back in your wallet")).await;
+        browser.go_to(&page).await;
+        until("the button looks again", async || {
+            // Headless, a tab is never behind another: what coming back would do is done here.
+            browser.enter(GATE).await;
+            browser.script("dispatchEvent(new Event('focus'))", Vec::new()).await;
+            browser.leave().await;
+            let events = browser.events().await;
+            events.iter().any(|event| event["name"] == "farthing:refunded").then_some(())
+        })
+        .await;
+        browser.frame_shows(GATE, "closed").await;
+    });
+}

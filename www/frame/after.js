@@ -1,0 +1,189 @@
+// After a payment: the quiet way back. Fetched by the frame once something is paid or owned, so that nobody
+// waits for it before; `cargo xtask wasm` makes one for each language.
+//
+// The visitor's own refund is asked once more, in place, and takes its second click a second after the first
+// at the earliest (docs/decisions/0015-clicks-in-every-engine.md). What did not open goes back by itself: sealed
+// content that does not decrypt, or what the creator's page says was not delivered. Money only ever goes from the
+// creator back to the visitor here, so a page that lies, or steals the clicks, takes from its owner.
+//
+// The request is signed by the key that may pay here (docs/protocol.md, "Refund"), with the browser's own Ed25519:
+// the frame's module signs claims and reads, and nothing else.
+const root = document.documentElement;
+const main = document.querySelector("main");
+const said = document.querySelector("p");
+const sheet = new CSSStyleSheet();
+sheet.replaceSync("$CSS");
+document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+
+const REASONS = { 1: "not_delivered", 2: "mistake" };
+const TRIES = 6;
+// A claim and its refund have the clock of the verifier; a longer timer than this one fires at once.
+const TIMER_MS_MAX = 2 ** 31 - 1;
+// How often coming back to the page asks whether the payment was given back elsewhere.
+const LOOK_MS = 3_000;
+
+const from64 = (text) =>
+  Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt());
+const to64 = (bytes) =>
+  btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+
+// The request's bytes (shared/src/refund.rs draws them).
+const request = (record, paid, reason, at) => {
+  const bytes = new Uint8Array(200);
+  const view = new DataView(bytes.buffer);
+  bytes.set(new TextEncoder().encode("farthing/refun/1"));
+  bytes.set(from64(record.verifier), 16);
+  bytes.set(from64(record.pk), 48);
+  bytes.set(from64(paid.claim_id), 80);
+  view.setBigUint64(112, BigInt(paid.entry));
+  view.setBigUint64(120, BigInt(Math.round(at)));
+  bytes[128] = reason;
+  return bytes;
+};
+// An Ed25519 seed as PKCS #8 (RFC 8410).
+const PKCS8 = [48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32];
+const signed = async (record, bytes) => {
+  const { iv, wrap, sealed } = record;
+  const seed = new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, wrap, sealed));
+  const wrapped = Uint8Array.from([...PKCS8, ...seed]);
+  seed.fill(0);
+  const key = await crypto.subtle.importKey("pkcs8", wrapped, "Ed25519", false, ["sign"]);
+  wrapped.fill(0);
+  bytes.set(new Uint8Array(await crypto.subtle.sign("Ed25519", key, bytes.subarray(0, 136))), 136);
+  return to64(bytes);
+};
+
+// Called for each payment; an item has one, and what is owned is told once more.
+let begun = false;
+export const after = (port, record, wanted, ask, signWith, now) => {
+  if (begun || wanted.mode == "donate" || !port || !record?.verifier) return;
+  begun = true;
+  const place = document.createElement("footer");
+  main.append(place);
+
+  // What the verifier says that is owned, and whether its money is on the way back.
+  let paid;
+  let currency;
+  let giving = false;
+  let over = false;
+  const money = () =>
+    new Intl.NumberFormat(new URLSearchParams(location.search).get("lang") || undefined, {
+      style: "currency",
+      currency,
+      maximumFractionDigits: 6,
+    }).format(paid.amount);
+  const fill = (text) => text.replace("%0", money());
+
+  const tell = (text, ...buttons) => {
+    const line = document.createElement("span");
+    line.textContent = text;
+    place.replaceChildren(line, ...buttons);
+  };
+  const button = (text, act) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.textContent = text;
+    made.onclick = (event) => event.isTrusted && act();
+    return made;
+  };
+  const link = (text) => {
+    const made = document.createElement("a");
+    Object.assign(made, { href: "/wallet", target: "_blank", rel: "noopener", textContent: text });
+    return made;
+  };
+
+  const offer = () => {
+    if (giving || over) return;
+    const left = Date.parse(paid.refundable_until) - now();
+    if (!(left > 0)) return place.replaceChildren();
+    place.replaceChildren(button("$back", question));
+    place.firstChild.ariaLabel = "$back" + ": " + money();
+    setTimeout(offer, Math.min(left, TIMER_MS_MAX));
+  };
+  const question = () => {
+    const asked = performance.now();
+    // The second half of a double click has seen no question.
+    const yes = button("$backYes", () => performance.now() - asked >= 1000 && give(2));
+    const no = button("$backNo", offer);
+    tell(fill("$backAsk"), yes, no);
+    place.role = "group";
+    no.focus();
+  };
+
+  // The money is back: here, in another frame, or on the wallet page.
+  const back = (text, reason) => {
+    over = true;
+    const { amount, entry } = paid;
+    port.postMessage(["event", "refunded", { item: wanted.item, amount, entry, reason }]);
+    // What the gate had opened goes, and then the place that it had.
+    if (wanted.mode == "gate") port.postMessage(["nodes", []]);
+    port.postMessage(["ready"]);
+    root.dataset.state = "closed";
+    main.firstElementChild.hidden = true;
+    said.textContent = fill(text);
+    place.replaceChildren();
+  };
+
+  // Sent until there is an answer: the same request again gets its first one.
+  const give = async (reason) => {
+    if (giving || over) return;
+    giving = true;
+    tell("$backAsking");
+    let body;
+    try {
+      body = JSON.stringify({ refund: await signed(record, request(record, paid, reason, now())) });
+    } catch {
+      // A browser without Ed25519: the wallet page signs by itself.
+      giving = false;
+      return tell("", link("$wallet"));
+    }
+    for (let tries = 0; tries < TRIES; tries++) {
+      const { status, refunded, message, retry_after } = await ask("POST", "/v1/refunds", body);
+      if (over) return;
+      if (status == 200 && refunded) return back(reason == 1 ? "$backUndelivered" : "$backDone", REASONS[reason]);
+      if (status == 200 || (status >= 400 && status < 500 && ![408, 425, 429].includes(status))) {
+        giving = false;
+        return tell((root.lang == "en" && message) || "$backFailed");
+      }
+      const pause = Math.min(60_000, Math.max(500 << tries, retry_after * 1000 || 0));
+      await new Promise((done) => setTimeout(done, pause));
+    }
+    giving = false;
+    tell("$backUnknown", link("$wallet"));
+  };
+
+  // What did not open: the page names the payment, so that an old word says nothing about a new one.
+  let undelivered;
+  const release = () => {
+    if (!paid || !(Date.parse(paid.refundable_until) > now())) return;
+    if (undelivered == paid.entry || said.textContent == "$SealedBroken") give(1);
+  };
+  new MutationObserver(release).observe(said, { childList: true });
+  port.onmessage = ({ data }) => {
+    undelivered = data?.entry;
+    release();
+  };
+
+  let looked = -LOOK_MS;
+  const look = async () => {
+    if (over || performance.now() - looked < LOOK_MS) return;
+    looked = performance.now();
+    const { creator, item, origin } = wanted;
+    const path = "/v1/quote?" + new URLSearchParams({ creator, item, origin });
+    const answer = await ask("GET", path, "", await signWith(record, record.verifier, "GET", path));
+    if (answer.status != 200 || over || giving) return;
+    ({ currency } = answer);
+    if (answer.owned) {
+      const isFirst = !paid;
+      paid = answer.owned;
+      if (isFirst) offer();
+      release();
+    } else if (paid) {
+      back("$backDone", null);
+    }
+  };
+  const again = () => document.visibilityState == "visible" && look();
+  document.addEventListener("visibilitychange", again);
+  addEventListener("focus", again);
+  look();
+};
