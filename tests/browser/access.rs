@@ -231,6 +231,9 @@ fn the_wallet_is_for_everybody() {
         let (role, name) = heard(browser, "[data-list=allowances] button").await;
         assert_eq!(role, "button");
         assert!(name.contains("The Lantern"), "which one is withdrawn: {name}");
+        browser
+            .text("[data-list=allowances]", |text| text.contains("for one payment, until"))
+            .await;
         limits(browser, found).await;
         press(browser, "[data-part=unsafe] [data-do=recover]").await;
         browser.see_state("recovery").await;

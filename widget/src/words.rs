@@ -79,7 +79,8 @@ pub mod wallet {
     pub const VOUCHER_REPEAT: &str = "This voucher is in this wallet already: ";
     pub const SO_FAR: &str = "Spent ";
     pub const OF: &str = " of ";
-    pub const UNTIL: &str = ", until ";
+    pub const AT_MOST: &str = "; at most ";
+    pub const AT_ONCE: &str = " for one payment, until ";
     pub const WITHDRAWN: &str = "Withdrawn";
     pub const OVER: &str = "Expired";
     pub const WITHDRAWING: &str = "Withdrawing\u{2026}";

@@ -72,7 +72,9 @@ impl Wallet {
                         &spent,
                         words::OF,
                         &money(limits.cap),
-                        words::UNTIL,
+                        words::AT_MOST,
+                        &money(limits.per_claim_max.min(limits.cap)),
+                        words::AT_ONCE,
                         &until,
                     ])
                 } else {
