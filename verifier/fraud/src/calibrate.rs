@@ -8,7 +8,7 @@
 use crate::features::{COUNT, Feature, PAIRS, Vector, hardness, pairs};
 
 /// Rule and version, as findings name it.
-pub const RULE: &str = "group@2";
+pub const RULE: &str = "group@3";
 /// Honest wallets in a million that each rule accused on traces that it was not set on (docs/fraud.md, "How good").
 const HONEST_ACCUSED_PPM: [(&str, u32); 2] = [(RULE, 110), ("exact@1", 0)];
 

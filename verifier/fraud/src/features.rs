@@ -120,7 +120,7 @@ pub const FAMILIES: [(Feature, Family); COUNT] = [
     (Feature::Devotion, Family::Life),
     (Feature::CompanyShare, Family::Company),
     (Feature::Mates, Family::Company),
-    (Feature::Overlap, Family::Block),
+    (Feature::Overlap, Family::Structure),
     (Feature::Hasty, Family::Alike),
 ];
 
