@@ -21,6 +21,7 @@
 use crate::amount::{Currency, Micros};
 use crate::encoding::{DecodeError, Reader, SIGNATURE_LEN, Writer, split_signed};
 use crate::ids::{PublicKey, VerifierId};
+use crate::limits;
 use crate::signing::{Forged, SigningKey, Verified, VerifyingKey};
 use crate::time::UnixMillis;
 
@@ -56,6 +57,13 @@ impl Budget {
     pub const SIGNED_LEN: usize = 184;
     /// The domain tag and version.
     pub const TAG: &'static [u8; 16] = b"farthing/budgt/1";
+
+    /// Whether it was signed neither too long ago nor too far ahead of a time.
+    #[must_use]
+    pub fn is_live(&self, now: UnixMillis) -> bool {
+        self.set_at <= now.plus_ms(limits::BUDGET_LIFE_MS)
+            && now <= self.set_at.plus_ms(limits::BUDGET_LIFE_MS)
+    }
 
     /// The body's bytes.
     #[must_use]

@@ -4,7 +4,7 @@
 
 use farthing_rules::commit::BudgetRefusal;
 use farthing_rules::rows::BudgetRow;
-use farthing_rules::{Answer, Command, KeyRef};
+use farthing_rules::{Answer, Command, KeyRef, Names};
 use farthing_shared::time::DAY_MS;
 use farthing_shared::{
     Allowance, Budget, Currency, Micros, Outcome, RefundOutcome, SigningKey, UnixMillis,
@@ -45,6 +45,18 @@ fn spent(ledger: &Ledger, visitor: &Visitor) -> (Micros, Micros) {
     let row = all.wallets.values().find(|row| row.root == visitor.root_key()).unwrap();
     let spent = row.budget.unwrap().spent.at(ledger.now);
     (spent.in_day, spent.in_month)
+}
+
+/// Counting a month is work for the one thread that writes: whoever sends budgets that cannot be first ones causes
+/// none.
+#[test]
+fn only_a_first_budget_has_a_month_counted() {
+    let ada = Visitor::new(1, VERIFIER);
+    for (number, counted) in [(1, 1), (2, 0), (7, 0), (u64::MAX, 0)] {
+        let budget = ada.budget(number, START).sign(&ada.root).verify().unwrap();
+        let names = Names::of(&[Command::SetBudget { budget }]);
+        assert_eq!((names.roots.len(), names.spent.len()), (1, counted), "{number}");
+    }
 }
 
 #[test]

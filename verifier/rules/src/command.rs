@@ -264,8 +264,12 @@ impl Names {
                 });
             }
             Command::SetBudget { budget } => {
-                self.roots.push(budget.budget().root);
-                self.spent.push(budget.budget().root);
+                let fields = budget.budget();
+                self.roots.push(fields.root);
+                // Counting is work, and no other number can be a first one.
+                if fields.number == 1 {
+                    self.spent.push(fields.root);
+                }
             }
             Command::TopUp { root, voucher } => {
                 self.roots.push(*root);

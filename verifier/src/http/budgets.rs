@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Extension, State};
+use farthing_rules::commit::BudgetRefusal;
 use farthing_rules::rows::{BudgetRow, Spent, WalletRow};
 use farthing_rules::{Answer, ClaimAnswer, Command};
 use farthing_shared::time::day_after_month_of;
@@ -115,6 +116,7 @@ pub(super) async fn set(
         app.buckets.charge(prefix, FORGED_COST);
         Problem::field("budget", "its signature does not hold")
     })?;
+    refuse_early(&app, &budget).await?;
     match app.intake.ask(Command::SetBudget { budget }).await? {
         Answer::Budget(Ok(row)) => {
             Ok(Json(BudgetBody::of(&app, Some(row), row.spent, app.clock.now())))
@@ -122,6 +124,24 @@ pub(super) async fn set(
         Answer::Budget(Err(refusal)) => Err(refusal.problem()),
         _ => Err(Problem::new(Kind::Internal, "the ledger gave another answer")),
     }
+}
+
+/// A first budget makes the ledger count a month of payments, so one that it would refuse does not reach it.
+async fn refuse_early(app: &App, signed: &SignedBudget) -> Result<(), Problem> {
+    let fields = *signed.budget();
+    if fields.verifier != app.policy.verifier {
+        return Err(BudgetRefusal::WrongVerifier.problem());
+    }
+    if fields.currency != app.policy.currency {
+        return Err(BudgetRefusal::WrongCurrency.problem());
+    }
+    if fields.number != 1 || fields.is_live(app.clock.now()) {
+        return Ok(());
+    }
+    // The same again, whose answer was lost, may come late.
+    let row = app.read(move |reader| reader.wallet(&fields.root)).await?;
+    let has_one = row.is_some_and(|wallet| wallet.budget.is_some());
+    if has_one { Ok(()) } else { Err(BudgetRefusal::Expired.problem()) }
 }
 
 /// Of a claim that a budget refused: what could still be paid now.

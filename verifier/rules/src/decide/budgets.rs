@@ -1,6 +1,6 @@
 //! Budgets: what a wallet's holder lets it pay at most.
 
-use farthing_shared::{SignedBudget, limits};
+use farthing_shared::SignedBudget;
 
 use super::working::Working;
 use crate::budget::{BudgetRow, Spent};
@@ -33,10 +33,8 @@ pub(super) fn set(
     if number.checked_add(1) != Some(fields.number) {
         return Err(BudgetRefusal::Superseded);
     }
-    let (now, set_at) = (working.now, fields.set_at);
-    let live = set_at <= now.plus_ms(limits::BUDGET_LIFE_MS)
-        && now <= set_at.plus_ms(limits::BUDGET_LIFE_MS);
-    if !live {
+    let now = working.now;
+    if !fields.is_live(now) {
         return Err(BudgetRefusal::Expired);
     }
     // After this point it is set.
