@@ -21,6 +21,8 @@ const TRIES = 6;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 // How often coming back to the page asks whether the payment was given back elsewhere.
 const LOOK_MS = 3_000;
+// Content that does not decrypt for so long was not delivered.
+const BROKEN_MS = 3_000;
 
 const from64 = (text) =>
   Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt());
@@ -66,8 +68,15 @@ export const after = (port, record, wanted, ask, signWith, now) => {
   let currency;
   let giving = false;
   let over = false;
+  // The language of the page may be written in any way; one that is no tag is passed over.
+  let locale;
+  try {
+    [locale] = Intl.getCanonicalLocales(new URLSearchParams(location.search).get("lang") || []);
+  } catch {
+    locale = root.lang;
+  }
   const money = () =>
-    new Intl.NumberFormat(new URLSearchParams(location.search).get("lang") || undefined, {
+    new Intl.NumberFormat(locale, {
       style: "currency",
       currency,
       maximumFractionDigits: 6,
@@ -124,6 +133,8 @@ export const after = (port, record, wanted, ask, signWith, now) => {
     place.replaceChildren();
   };
 
+  // What was refused once is not asked for again by itself.
+  let refused;
   // Sent until there is an answer: the same request again gets its first one.
   const give = async (reason) => {
     if (giving || over) return;
@@ -143,6 +154,7 @@ export const after = (port, record, wanted, ask, signWith, now) => {
       if (status == 200 && refunded) return back(reason == 1 ? "$backUndelivered" : "$backDone", REASONS[reason]);
       if (status == 200 || (status >= 400 && status < 500 && ![408, 425, 429].includes(status))) {
         giving = false;
+        refused = paid.entry;
         return tell((root.lang == "en" && message) || "$backFailed");
       }
       const pause = Math.min(60_000, Math.max(500 << tries, retry_after * 1000 || 0));
@@ -154,9 +166,14 @@ export const after = (port, record, wanted, ask, signWith, now) => {
 
   // What did not open: the page names the payment, so that an old word says nothing about a new one.
   let undelivered;
+  let waiting;
   const release = () => {
-    if (!paid || !(Date.parse(paid.refundable_until) > now())) return;
-    if (undelivered == paid.entry || said.textContent == "$SealedBroken") give(1);
+    if (!paid || refused == paid.entry || !(Date.parse(paid.refundable_until) > now())) return;
+    if (undelivered == paid.entry) return give(1);
+    // A page may set what is sealed later, and then gets a new frame: a while is given to it.
+    clearTimeout(waiting);
+    if (said.textContent != "$SealedBroken") return;
+    waiting = setTimeout(() => said.textContent == "$SealedBroken" && give(1), BROKEN_MS);
   };
   new MutationObserver(release).observe(said, { childList: true });
   port.onmessage = ({ data }) => {
