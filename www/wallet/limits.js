@@ -129,6 +129,10 @@ limits.saveLimits = async () => {
     limitSay("saved", "");
     return bad.focus();
   }
+  // What was not typed here stays what it is: another device may have changed it meanwhile.
+  for (const name in LIMITS) {
+    if (limitField(name).value == (limitField(name).dataset.drawn ?? "")) delete change[name];
+  }
   if (await changeBudget(change, "Your limits hold from now on.")) {
     for (const name in LIMITS) limitField(name).value = limitField(name).dataset.drawn;
   }
