@@ -104,9 +104,15 @@ const past = {};
   const readAll = async () => {
     const key = await keyOf();
     if (!key?.pk) return;
+    // Another wallet came into this browser: its list is not this one's.
+    if (pastRoot && pastRoot != key.pk) {
+      entries = [];
+      saidAt = 0;
+    }
     pastRoot = key.pk;
     pastPlace().hidden = false;
     freshness = "asking";
+    const begun = now();
     const read = [];
     let cursor = "";
     for (let page = 0; page < PAGES_MAX; page++) {
@@ -127,7 +133,8 @@ const past = {};
     }
     entries = read;
     whole = !cursor;
-    saidAt = now();
+    // What was charged while older pages were read may be missing.
+    saidAt = begun;
     freshness = "fresh";
     await settleOwn();
     await drawPast();
@@ -380,7 +387,8 @@ const past = {};
   // Quoted as RFC 4180 has it; what a spreadsheet would take for a formula is disarmed, as in the creator's files.
   const cell = (value) => {
     const text = String(value ?? "");
-    const safe = /^[=+\-@\t\r\n]/.test(text) ? "'" + text : text;
+    // Where a comma is the decimal sign, a semicolon begins the next cell.
+    const safe = text.replace(/(^|[;\t\r\n])(?=[=+\-@\t\r\n])/g, "$1'");
     return /[",\r\n]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
   };
   const csvOf = (rows) => {

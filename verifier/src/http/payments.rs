@@ -144,10 +144,18 @@ fn csv_row(text: &mut String, row: &PaymentBody, currency: &str) {
 }
 
 /// Quoted where RFC 4180 asks for it; a leading `=`, `+`, `-` or `@` is disarmed, since
-/// spreadsheets would run it as a formula.
-fn csv_cell(cell: &str) -> String {
-    let risky = cell.starts_with(['=', '+', '-', '@', '\t']);
-    let cell = if risky { format!("'{cell}") } else { cell.to_owned() };
+/// spreadsheets would run it as a formula. So is one behind a semicolon, which begins the next cell where a comma
+/// is the decimal sign.
+fn csv_cell(text: &str) -> String {
+    let mut cell = String::with_capacity(text.len());
+    let mut begins = true;
+    for letter in text.chars() {
+        if begins && matches!(letter, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n') {
+            cell.push('\'');
+        }
+        begins = matches!(letter, ';' | '\t' | '\r' | '\n');
+        cell.push(letter);
+    }
     if cell.contains(['"', ',', '\r', '\n']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {
@@ -290,6 +298,8 @@ mod tests {
             ("say \"hi\"", "\"say \"\"hi\"\"\""),
             ("=1+1", "'=1+1"),
             ("@cmd", "'@cmd"),
+            ("x;=1+1", "x;'=1+1"),
+            ("a-b; c", "a-b; c"),
             ("two\nlines", "\"two\nlines\""),
         ];
         for (cell, expected) in rows {
