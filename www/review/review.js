@@ -122,13 +122,7 @@ function showView(moveFocus) {
 }
 
 addEventListener("hashchange", () => {
-  // A slow network gets a word after a while, so that nobody takes waiting for broken.
-setTimeout(() => {
-  const place = byId("view-loading").querySelector("[role=status]");
-  if (place !== null) place.textContent = "Still loading; the network is slow…";
-}, 4000);
-
-const token = takeToken();
+  const token = takeToken();
   if (token !== null) enterWith(token);
   else if (page.reviewer !== null && (VIEWS.includes(location.hash.slice(1)) || location.hash === "")) showView(true);
 });

@@ -476,12 +476,19 @@ async fn act_on(
                     "it is about a sender, not about a wallet; its network pays by the rate limit";
                 Problem::new(Kind::Conflict, detail)
             })?;
-            if !stood.insert(wallet) {
+            if stood.contains(&wallet) {
                 return Ok(());
             }
-            Command::SetStanding { wallet, standing, who, why }
+            let command = Command::SetStanding { wallet, standing, who, why };
+            reviewed(app, command).await?;
+            stood.insert(wallet);
+            return Ok(());
         }
     };
+    reviewed(app, command).await
+}
+
+async fn reviewed(app: &App, command: Command) -> Result<(), Problem> {
     match app.intake.ask(command).await? {
         Answer::Reviewed(Ok(())) => Ok(()),
         Answer::Reviewed(Err(refusal)) => Err(refusal.problem()),
