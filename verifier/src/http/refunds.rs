@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use farthing_rules::rows::Entry;
 use farthing_rules::{Answer, Command, EntryBody, EntryNumber, RefundAnswer};
-use farthing_shared::{ClaimId, SignedClaim, SignedRefund, UnixMillis};
+use farthing_shared::{ClaimId, RefundOutcome, SignedClaim, SignedRefund, UnixMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -76,7 +76,8 @@ pub(super) async fn refund(
     slow_down(&app, prefix)?;
     match app.intake.ask(Command::Refund { refund }).await? {
         Answer::Refund(answer) => {
-            if answer.outcome.is_success() && !answer.repeat {
+            // Asking for what is back already moves nothing, and slows nobody down.
+            if answer.outcome == RefundOutcome::Refunded && !answer.repeat {
                 app.refunds.count(prefix, app.clock.now());
             }
             Ok(Json(RefundAnswerBody::of(&app, &answer)))
