@@ -254,7 +254,8 @@ impl Intake {
 
     /// Commits a claim here and now when no other is under way and nobody else is writing; `None`, with the
     /// command left where it was, when it has to queue. Meanwhile this thread serves nobody else, for as long
-    /// as a sync takes, so there must be another one that does.
+    /// as a sync takes (or another process holds the ledger: five seconds at most), so there must be another one
+    /// that does.
     fn commit_alone(
         &self,
         commands: &mut Vec<Command>,
