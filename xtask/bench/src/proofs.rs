@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use farthing_verifier::clock::monotonic;
 
 use crate::load::{self, Outcome, Shape};
-use crate::report::{Report, median, median_ratio};
-use crate::rounds::{Way, honest, rate, work};
+use crate::report::{Report, median, median_ratio, spread_of_ratios};
+use crate::rounds::{self, Way, honest, rate, work};
 use crate::visitors::VISITORS;
 use crate::{Place, Plan, server};
 
@@ -22,6 +22,50 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// When checkpoints of which size could be downloaded.
 type Seen = Vec<(Instant, u64)>;
+
+/// Turns for each round of the plan: one slice scatters by more than a share of 10 %.
+const TURNS: usize = 4;
+
+/// One of the two and its figures.
+struct Side<'a> {
+    place: &'a mut Place,
+    rate: Vec<f64>,
+    /// Microseconds of processor a claim: of the whole server, and of the thread that follows the ledger.
+    micros: Vec<(f64, f64)>,
+}
+
+impl<'a> Side<'a> {
+    fn new(place: &'a mut Place) -> Result<Self, String> {
+        place.server.pause()?;
+        Ok(Self { place, rate: Vec::new(), micros: Vec::new() })
+    }
+
+    /// One slice, while the other side stands still: else the log would catch up in the other's turns. What it
+    /// has not followed at the end of a turn it follows in its own next one.
+    fn turn(&mut self, way: Way, plan: &Plan) -> Result<(), String> {
+        let work = rounds::ahead(self.place, way, plan.slice);
+        self.place.server.resume()?;
+        let used = || {
+            Ok::<_, String>((
+                self.place.server.processor_seconds()?,
+                self.place.server.thread_seconds("log")?,
+            ))
+        };
+        let before = used()?;
+        let outcome = rounds::send(self.place, &work, way, plan.slice)?;
+        let after = used()?;
+        self.place.server.pause()?;
+        let each = |seconds: f64| seconds * 1e6 / outcome.claims as f64;
+        self.micros.push((each(after.0 - before.0), each(after.1 - before.1)));
+        self.rate.push(outcome.rate());
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.rate.clear();
+        self.micros.clear();
+    }
+}
 
 /// Takes both figures; `with` is the server that everything else is measured on.
 pub fn measure(
@@ -40,35 +84,59 @@ pub fn measure(
         let work = work(&claims, Way::Thousand);
         load::run(vec![(shape, &work)], Duration::from_secs(60))?.remove(0).clean()?;
     }
-    for way in [Way::Single, Way::Thousand] {
-        let (mut on, mut off) = (Vec::new(), Vec::new());
-        for round in 0..plan.rounds {
-            // Who comes first changes from round to round.
-            let mut order = [(&mut *with, &mut on), (&mut without, &mut off)];
-            if !round.is_multiple_of(2) {
-                order.reverse();
-            }
-            for (place, rates) in order {
-                rates.push(slice(place, way, plan)?);
-            }
-        }
-        let share = median_ratio(&on, &off);
-        let text =
-            format!("{} to {}: {:.0} %", rate(median(&on)), rate(median(&off)), share * 100.0);
-        let what = format!("intake with the log to without it, {}", way.name());
-        report.at_least(&what, text, share, (0.90, 0.95));
-    }
+    cost(with, &mut without, plan, report)?;
+    drop(without);
     delay(with, plan, report)
 }
 
-fn slice(place: &mut Place, way: Way, plan: &Plan) -> Result<f64, String> {
-    let slice = way.slice(plan.slice);
-    let count = (way.guess() * 1.3 * slice.as_secs_f64()) as usize;
-    let count = count.next_multiple_of(way.connections() * way.claims_each());
-    let claims = place.world.sign(count);
-    let shape = honest(place, way.connections());
-    let outcome = load::run(vec![(shape, &work(&claims, way))], slice)?.remove(0);
-    Ok(outcome.clean()?.rate())
+fn cost(
+    with: &mut Place,
+    without: &mut Place,
+    plan: &Plan,
+    report: &mut Report,
+) -> Result<(), String> {
+    let (mut with, mut without) = (Side::new(with)?, Side::new(without)?);
+    for way in [Way::Single, Way::Thousand] {
+        for side in [&mut with, &mut without] {
+            // The first turn of a way begins with cold connections and whatever the way before left.
+            side.turn(way, plan)?;
+            side.forget();
+        }
+        for turn in 0..plan.rounds * TURNS {
+            // Who comes first changes from turn to turn.
+            let mut order = [&mut with, &mut without];
+            if turn % 2 == 1 {
+                order.reverse();
+            }
+            order.into_iter().try_for_each(|side| side.turn(way, plan))?;
+        }
+        let share = median_ratio(&with.rate, &without.rate);
+        let (low, high) = spread_of_ratios(&with.rate, &without.rate);
+        let text = format!(
+            "{} to {}: {:.1} %, the middle half of {} turns {:.0} to {:.0} %",
+            rate(median(&with.rate)),
+            rate(median(&without.rate)),
+            share * 100.0,
+            with.rate.len(),
+            low * 100.0,
+            high * 100.0
+        );
+        let what = format!("intake with the log to without it, {}", way.name());
+        report.at_least(&what, text, share, (0.90, 0.95));
+        let middle = |side: &Side, part: fn(&(f64, f64)) -> f64| {
+            median(&side.micros.iter().map(part).collect::<Vec<_>>())
+        };
+        report.note(
+            &format!("processor a claim, {}", way.name()),
+            format!(
+                "{:.1} µs with the log, {:.1} µs without; {:.2} µs of it in the log's thread",
+                middle(&with, |micros| micros.0),
+                middle(&without, |micros| micros.0),
+                middle(&with, |micros| micros.1)
+            ),
+        );
+    }
+    with.place.server.resume()
 }
 
 /// From sending a claim to a checkpoint over its entry that anybody can download.

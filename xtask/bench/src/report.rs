@@ -52,6 +52,14 @@ pub fn median_ratio(these: &[f64], those: &[f64]) -> f64 {
     median(&ratios)
 }
 
+/// The middle half of these ratios: a quarter of them is below, a quarter above.
+pub fn spread_of_ratios(these: &[f64], those: &[f64]) -> (f64, f64) {
+    let mut ratios: Vec<f64> = these.iter().zip(those).map(|(a, b)| a / b).collect();
+    ratios.sort_by(f64::total_cmp);
+    let at = |place: usize| ratios.get(place).copied().unwrap_or(f64::NAN);
+    (at(ratios.len() / 4), at((ratios.len() * 3) / 4))
+}
+
 impl Report {
     /// What the figures were taken on.
     pub fn machine(&mut self) {

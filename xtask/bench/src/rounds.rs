@@ -224,9 +224,19 @@ pub fn work(claims: &[farthing_shared::SignedClaim], way: Way) -> Work {
 
 /// One slice of honest claims.
 pub fn slice(place: &mut Place, way: Way, slice: Duration) -> Result<Outcome, String> {
-    let slice = way.slice(slice);
-    let claims = place.world.sign(Series::default().pool(way, slice));
-    charged(place, &work(&claims, way), way.connections(), slice)
+    let work = ahead(place, way, slice);
+    send(place, &work, way, slice)
+}
+
+/// The requests of one slice, signed ahead of it.
+pub fn ahead(place: &mut Place, way: Way, slice: Duration) -> Work {
+    let claims = place.world.sign(Series::default().pool(way, way.slice(slice)));
+    work(&claims, way)
+}
+
+/// Sends the requests of one slice.
+pub fn send(place: &Place, work: &Work, way: Way, slice: Duration) -> Result<Outcome, String> {
+    charged(place, work, way.connections(), way.slice(slice))
 }
 
 /// Sends claims to the verifier and demands that each is charged.

@@ -87,6 +87,24 @@ impl Server {
         processor_seconds(&self.child.id().to_string())
     }
 
+    /// Seconds of processor time used so far by the threads of this name.
+    pub fn thread_seconds(&self, name: &str) -> Result<f64, String> {
+        let told = |error: std::io::Error| error.to_string();
+        let mut nanos = 0;
+        let tasks = format!("/proc/{}/task", self.child.id());
+        for task in std::fs::read_dir(tasks).map_err(told)? {
+            let folder = task.map_err(told)?.path();
+            // A thread that ends while this looks is not one that is asked for.
+            let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+            if read("comm").trim_end() == name {
+                let figures = read("schedstat");
+                let used = figures.split(' ').next().and_then(|text| text.parse::<u64>().ok());
+                nanos += used.ok_or("an odd schedstat line")?;
+            }
+        }
+        Ok(nanos as f64 / 1e9)
+    }
+
     /// Memory in MiB: now, and the most there ever was.
     pub fn memory_mib(&self) -> Result<(f64, f64), String> {
         let path = format!("/proc/{}/status", self.child.id());
