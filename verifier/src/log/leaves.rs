@@ -3,9 +3,11 @@
 
 use farthing_rules::rows::{Entry, EntryBody, ReviewEntry};
 use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody, OtherKind, OtherLeaf, RefundLeaf};
+use farthing_shared::merkle::Hash;
 use farthing_shared::{DecodeError, SignedClaim, SignedRefund};
 
 use crate::secrets::Mac256;
+use crate::store::sqlite::{ClaimRow, LeafRow};
 
 /// An entry that cannot be in the log: the ledger was changed from outside.
 #[derive(Debug)]
@@ -35,12 +37,16 @@ pub fn leaf(entry: &Entry, salt: &Mac256) -> Result<Leaf, BrokenEntry> {
         LeafBody::Other(OtherLeaf { kind, account, amount, detail, reference, salt })
     };
     let body = match &entry.body {
-        EntryBody::Claim(claim) => LeafBody::Claim(Box::new(ClaimLeaf {
-            number: claim.creator_number,
-            total: claim.creator_total,
-            credited: claim.credited().ok_or_else(|| broken(DecodeError::Field("fee")))?,
-            signed: SignedClaim::decode(&claim.signed).map_err(broken)?,
-        })),
+        EntryBody::Claim(claim) => {
+            return claim_leaf(&ClaimRow {
+                entry: entry.number,
+                at: entry.at,
+                number: claim.creator_number,
+                total: claim.creator_total,
+                credited: claim.credited(),
+                signed: claim.signed,
+            });
+        }
         EntryBody::TopUp { wallet, amount, rail, reference, .. } => {
             other(OtherKind::TopUp, wallet.0, *amount, u64::from(rail.code()), *reference)
         }
@@ -70,6 +76,28 @@ pub fn leaf(entry: &Entry, salt: &Mac256) -> Result<Leaf, BrokenEntry> {
         }
     };
     Ok(Leaf { entry: number, at: entry.at, body })
+}
+
+/// The hash of an entry's leaf.
+///
+/// # Errors
+/// As [`leaf`].
+pub fn hash(row: &LeafRow, salt: &Mac256) -> Result<Hash, BrokenEntry> {
+    match row {
+        LeafRow::Claim(claim) => Ok(claim_leaf(claim)?.hash()),
+        LeafRow::Other(entry) => Ok(leaf(entry, salt)?.hash()),
+    }
+}
+
+fn claim_leaf(row: &ClaimRow) -> Result<Leaf, BrokenEntry> {
+    let broken = |why| BrokenEntry { entry: row.entry.0, why };
+    let body = LeafBody::Claim(Box::new(ClaimLeaf {
+        number: row.number,
+        total: row.total,
+        credited: row.credited.ok_or_else(|| broken(DecodeError::Field("fee")))?,
+        signed: SignedClaim::decode(&row.signed).map_err(broken)?,
+    }));
+    Ok(Leaf { entry: row.entry.0, at: row.at, body })
 }
 
 /// The finding and the place of a hold or its lift.

@@ -35,6 +35,7 @@ use redo::Change;
 
 pub use findings::{RuleSum, Wanted};
 pub use hot::Pace;
+pub use log::{ClaimRow, LeafRow};
 pub use read::{EntryView, ReadError, Reader, Sum};
 
 const MIGRATIONS: &[M<'static>] = &[
