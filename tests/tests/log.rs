@@ -55,12 +55,12 @@ async fn a_receipt_holds_offline_and_no_changed_byte_does() {
     let LeafBody::Claim(leaf) = &proven.leaf.body else { panic!("a claim's leaf") };
     assert_eq!((leaf.signed.claim(), leaf.number), (&claim, 1));
     assert_eq!(Leaf::decode(&receipt.leaf).unwrap().encode(), receipt.leaf);
-    for at in 0..text.len() {
+    for (at, bit) in (0..text.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
         let mut bytes = text.clone().into_bytes();
-        bytes[at] ^= 1;
+        bytes[at] ^= 1 << bit;
         let Ok(flipped) = String::from_utf8(bytes) else { continue };
         let verdict = Receipt::parse(&flipped).and_then(|receipt| receipt.verify(&key));
-        assert!(verdict.is_err(), "byte {at}: {verdict:?}");
+        assert!(verdict.is_err(), "byte {at}, bit {bit}: {verdict:?}");
     }
     for (path, status) in [
         (format!("/v1/receipts/{id}?entry={}", entry - 1), 404),
@@ -389,12 +389,12 @@ fn every_flipped_byte_of_a_log_is_noticed() {
     let secret = SigningKey::from_seed(&[9; 32]);
     let key = NoteKey::new(&newest.origin, 1, &secret.public()).unwrap();
     let text = newest.sign(&secret).unwrap().to_string();
-    for at in 0..text.len() {
+    for (at, bit) in (0..text.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
         let mut bytes = text.clone().into_bytes();
-        bytes[at] ^= 1;
+        bytes[at] ^= 1 << bit;
         let Ok(flipped) = String::from_utf8(bytes) else { continue };
         let opened = Note::parse(&flipped).and_then(|note| Checkpoint::open(&note, &key));
-        assert!(opened.is_err(), "byte {at}");
+        assert!(opened.is_err(), "byte {at}, bit {bit}");
     }
 }
 
