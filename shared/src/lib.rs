@@ -22,6 +22,7 @@ pub mod checkpoint;
 pub mod claim;
 pub mod encoding;
 pub mod ids;
+pub mod joined;
 pub mod leaf;
 pub mod lie;
 pub mod limits;

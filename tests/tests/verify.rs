@@ -191,6 +191,52 @@ fn each_lie_has_one_name_on_the_command_line_and_in_the_browser() {
     assert_eq!((code, &said["lie"]), (1, &json!("dropped")), "{said}");
 }
 
+/// The files of several months are one answer, whose JSON says what each of them holds, or which one lies.
+#[test]
+fn several_statements_are_checked_together() {
+    let place = Place::new();
+    let books = honest();
+    let mut then = books.clone();
+    then.leaves.truncate(50);
+    let key = books.key().to_string();
+    let first = place.write("january", &then.part((1, 20), 0, (1, 0)));
+    let second = place.write("february", &books.part((21, 40), 50, (1, 3)));
+    let third = place.write("late", &books.part((26, 40), 50, (1, 3)));
+    let check = |files: &[&PathBuf], more: &[&str]| {
+        let files: Vec<&str> = files.iter().map(|path| text(path)).collect();
+        verify(&[&["statement", "--key", &key], files.as_slice(), more].concat())
+    };
+    let (code, said) = check(&[&second, &first], &["--creator", &ME.to_string()]);
+    let facts = &said["facts"];
+    assert_eq!((code, &facts["payments"], &facts["refunds"]), (0, &json!(40), &json!(3)), "{said}");
+    assert_eq!((&facts["credited"], &facts["log_size"]), (&json!("0.40"), &json!(83)));
+    let files = facts["files"].as_array().unwrap();
+    let of = |at: usize| {
+        (files[at]["file"].as_str().unwrap(), &files[at]["first"], &files[at]["log_size"])
+    };
+    assert_eq!(of(0), (text(&second), &json!(21), &json!(83)));
+    assert_eq!(of(1), (text(&first), &json!(1), &json!(50)));
+    // A gap between two files, a lie within one, and a statement of something else: the file is named.
+    let (code, said) = check(&[&first, &third], &[]);
+    assert_eq!(
+        (code, &said["lie"], &said["file"]),
+        (1, &json!("dropped"), &json!(text(&third))),
+        "{said}"
+    );
+    assert!(said["why"].as_str().unwrap().contains("payments 21 to 25"), "{said}");
+    let mut altered = std::fs::read(&second).unwrap();
+    altered[140] ^= 1;
+    let altered = place.write("altered", &altered);
+    let (code, said) = check(&[&first, &altered], &[]);
+    assert_eq!((code, &said["file"]), (1, &json!(text(&altered))), "{said}");
+    let before = place.write("before", &then.part((1, 15), 0, (1, 0)));
+    assert_eq!(check(&[&first, &second], &["--before", text(&before)]).0, 0);
+    let (code, said) = check(&[&second], &["--before", text(&before)]);
+    assert_eq!((code, &said["lie"]), (1, &json!("dropped")), "{said}");
+    // The statement of no file is a mistake.
+    assert_eq!(run_to_end(&[], &["verify", "statement", "--key", &key]).status.code(), Some(2));
+}
+
 /// A witness: its key, and the secret behind it.
 fn witness(name: &str, seed: u8) -> (NoteKey, SigningKey) {
     let secret = SigningKey::from_seed(&[seed; 32]);

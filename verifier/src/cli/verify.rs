@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use farthing_shared::CreatorId;
-use farthing_shared::account::{Before, Refunded};
 use farthing_shared::checkpoint::Checkpoint;
+use farthing_shared::joined::{Part, join};
 use farthing_shared::leaf::LeafBody;
 use farthing_shared::merkle::Hash;
 use farthing_shared::note::{COSIGNATURE, Note, NoteKey};
@@ -39,11 +39,13 @@ pub(super) enum VerifyCommand {
         #[arg(long)]
         json: bool,
     },
-    /// A creator's statement: that each payment is genuine and in the log, none is missing in between,
-    /// and the totals are right.
+    /// A creator's statements: that each payment is genuine and in the log, none is missing in between,
+    /// and the totals are right. Several files, such as one a month, must also join: without a gap, in one
+    /// log, and the same where they overlap.
     Statement {
-        /// The file, as GET /v1/creator/statement answers it.
-        file: PathBuf,
+        /// The files, as GET /v1/creator/statement answers them, in any order.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
         /// The log's key.
         #[arg(long)]
         key: String,
@@ -131,7 +133,7 @@ impl Quorum {
                 keys.len(),
                 missing.join("; ")
             );
-            return Err(Not { why, lie: Some("not_witnessed") });
+            return Err(Not { why, lie: Some("not_witnessed"), file: None });
         }
         let words = if keys.is_empty() {
             String::new()
@@ -148,9 +150,9 @@ pub(super) fn run(command: &VerifyCommand) -> Result<(), Failure> {
         VerifyCommand::Receipt { files, key, quorum, json } => {
             (receipts(files, key, quorum), *json)
         }
-        VerifyCommand::Statement { file, key, creator, since, before, quorum, json } => {
+        VerifyCommand::Statement { files, key, creator, since, before, quorum, json } => {
             let earlier = (since.as_deref(), before.as_deref());
-            (statement(file, key, creator.as_deref(), earlier, quorum), *json)
+            (statements(files, key, creator.as_deref(), earlier, quorum), *json)
         }
         VerifyCommand::Log { folder, key, seen, quorum, json } => {
             (log(folder, key, seen, quorum), *json)
@@ -163,10 +165,13 @@ pub(super) fn run(command: &VerifyCommand) -> Result<(), Failure> {
     }
     match verdict {
         Ok((_, facts)) => println!("{}", json!({ "holds": true, "facts": facts })),
-        Err(Not { why, lie }) => {
+        Err(Not { why, lie, file }) => {
             let mut said = json!({ "holds": false, "why": why });
             if let (Some(lie), Some(said)) = (lie, said.as_object_mut()) {
                 said.insert("lie".into(), lie.into());
+            }
+            if let (Some(file), Some(said)) = (file, said.as_object_mut()) {
+                said.insert("file".into(), file.display().to_string().into());
             }
             println!("{said}");
             return Err(Failure::Said);
@@ -182,11 +187,13 @@ struct Not {
     why: String,
     /// The lie's name for programs, where there is one.
     lie: Option<&'static str>,
+    /// The file that shows it, where there may be several.
+    file: Option<PathBuf>,
 }
 
 impl From<String> for Not {
     fn from(why: String) -> Self {
-        Self { why, lie: None }
+        Self { why, lie: None, file: None }
     }
 }
 
@@ -256,8 +263,8 @@ fn receipt(file: &Path, key: &str, quorum: &Quorum) -> Verdict {
     Ok((words, facts))
 }
 
-fn statement(
-    file: &Path,
+fn statements(
+    files: &[PathBuf],
     key: &str,
     creator: Option<&str>,
     (since, before): (Option<&Path>, Option<&Path>),
@@ -267,53 +274,78 @@ fn statement(
     let creator = creator.map(CreatorId::parse).transpose();
     let creator = creator.map_err(|why| format!("--creator: {why}"))?;
     let mut seen = since.map(|path| opened(path, &key)).transpose()?;
-    let mut known = Before::default();
+    let mut known = None;
     if let Some(path) = before {
-        let (_, proven, ends) = proven(path, &key, (creator.as_ref(), None), None)?;
-        (seen, known) = (Some(proven.checkpoint), ends);
+        let (_, part) = checked(path, &key, creator.as_ref())?;
+        known = Some(part.verdict.ends());
+        seen = Some(part.verdict.checkpoint);
     }
-    let known = before.map(|_| &known);
-    let (checkpoint, proven, _) = proven(file, &key, (creator.as_ref(), known), seen.as_ref())?;
-    let (witnessed, cosigned) = quorum.check(&checkpoint)?;
-    let currency = proven.currency.as_str();
+    let (mut notes, mut parts) = (Vec::new(), Vec::new());
+    for file in files {
+        let (note, part) = checked(file, &key, creator.as_ref())?;
+        notes.push(note);
+        parts.push(part);
+    }
+    let joined = join(&parts, seen.as_ref(), known.as_ref()).map_err(|apart| {
+        let file = files.get(apart.part).map_or(Path::new(""), PathBuf::as_path);
+        of_file(file, &apart.lie)
+    })?;
+    // The older checkpoints are of its beginning, so that whoever cosigned it has seen them too.
+    let newest = parts.iter().position(|part| part.verdict.checkpoint == joined.checkpoint);
+    let note = newest.and_then(|at| notes.get(at)).ok_or("there is no checkpoint".to_owned())?;
+    let (witnessed, cosigned) = quorum.check(note)?;
+    let from = match files.len() {
+        1 => String::new(),
+        several => format!(" in {several} files"),
+    };
+    let (currency, last) = (joined.currency.as_str(), joined.ends.payments);
     let words = format!(
-        "holds: {} of {} payments proven, numbers {} to {} without a gap, {} {currency} credited of {} {currency} \
+        "holds: {} of {} payments proven{from}, numbers {} to {} without a gap, {} {currency} credited of {} {currency} \
          paid, running total {} {currency}, {} refunds proven that took back {} {currency}; creator {}, {} entries in the log \
          {}{witnessed}",
-        proven.payments,
-        proven.payments,
-        proven.first,
-        proven.last,
-        proven.credited,
-        proven.paid,
-        proven.total,
-        proven.refunds,
-        proven.refunded,
-        proven.creator,
-        proven.checkpoint.size,
-        proven.checkpoint.origin
+        joined.payments,
+        joined.payments,
+        joined.first,
+        last.number,
+        joined.credited,
+        joined.paid,
+        last.total,
+        joined.refunds,
+        joined.ends.refunds.total,
+        joined.creator,
+        joined.checkpoint.size,
+        joined.checkpoint.origin
     );
     let facts = json!({
-        "creator": proven.creator.to_text(), "currency": currency, "payments": proven.payments,
-        "first": proven.first, "last": proven.last, "paid": proven.paid.to_decimal(),
-        "credited": proven.credited.to_decimal(), "running_total": proven.total.to_decimal(), "refunds": proven.refunds,
-        "refunded": proven.refunded.to_decimal(), "log": proven.checkpoint.origin, "log_size": proven.checkpoint.size,
-        "root": proven.checkpoint.root.to_text(), "cosigned": cosigned,
+        "creator": joined.creator.to_text(), "currency": currency, "payments": joined.payments,
+        "first": joined.first, "last": last.number, "paid": joined.paid.to_decimal(),
+        "credited": joined.credited.to_decimal(), "running_total": last.total.to_decimal(), "refunds": joined.refunds,
+        "refunded": joined.ends.refunds.total.to_decimal(), "log": joined.checkpoint.origin,
+        "log_size": joined.checkpoint.size, "root": joined.checkpoint.root.to_text(), "cosigned": cosigned,
+        "files": files.iter().zip(&parts).map(|(file, part)| facts_of(file, &part.verdict)).collect::<Vec<_>>(),
     });
     Ok((words, facts))
 }
 
-/// What the statement in a file proves, its checkpoint, and where its payments and refunds end.
-fn proven(
-    file: &Path,
-    key: &NoteKey,
-    (creator, before): (Option<&CreatorId>, Option<&Before>),
-    seen: Option<&Checkpoint>,
-) -> Result<(Note, StatementVerdict, Before), Not> {
-    let told = |why: BadStatement| Not {
-        why: format!("{}: {why}", file.display()),
-        lie: Some(why.name()),
-    };
+/// What one of several files holds.
+fn facts_of(file: &Path, verdict: &StatementVerdict) -> Value {
+    let ends = verdict.ends();
+    json!({
+        "file": file.display().to_string(), "payments": verdict.payments, "first": verdict.first,
+        "last": verdict.last, "running_total": verdict.total.to_decimal(), "refunds": verdict.refunds,
+        "first_refund": verdict.first_refund, "last_refund": ends.refunds.number,
+        "log_size": verdict.checkpoint.size,
+    })
+}
+
+fn of_file(file: &Path, lie: &BadStatement) -> Not {
+    let why = format!("{}: {lie}", file.display());
+    Not { why, lie: Some(lie.name()), file: Some(file.to_owned()) }
+}
+
+/// The statement in a file, checked by itself, and its checkpoint with all signatures.
+fn checked(file: &Path, key: &NoteKey, creator: Option<&CreatorId>) -> Result<(Note, Part), Not> {
+    let told = |why: BadStatement| of_file(file, &why);
     let unread = |error: std::io::Error| format!("{}: {error}", file.display());
     let length = std::fs::metadata(file).map_err(unread)?.len();
     if usize::try_from(length).is_ok_and(|length| length > STATEMENT_BYTES_MAX) {
@@ -321,21 +353,9 @@ fn proven(
     }
     let statement = Statement::parse(&std::fs::read(file).map_err(unread)?).map_err(told)?;
     let note = statement.checkpoint.clone();
-    let opened = statement.open(key, creator, seen).map_err(told)?;
+    let opened = statement.open(key, creator, None).map_err(told)?;
     opened.check_signatures(0..opened.payments()).map_err(told)?;
-    let same = before.map_or(Ok(()), |before| opened.check_before(before));
-    let proven = opened.finish(&mut Refunded::default()).map_err(told)?;
-    same.map_err(told)?;
-    let ends = proven.ends();
-    if let Some(before) = before {
-        before.compare(&ends).map_err(told)?;
-        if proven.first > before.payments.number.saturating_add(1) {
-            let first = before.payments.number.saturating_add(1);
-            let (last, entry) = (proven.first.saturating_sub(1), proven.first_entry);
-            return Err(told(BadStatement::Dropped { first, last, entry }));
-        }
-    }
-    Ok((note, proven, ends))
+    Ok((note, Part::finish(opened).map_err(told)?))
 }
 
 /// Tiles in files as C2SP lays them out.
