@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use farthing_rules::rows::{Entry, EntryBody};
+use farthing_shared::SignedClaim;
+use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody};
 use signed_note::{Note, StandardVerifier, VerifierList};
 use tlog_tiles::{
     Checkpoint, EMPTY_HASH, Error, Hash, HashReader, Tile, TileHashReader, TileReader,
@@ -124,11 +127,37 @@ impl IndependentLog {
         Ok(all)
     }
 
-    /// A leaf's hash, as this software computes it.
-    #[must_use]
-    pub fn hash(leaf: &[u8]) -> [u8; 32] {
-        record_hash(leaf).0
+    /// How many of these leaves are not at their places, from 0. `None` stands for one that is nowhere.
+    ///
+    /// # Errors
+    /// As [`IndependentLog::leaves`].
+    pub fn missing(
+        &self,
+        leaves: impl Iterator<Item = Option<(u64, Vec<u8>)>>,
+    ) -> Result<usize, String> {
+        let hashes = self.leaves()?;
+        let is_there = |(place, leaf): (u64, Vec<u8>)| {
+            let at = usize::try_from(place).ok()?;
+            hashes.get(at).filter(|hash| **hash == record_hash(&leaf).0)
+        };
+        Ok(leaves.filter(|leaf| leaf.clone().and_then(is_there).is_none()).count())
     }
+}
+
+/// The leaf that an acknowledged claim must be in the log: the claim as its visitor signed it, with the time and
+/// the figures of its entry in the ledger, which the audit has added up. `None` when the entry is none of a claim.
+#[must_use]
+pub fn leaf_of(entries: &[Entry], number: u64, claim: &SignedClaim) -> Option<(u64, Vec<u8>)> {
+    let place = number.checked_sub(1)?;
+    let entry = entries.get(usize::try_from(place).ok()?)?;
+    let EntryBody::Claim(found) = &entry.body else { return None };
+    let body = LeafBody::Claim(Box::new(ClaimLeaf {
+        number: found.creator_number,
+        total: found.creator_total,
+        credited: found.credited()?,
+        signed: claim.clone(),
+    }));
+    Some((place, Leaf { entry: number, at: entry.at, body }.encode()))
 }
 
 /// Size and root that a note signs.

@@ -13,6 +13,7 @@ pub mod crowd;
 pub mod daemon;
 pub mod element;
 pub mod engine;
+pub mod go;
 pub mod http;
 pub mod independent;
 pub mod inprocess;

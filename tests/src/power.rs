@@ -209,6 +209,13 @@ impl Disk {
         self.files.entry(file).or_default().since.push(change);
     }
 
+    /// What of a file is on the disk whatever happens, where its name is.
+    #[must_use]
+    pub fn safe(&self, path: &str) -> Option<&[u8]> {
+        let file = self.names.get(path).and_then(|file| self.files.get(file));
+        file.map(|file| file.safe.as_slice()).or(self.before.get(path).map(Vec::as_slice))
+    }
+
     /// Writes what a power failure would leave now into a folder.
     ///
     /// # Panics
@@ -335,9 +342,11 @@ mod tests {
         disk.take(&written(0, 1, 1_024));
         disk.take(&Event::Synced { file: 2 });
         assert_eq!(left(&disk, Survives::Nothing, 1), None, "the name was not synced");
+        assert_eq!(disk.safe("a"), None);
         disk.take(&Event::FolderSynced);
         disk.take(&written(0, 2, 1_024));
         disk.take(&Event::Truncated { file: 2, length: 1_536 });
+        assert_eq!(disk.safe("a"), Some([1; 1_024].as_slice()));
         assert_eq!(left(&disk, Survives::Nothing, 1), Some(vec![1; 1_024]));
         let all = [vec![2; 1_024], vec![0; 512]].concat();
         assert_eq!(left(&disk, Survives::Everything, 1), Some(all));

@@ -115,17 +115,30 @@ pub fn read(folder: &Path) -> Result<Snapshot, String> {
     }
 }
 
-/// Starts the log on a data folder, as a server would.
+/// Starts the log on a data folder, as a server would, and ends it again; the log's key.
 ///
 /// # Errors
 /// Why it must not be signed.
-pub fn log(folder: &Path) -> Result<(), String> {
+pub fn log(folder: &Path) -> Result<String, String> {
     let config = config(folder);
     let secrets = run::open_data(&config)?;
     let ledger = run::ledger_path(&config);
     let reader = Reader::open(&ledger).map_err(|error| error.to_string())?;
-    Log::start(&config, &secrets, reader, &ledger).map(drop)
+    let log = Log::start(&config, &secrets, reader, &ledger)?;
+    log.stop();
+    Ok(log.key().to_string())
 }
+
+/// Copies a data folder's log into a new folder, for others to read.
+///
+/// # Errors
+/// Why it cannot be copied.
+pub fn export(folder: &Path, copy: &Path) -> Result<u64, String> {
+    farthing_verifier::log::export(&config(folder), copy)
+}
+
+/// Where the mark of a data folder's log is, within the folder.
+pub const MARK: &str = "high-water";
 
 /// The next claim of a visitor: views and donations in turns, until everything is bought.
 pub fn next_claim(visitor: &mut Visitor) -> SignedClaim {
@@ -151,7 +164,7 @@ fn config(folder: &Path) -> Config {
 fn settings(folder: &Path) -> Vec<(String, String)> {
     [
         ("DATA", folder.display().to_string()),
-        ("PROOFS__HIGH_WATER", folder.join("high-water").display().to_string()),
+        ("PROOFS__HIGH_WATER", folder.join(MARK).display().to_string()),
         ("DEMO", "true".to_owned()),
         ("WELCOME_CREDIT", "1000.00".to_owned()),
         ("LIMITS__REQUESTS_PER_PREFIX_PER_SECOND", "0".to_owned()),

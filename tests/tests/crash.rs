@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use farthing_rules::EntryBody;
 use farthing_shared::SignedClaim;
-use farthing_shared::leaf::{ClaimLeaf, Leaf, LeafBody};
 use farthing_tests::chance::Chance;
 use farthing_tests::crowd::{self, Manner, Memory, Paid};
 use farthing_tests::daemon::{Daemon, run_to_end};
-use farthing_tests::independent::IndependentLog;
+use farthing_tests::go::GoReader;
+use farthing_tests::independent::{IndependentLog, leaf_of};
 use farthing_tests::stock::Stock;
 use farthing_tests::wire::Wire;
 
@@ -96,33 +96,23 @@ fn check_independently(
     let read = IndependentLog::open(folder, key.trim()).expect("a log that others can read");
     let snapshot = stock.snapshot();
     assert_eq!(read.size(), snapshot.entries.len() as u64, "the log is as long as the ledger");
-    let hashes = read.leaves().expect("tiles that lead to the root");
-    let missing = all.iter().filter(|paid| {
-        let at = usize::try_from(paid.entry - 1).expect("an entry number");
-        let Some(EntryBody::Claim(claim)) = snapshot.entries.get(at).map(|entry| &entry.body)
-        else {
-            return true;
-        };
-        // The figures are the ledger's, which the audit has added up; the claim is the visitor's own.
-        let body = LeafBody::Claim(Box::new(ClaimLeaf {
-            number: claim.creator_number,
-            total: claim.creator_total,
-            credited: claim.credited().expect("no fee is above the amount"),
-            signed: paid.claim.clone(),
-        }));
-        let leaf = Leaf { entry: paid.entry, at: snapshot.entries[at].at, body }.encode();
-        hashes.get(at) != Some(&IndependentLog::hash(&leaf))
-    });
-    let missing = missing.count();
+    let leaves: Vec<Option<(u64, Vec<u8>)>> =
+        all.iter().map(|paid| leaf_of(&snapshot.entries, paid.entry, &paid.claim)).collect();
+    let missing = read.missing(leaves.iter().cloned()).expect("tiles that lead to the root");
     eprintln!("{} acknowledged claims, {missing} not in the log that others read", all.len());
     assert_eq!(missing, 0, "acknowledged claims are missing in the log");
     let forks = shown.iter().filter(|note| read.began_with(key.trim(), note.as_bytes()).is_err());
     let forks = forks.count();
     eprintln!("{} checkpoints were shown, {forks} of another history", shown.len());
     assert_eq!(forks, 0, "the log was forked");
-    if let Some(paid) = all.last() {
-        assert!(read.holds(paid.entry - 1, b"another leaf").is_err(), "this cannot fail");
-    }
+    let Some(go) = GoReader::compiled() else { return };
+    let leaves: Vec<(u64, Vec<u8>)> = leaves.into_iter().flatten().collect();
+    let notes = shown.iter().map(String::as_bytes);
+    go.holds(folder, key.trim(), &leaves, notes).expect("a log that Go reads, with every claim");
+    eprintln!("Go proved {} of them and {} checkpoints", leaves.len(), shown.len());
+    let (place, leaf) = leaves.last().expect("an acknowledged claim");
+    let other = read.missing([Some((place - 1, leaf.clone())), None].into_iter());
+    assert_eq!(other, Ok(2), "what is not there is not seen");
 }
 
 /// The log holds every entry: a server that ends in order has shown all of them, and the audit

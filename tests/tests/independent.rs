@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use farthing_shared::SigningKey;
+use farthing_shared::merkle::Hash;
 use farthing_shared::note::NoteKey;
+use farthing_tests::go::GoReader;
 use farthing_tests::independent::IndependentLog;
 use farthing_tests::tiled::{Copy, head, leaf};
 
@@ -52,51 +54,43 @@ fn two_crates_agree_on_roots_inclusion_and_consistency() {
 /// Go's own verifier (sumdb/note and sumdb/tlog) reads what we write.
 #[test]
 fn go_agrees_on_roots_inclusion_and_consistency() {
-    if std::env::var_os("FARTHING_SKIP_GO").is_some() {
-        return;
-    }
-    let gopath = go_path().expect(
-        "it needs Go: apt-get install golang-go golang-golang-x-mod-dev (`cargo xtask test` does it where \
-         it may), or set FARTHING_SKIP_GO=1 to leave this test out",
-    );
+    let Some(go) = GoReader::compiled() else { return };
     let folder = tempfile::tempdir().unwrap();
     let secret = SigningKey::from_seed(&[9; 32]);
-    let key = key(&secret);
-    std::fs::write(folder.path().join("main.go"), include_str!("go/main.go")).unwrap();
-    let built = std::process::Command::new("go")
-        .args(["build", "-o", "check", "main.go"])
-        .env("GO111MODULE", "off")
-        .env("GOPATH", &gopath)
-        .env("GOCACHE", folder.path().join("cache"))
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let key = key(&secret).to_string();
     for size in SIZES {
         let place = folder.path().join(size.to_string());
         let (copy, edge) = Copy::of((0..size).map(leaf));
         copy.write(&place, &head(&edge).sign(&secret).unwrap().to_string());
-        let go = |note: &Path| {
-            std::process::Command::new(folder.path().join("check"))
-                .args([place.as_os_str(), key.to_string().as_ref(), note.as_os_str()])
-                .output()
-                .unwrap()
-        };
-        let agreed = go(&place.join("checkpoint"));
-        assert!(agreed.status.success(), "{size}: {}", String::from_utf8_lossy(&agreed.stderr));
+        go.numbers(&place, &key, &place.join("checkpoint")).unwrap();
         let mut wrong = head(&edge);
         wrong.root.0[7] ^= 1;
         let lie = place.join("lie");
         std::fs::write(&lie, wrong.sign(&secret).unwrap().to_string()).unwrap();
-        assert!(!go(&lie).status.success(), "{size}: Go takes a wrong root");
+        assert!(go.numbers(&place, &key, &lie).is_err(), "{size}: Go takes a wrong root");
+        named_leaves(&go, &place, &key, size, &secret);
     }
 }
 
-fn go_path() -> Option<String> {
-    let listed =
-        std::process::Command::new("dpkg").args(["-L", "golang-golang-x-mod-dev"]).output();
-    let listed = String::from_utf8(listed.ok()?.stdout).ok()?;
-    let path = listed.lines().find_map(|line| line.strip_suffix("/src"))?.to_owned();
-    std::process::Command::new("go").arg("version").output().ok()?;
-    Some(path)
+/// What the crash tests ask of it: named leaves, and checkpoints shown earlier.
+fn named_leaves(go: &GoReader, place: &Path, key: &str, size: u64, secret: &SigningKey) {
+    let bytes = |number: u64| number.to_be_bytes().to_vec();
+    let leaves: Vec<(u64, Vec<u8>)> =
+        (0..size).step_by(251).map(|number| (number, bytes(number))).collect();
+    let before = |leaves: &mut dyn Iterator<Item = Hash>| {
+        head(&Copy::of(leaves).1).sign(secret).unwrap().to_string().into_bytes()
+    };
+    let old = before(&mut (0..size / 2).map(leaf));
+    go.holds(place, key, &leaves, [old.as_slice()].into_iter()).unwrap();
+    if size < 2 {
+        return;
+    }
+    let other = [(size - 1, bytes(size))];
+    let none = std::iter::empty::<&[u8]>;
+    assert!(go.holds(place, key, &other, none()).is_err(), "{size}: Go takes any leaf");
+    let beyond = [(size, bytes(size))];
+    assert!(go.holds(place, key, &beyond, none()).is_err(), "{size}: Go takes a leaf outside");
+    let fork = before(&mut (1..=size / 2).map(leaf));
+    let fork = [fork.as_slice()].into_iter();
+    assert!(go.holds(place, key, &[], fork).is_err(), "{size}: Go takes a fork");
 }

@@ -13,13 +13,16 @@ use std::sync::mpsc;
 use std::thread;
 
 use farthing_rules::EntryBody;
-use farthing_shared::{ClaimId, SignedClaim};
+use farthing_shared::SignedClaim;
 use farthing_tests::chance::Chance;
 use farthing_tests::crowd::{self, Manner, Memory};
 use farthing_tests::daemon::Daemon;
+use farthing_tests::go::GoReader;
+use farthing_tests::independent::{IndependentLog, leaf_of};
 use farthing_tests::power::{Disk, Event, Survives, read_recording, recorder};
 use farthing_tests::stock::{self, Stock};
 use farthing_tests::wire::Wire;
+use farthing_verifier::store::Snapshot;
 use tempfile::TempDir;
 
 /// A run of the verifier with everything it asked of its disk.
@@ -27,7 +30,7 @@ struct Recorded {
     before: Disk,
     events: Vec<Event>,
     /// What visitors were told: entries and the claims in them.
-    told: BTreeMap<u64, ClaimId>,
+    told: BTreeMap<u64, SignedClaim>,
 }
 
 /// What the points showed.
@@ -38,7 +41,15 @@ struct Findings {
     broken: Vec<String>,
     /// Where the log could not go on from what was signed.
     unsigned: Vec<String>,
+    /// Points where software that nobody here wrote read the log, and what it missed or refused.
+    read: usize,
+    proven: usize,
+    unread: Vec<String>,
 }
+
+/// Who reads the log at how many of the points: both crates at one in so many, Go at one in so many of those.
+const CRATES_READ_ONE_IN: usize = 3;
+const GO_READS_ONE_IN: usize = 10;
 
 #[test]
 fn acknowledged_claims_survive_a_power_failure() {
@@ -48,6 +59,9 @@ fn acknowledged_claims_survive_a_power_failure() {
     eprintln!("{findings:?}");
     assert!(findings.broken.is_empty() && findings.unsigned.is_empty(), "{findings:?}");
     assert_eq!(findings.lost, 0, "points with acknowledged claims lost");
+    assert!(findings.unread.is_empty(), "{findings:?}");
+    assert!(findings.read * 2 > findings.points / CRATES_READ_ONE_IN, "{findings:?}");
+    assert!(findings.proven > findings.read, "nothing was acknowledged at these points");
 }
 
 #[test]
@@ -110,6 +124,11 @@ fn settles(folder: &Path, stock: &Stock, claim: &SignedClaim, memory: &Memory, l
     let snapshot = stock::read(folder).expect("a clean ledger");
     let claims = snapshot.entries.iter().filter(|e| matches!(e.body, EntryBody::Claim(_)));
     assert_eq!(claims.count(), memory.paid.len() + 1, "each claim is charged once");
+    let key = stock::log(folder).expect("a log that goes on");
+    let paid = memory.paid.iter().map(|paid| (paid.entry, paid.claim.clone()));
+    let claims: Vec<(u64, SignedClaim)> = paid.chain([(entry[0], claim.clone())]).collect();
+    let proven = read_by_others(folder, (&claims, &BTreeSet::new()), (&snapshot, &key), None);
+    assert_eq!(proven, Ok(claims.len()));
     first.json()["repeat"] == true
 }
 
@@ -141,8 +160,8 @@ fn record(durability: &str) -> Recorded {
     assert_ne!(changed(), at_start, "the write-ahead log was never folded into the ledger");
     daemon.kill();
     let events = read_recording(&place.path().join("recording"));
-    let told: BTreeMap<u64, ClaimId> =
-        memory.paid.iter().map(|paid| (paid.entry, paid.claim.id())).collect();
+    let told: BTreeMap<u64, SignedClaim> =
+        memory.paid.iter().map(|paid| (paid.entry, paid.claim.clone())).collect();
     assert_eq!(told.len(), memory.paid.len(), "every claim has an entry of its own");
     assert!(memory.unanswered.is_empty() && memory.unknown.is_empty());
     let recorded: BTreeSet<u64> = events.iter().flat_map(entries_told).collect();
@@ -190,10 +209,12 @@ fn entries_told(event: &Event) -> Vec<u64> {
     told.map(|answer| u64::from_be_bytes(answer[8..].try_into().expect("8 bytes"))).collect()
 }
 
-/// A disk image and the claims that must be on it.
+/// A disk image and what must be on it.
 struct Image {
     folder: TempDir,
-    acknowledged: Vec<(u64, ClaimId)>,
+    acknowledged: Vec<(u64, SignedClaim)>,
+    /// Checkpoints that may have been shown: each is marked on the disk before.
+    shown: BTreeSet<Vec<u8>>,
     what: String,
 }
 
@@ -204,15 +225,20 @@ fn play(recorded: Recorded, points: usize, chance: &mut Chance) -> Findings {
     let (images, to_check) = mpsc::sync_channel::<Image>(4);
     thread::scope(|scope| {
         let checking = scope.spawn(move || check_all(to_check));
-        let mut acknowledged = Vec::new();
+        let (mut acknowledged, mut shown) = (Vec::new(), BTreeSet::new());
         for (number, event) in events.iter().enumerate() {
             disk.take(event);
-            acknowledged.extend(entries_told(event).into_iter().map(|entry| (entry, told[&entry])));
+            if matches!(event, Event::FolderSynced) {
+                shown.extend(disk.safe(stock::MARK).map(<[u8]>::to_vec));
+            }
+            let entries = entries_told(event).into_iter();
+            acknowledged.extend(entries.map(|entry| (entry, told[&entry].clone())));
             for survives in at.get(&number).into_iter().flatten() {
                 let folder = tempfile::tempdir().expect("a temporary folder");
                 disk.fail(*survives, chance, folder.path());
                 let what = format!("event {number} of {}, {survives:?} survives", events.len());
-                let image = Image { folder, acknowledged: acknowledged.clone(), what };
+                let (acknowledged, shown) = (acknowledged.clone(), shown.clone());
+                let image = Image { folder, acknowledged, shown, what };
                 images.send(image).expect("the checking thread lives");
             }
         }
@@ -256,6 +282,7 @@ fn choose(events: &[Event], points: usize, chance: &mut Chance) -> BTreeMap<usiz
 }
 
 fn check_all(images: mpsc::Receiver<Image>) -> Findings {
+    let go = GoReader::compiled();
     let mut findings = Findings::default();
     for image in images {
         findings.points += 1;
@@ -266,21 +293,66 @@ fn check_all(images: mpsc::Receiver<Image>) -> Findings {
                 continue;
             }
         };
-        if let Err(why) = stock::log(image.folder.path()) {
-            findings.unsigned.push(format!("{}: {why}", image.what));
-        }
-        let present = |(entry, id): &(u64, ClaimId)| {
+        let present = |(entry, claim): &(u64, SignedClaim)| {
             let at = usize::try_from(entry - 1).expect("an entry number");
             match snapshot.entries.get(at).map(|entry| &entry.body) {
-                Some(EntryBody::Claim(claim)) => {
-                    SignedClaim::decode(&claim.signed).is_ok_and(|claim| claim.id() == *id)
+                Some(EntryBody::Claim(found)) => {
+                    SignedClaim::decode(&found.signed).is_ok_and(|found| found.id() == claim.id())
                 }
                 _ => false,
             }
         };
-        if !image.acknowledged.iter().all(present) {
-            findings.lost += 1;
+        let lost = !image.acknowledged.iter().all(present);
+        findings.lost += usize::from(lost);
+        let key = match stock::log(image.folder.path()) {
+            Ok(key) => key,
+            Err(why) => {
+                findings.unsigned.push(format!("{}: {why}", image.what));
+                continue;
+            }
+        };
+        if lost || !findings.points.is_multiple_of(CRATES_READ_ONE_IN) {
+            continue;
+        }
+        let by_go = findings.read.is_multiple_of(GO_READS_ONE_IN);
+        findings.read += 1;
+        let claims = (image.acknowledged.as_slice(), &image.shown);
+        let go = go.as_ref().filter(|_| by_go);
+        match read_by_others(image.folder.path(), claims, (&snapshot, &key), go) {
+            Ok(proven) => findings.proven += proven,
+            Err(why) => findings.unread.push(format!("{}: {why}", image.what)),
         }
     }
     findings
+}
+
+/// After the start: every acknowledged claim is a leaf with the bytes that its visitor signed, and whatever was
+/// shown before the failure is the beginning of what is signed now. How many claims were proven.
+fn read_by_others(
+    folder: &Path,
+    (acknowledged, shown): (&[(u64, SignedClaim)], &BTreeSet<Vec<u8>>),
+    (snapshot, key): (&Snapshot, &str),
+    go: Option<&GoReader>,
+) -> Result<usize, String> {
+    let copy = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let copy = copy.path().join("log");
+    stock::export(folder, &copy)?;
+    let read = IndependentLog::open(&copy, key)?;
+    if read.size() != snapshot.entries.len() as u64 {
+        return Err(format!("{} leaves of {} entries", read.size(), snapshot.entries.len()));
+    }
+    let leaf = |(entry, claim): &(u64, SignedClaim)| leaf_of(&snapshot.entries, *entry, claim);
+    match read.missing(acknowledged.iter().map(leaf))? {
+        0 => {}
+        missing => return Err(format!("{missing} acknowledged claims are missing")),
+    }
+    for note in shown {
+        let told = |why| format!("{}: {why}", String::from_utf8_lossy(note));
+        read.began_with(key, note).map_err(told)?;
+    }
+    if let Some(go) = go {
+        let leaves: Vec<(u64, Vec<u8>)> = acknowledged.iter().filter_map(leaf).collect();
+        go.holds(&copy, key, &leaves, shown.iter().map(Vec::as_slice))?;
+    }
+    Ok(acknowledged.len())
 }

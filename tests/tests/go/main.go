@@ -1,8 +1,13 @@
-// Reads a log with the Go team's own packages: usage check FOLDER VKEY CHECKPOINT. The leaves are
-// the numbers 0, 1, 2 … as eight big-endian bytes.
+// Reads a log with the Go team's own packages: usage check FOLDER VKEY CHECKPOINT [LEAVES [OLDER…]].
+//
+// LEAVES has a line for each leaf that must be in the log: its place from 0, a space, its bytes in base64.
+// Without it the leaves are the numbers 0, 1, 2 … as eight big-endian bytes. Each OLDER is a checkpoint
+// that was shown earlier, with which the log must begin.
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -41,48 +46,111 @@ func must(err error) {
 	}
 }
 
-func main() {
-	verifier, err := note.NewVerifier(os.Args[2])
-	must(err)
-	signed, err := os.ReadFile(os.Args[3])
+// The checkpoint in a file, its signature checked.
+func open(path string, verifier note.Verifier) tlog.Tree {
+	signed, err := os.ReadFile(path)
 	must(err)
 	opened, err := note.Open(signed, note.VerifierList(verifier))
 	must(err)
 	lines := strings.Split(opened.Text, "\n")
+	if lines[0] != verifier.Name() {
+		must(fmt.Errorf("%s: another log", path))
+	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	must(err)
 	root, err := base64.StdEncoding.DecodeString(lines[2])
 	must(err)
 	tree := tlog.Tree{N: size}
-	copy(tree.Hash[:], root)
-	reader := tlog.TileHashReader(tree, tiles{os.Args[1]})
-	whole := tlog.Hash(sha256.Sum256(nil)) // RFC 6962; this version of tlog has another one
-	if size > 0 {
-		whole, err = tlog.TreeHash(size, reader)
-		must(err)
+	if copy(tree.Hash[:], root) != len(tree.Hash) {
+		must(fmt.Errorf("%s: a short root", path))
 	}
-	if whole != tree.Hash {
+	return tree
+}
+
+// RFC 6962; this version of tlog has another root of nothing.
+func treeHash(size int64, reader tlog.HashReader) tlog.Hash {
+	if size == 0 {
+		return tlog.Hash(sha256.Sum256(nil))
+	}
+	whole, err := tlog.TreeHash(size, reader)
+	must(err)
+	return whole
+}
+
+// That a leaf stands at a place.
+func checkLeaf(tree tlog.Tree, reader tlog.HashReader, n int64, leaf []byte) {
+	proof, err := tlog.ProveRecord(tree.N, n, reader)
+	must(err)
+	must(tlog.CheckRecord(proof, tree.N, tree.Hash, n, tlog.RecordHash(leaf)))
+}
+
+func main() {
+	verifier, err := note.NewVerifier(os.Args[2])
+	must(err)
+	tree := open(os.Args[3], verifier)
+	reader := tlog.TileHashReader(tree, tiles{os.Args[1]})
+	if treeHash(tree.N, reader) != tree.Hash {
 		must(fmt.Errorf("another root"))
 	}
+	if len(os.Args) > 4 {
+		named(tree, reader, os.Args[4])
+		for _, path := range os.Args[5:] {
+			began(tree, reader, open(path, verifier))
+		}
+		return
+	}
+	numbers(tree, reader)
+}
+
+// Each leaf that a file names.
+func named(tree tlog.Tree, reader tlog.HashReader, path string) {
+	listed, err := os.ReadFile(path)
+	must(err)
+	lines := bufio.NewScanner(bytes.NewReader(listed))
+	count := 0
+	for lines.Scan() {
+		place, text, found := strings.Cut(lines.Text(), " ")
+		if !found {
+			must(fmt.Errorf("an odd line: %s", lines.Text()))
+		}
+		n, err := strconv.ParseInt(place, 10, 64)
+		must(err)
+		leaf, err := base64.StdEncoding.DecodeString(text)
+		must(err)
+		checkLeaf(tree, reader, n, leaf)
+		count++
+	}
+	must(lines.Err())
+	fmt.Println(count)
+}
+
+// That the log begins with an older one.
+func began(tree tlog.Tree, reader tlog.HashReader, old tlog.Tree) {
+	if old.N == 0 {
+		if old.Hash != treeHash(0, reader) {
+			must(fmt.Errorf("another root of nothing"))
+		}
+		return
+	}
+	proof, err := tlog.ProveTree(tree.N, old.N, reader)
+	must(err)
+	must(tlog.CheckTree(proof, tree.N, tree.Hash, old.N, old.Hash))
+}
+
+func numbers(tree tlog.Tree, reader tlog.HashReader) {
 	step := int64(1)
-	if size > 1000 {
+	if tree.N > 1000 {
 		step = 97
 	}
-	for n := int64(0); n < size; n += step {
+	for n := int64(0); n < tree.N; n += step {
 		var leaf [8]byte
 		binary.BigEndian.PutUint64(leaf[:], uint64(n))
-		proof, err := tlog.ProveRecord(size, n, reader)
-		must(err)
-		must(tlog.CheckRecord(proof, size, tree.Hash, n, tlog.RecordHash(leaf[:])))
+		checkLeaf(tree, reader, n, leaf[:])
 	}
-	for _, old := range []int64{1, 2, 255, 256, 257, 65536, size} {
-		if old < 1 || old > size {
+	for _, old := range []int64{1, 2, 255, 256, 257, 65536, tree.N} {
+		if old < 1 || old > tree.N {
 			continue
 		}
-		before, err := tlog.TreeHash(old, reader)
-		must(err)
-		proof, err := tlog.ProveTree(size, old, reader)
-		must(err)
-		must(tlog.CheckTree(proof, size, tree.Hash, old, before))
+		began(tree, reader, tlog.Tree{N: old, Hash: treeHash(old, reader)})
 	}
 }

@@ -1,11 +1,9 @@
 //! The provider's side of the Merkle log.
 #![expect(clippy::print_stdout, reason = "this is the command line")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
-use farthing_shared::checkpoint::Checkpoint;
-use farthing_shared::tiles::{TILE_LEVEL_MAX, TileName, Tiles};
 use farthing_verifier::clock::Clock;
 use farthing_verifier::config::Config;
 use farthing_verifier::{log, run};
@@ -43,7 +41,7 @@ pub(super) fn run(config: &Config, command: &LogCommand) -> Result<(), Failure> 
             };
             println!("{}", log::note_key(&origin, &secrets)?);
         }
-        LogCommand::Export { folder } => export(config, folder)?,
+        LogCommand::Export { folder } => println!("{} leaves", log::export(config, folder)?),
         LogCommand::Reset { .. } => {
             let _lock = run::lock_data(config)?;
             let origin = log::reset(config, &secrets, Clock::System.now())?;
@@ -51,28 +49,5 @@ pub(super) fn run(config: &Config, command: &LogCommand) -> Result<(), Failure> 
             println!("{}", log::note_key(&origin, &secrets)?);
         }
     }
-    Ok(())
-}
-
-fn export(config: &Config, folder: &Path) -> Result<(), String> {
-    let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
-    let mark = log::high_water_path(config);
-    let note = std::fs::read_to_string(&mark).map_err(|error| told(&mark, error))?;
-    let parsed = farthing_shared::note::Note::parse(&note).map_err(|why| why.to_string())?;
-    let size = Checkpoint::parse(parsed.text()).map_err(|why| why.to_string())?.size;
-    std::fs::create_dir(folder).map_err(|error| told(folder, error))?;
-    let mut reader = log::LevelReader::new(&log::folder(config));
-    for name in (0..=TILE_LEVEL_MAX).flat_map(|level| TileName::of_level(level, size)) {
-        let path = folder.join(name.path());
-        let hashes = reader.tile(name).map_err(|error| told(&path, error))?;
-        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
-        path.parent()
-            .map_or(Ok(()), std::fs::create_dir_all)
-            .map_err(|error| told(&path, error))?;
-        std::fs::write(&path, bytes).map_err(|error| told(&path, error))?;
-    }
-    let path = folder.join("checkpoint");
-    std::fs::write(&path, note).map_err(|error| told(&path, error))?;
-    println!("{size} leaves");
     Ok(())
 }

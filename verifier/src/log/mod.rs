@@ -19,7 +19,7 @@ use farthing_shared::checkpoint::Checkpoint;
 use farthing_shared::merkle::{Hash, inclusion_proof, root};
 use farthing_shared::note::{ED25519, Note, NoteKey};
 use farthing_shared::receipt::Receipt;
-use farthing_shared::tiles::{TILE_WIDTH, TileName, TileTree, Tiles, nodes_at};
+use farthing_shared::tiles::{TILE_LEVEL_MAX, TILE_WIDTH, TileName, TileTree, Tiles, nodes_at};
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -159,6 +159,32 @@ pub fn reset(config: &Config, secrets: &Secrets, now: UnixMillis) -> Result<Stri
     let note = empty.sign(&secrets.log_key()).map_err(|why| why.to_string())?;
     mark.raise(&note).map_err(|error| format!("{error:?}"))?;
     Ok(new)
+}
+
+/// Copies checkpoint and tiles into a new folder as C2SP lays them out; how many leaves there are.
+///
+/// # Errors
+/// In words, when the folder exists, or something cannot be read or written.
+pub fn export(config: &Config, folder: &Path) -> Result<u64, String> {
+    let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    let mark = high_water_path(config);
+    let note = std::fs::read_to_string(&mark).map_err(|error| told(&mark, error))?;
+    let parsed = Note::parse(&note).map_err(|why| why.to_string())?;
+    let size = Checkpoint::parse(parsed.text()).map_err(|why| why.to_string())?.size;
+    std::fs::create_dir(folder).map_err(|error| told(folder, error))?;
+    let mut reader = LevelReader::new(&self::folder(config));
+    for name in (0..=TILE_LEVEL_MAX).flat_map(|level| TileName::of_level(level, size)) {
+        let path = folder.join(name.path());
+        let hashes = reader.tile(name).map_err(|error| told(&path, error))?;
+        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
+        path.parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .map_err(|error| told(&path, error))?;
+        std::fs::write(&path, bytes).map_err(|error| told(&path, error))?;
+    }
+    let path = folder.join("checkpoint");
+    std::fs::write(&path, note).map_err(|error| told(&path, error))?;
+    Ok(size)
 }
 
 impl Log {
