@@ -373,11 +373,7 @@ const EFFECTS = [
   () => claim && forget(claim.id),
   () => draw(),
   tellPaid,
-  () => {
-    const [note] = NOTES[wasm.note()];
-    const reason = note == "Refused" ? paid.outcome : note.toLowerCase();
-    report("declined", { claim_id: claim?.id ?? null, amount: chosen, reason });
-  },
+  () => report("declined"), // And not why, nor whether the verifier was asked: that tells of the wallet.
   () => report("error", { message: status.textContent }),
   () => others.postMessage?.(slot),
   unseal,

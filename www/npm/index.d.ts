@@ -24,13 +24,9 @@ export interface PaidDetail {
   claim_id: string | null;
 }
 
-/** Understood and not charged, or the visitor changed their mind. */
+/** Not paid: refused, or the visitor changed their mind. Why is told to the visitor alone. */
 export interface DeclinedDetail {
   item: string | null;
-  amount: string;
-  claim_id: string | null;
-  /** An outcome of docs/protocol.md, or the wallet's own word, such as `cancelled`. */
-  reason: string;
 }
 
 /** What was paid here is given back; a gate has closed again. */

@@ -68,9 +68,8 @@ fn with_short_names(script: &str, short: &[(String, String)]) -> String {
     })
 }
 
-/// Names of notes that the script asks for, or passes on to the creator's page as a reason.
-const NOTES_BY_NAME: [&str; 6] =
-    ["Refused", "Thanks", "Cancelled", "NoKey", "Lost", "Misunderstood"];
+/// Names of notes that the script asks for.
+const NOTES_BY_NAME: [&str; 2] = ["Refused", "Thanks"];
 
 /// The script without the names of other notes, which are found by their number.
 fn without_names(script: &str) -> String {
