@@ -262,13 +262,15 @@ const answerFor = async (request) => {
     now(),
   );
 };
-// Sealed content is decrypted here, so that the page gets the content and never the key.
+// Sealed content is decrypted here, so that the page gets the content and never the key. What does not open is
+// given back: nothing at all, where the page has not set it yet.
 const unseal = async () => {
   if (wanted.mode != "gate" || !paid.content_key) return;
+  const { sealed: text } = await hello;
   try {
     const bytes = (text) =>
       Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt());
-    const sealed = bytes((await hello).sealed);
+    const sealed = bytes(text);
     const opener = await crypto.subtle.importKey("raw", bytes(paid.content_key), "AES-GCM", false, [
       "decrypt",
     ]);
@@ -278,8 +280,10 @@ const unseal = async () => {
     tell("nodes", nodes);
   } catch {
     event("unopened");
+    return text;
   }
 };
+let unopened;
 
 // Word from a wallet page that cannot speak to us (its opener was cut off, or a link led there): it
 // leaves a notice under a name that only it and this frame know, and the frame asks for it, at longer
@@ -365,9 +369,11 @@ others.onmessage = async ({ data }) => {
 const tellPaid = () => {
   const { claim_id = null, entry = null, amount } = paid;
   report("paid", { claim_id, entry, amount });
-  // The way back, which nobody waits for.
+  // The way back, which nobody waits for, and which needs the page to be there.
   // (The build puts `import` there: the bundler would wrap it in its own.)
-  $import("$AFTER").then(({ after }) => after(port, record, wanted, ask, signWith, now));
+  hello.then(async () =>
+    (await $import("$AFTER")).after(port, record, wanted, ask, signWith, now, await unopened),
+  );
 };
 const EFFECTS = [
   () => claim && forget(claim.id),
@@ -376,7 +382,7 @@ const EFFECTS = [
   () => report("declined"), // And not why, nor whether the verifier was asked: that tells of the wallet.
   () => report("error", { message: status.textContent }),
   () => others.postMessage?.(slot),
-  unseal,
+  () => (unopened = unseal()),
   () => {
     wallet?.close();
     wallet = undefined;
