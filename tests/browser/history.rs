@@ -200,7 +200,7 @@ fn a_refund_whose_answer_was_lost_is_explained() {
         press(browser, "[data-list=entries] [data-do=refund]").await;
         browser.see_state("refund").await;
         provider.proxy.lose_answers("POST /v1/refunds", 4);
-        press(browser, "[data-form=refunding] button:not([type])").await;
+        browser.have_back().await;
         browser.see_state("problem").await;
         browser.text("[data-text=problem]", |text| text.contains("may be back already")).await;
         browser.picture("history-refund-unknown").await;
