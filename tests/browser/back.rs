@@ -107,6 +107,15 @@ async fn have_it_back(world: &World, css: &str, amount: &str) {
 
 /// A site with one thing to pay for, as long as it is held, and its page.
 async fn shop(world: &World, sealed: &str) -> (Site, String) {
+    shop_that_says(world, sealed, Vec::new()).await
+}
+
+/// The same, with these headers on its page.
+async fn shop_that_says(
+    world: &World,
+    sealed: &str,
+    headers: Vec<(String, String)>,
+) -> (Site, String) {
     let provider = &world.provider;
     let site = Site::start("shop").await;
     let creator = provider.creator("A shop", &site.origin).await;
@@ -116,7 +125,8 @@ async fn shop(world: &World, sealed: &str) -> (Site, String) {
     } else {
         format!("<farthing-gate item=\"file\" sealed=\"{sealed}\">Pay</farthing-gate>")
     };
-    let address = site.put("/", Page::with_tag(&provider.origin, &creator.id, &tag));
+    let page = Page { headers, ..Page::with_tag(&provider.origin, &creator.id, &tag) };
+    let address = site.put("/", page);
     world.browser.open(&address).await;
     world.browser.watch_events().await;
     (site, address)
@@ -184,6 +194,45 @@ fn a_gate_that_does_not_open_charges_nobody() {
         assert!(named(browser, "farthing:error").await["message"].is_string());
         browser.frame_shows(GATE, "closed").await;
         assert!(balance(&world).await.contains("1.00"));
+    });
+}
+
+/// What was refused once is not asked for again by itself, however often somebody comes back to the page.
+#[test]
+fn a_refused_refund_is_not_asked_for_again_by_itself() {
+    browser_test("back-refused", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let why = "There were too many refunds today.";
+        provider.proxy.stand_in("POST /v1/refunds", move |_| {
+            json!({"outcome": "too_many", "refunded": false, "message": why})
+                .to_string()
+                .into_bytes()
+        });
+        let _shop = shop(&world, &"A".repeat(80)).await;
+        browser.pay_first(GATE).await;
+        browser.enter(GATE).await;
+        browser.text("footer span", |text| text == why).await;
+        assert_eq!(provider.proxy.count("POST /v1/refunds"), 1);
+        // Coming back looks again after a while, which passes at once here; an answer is heard when all that
+        // follows from it at once is done.
+        let come_back = "const [done] = arguments;
+            const read = Response.prototype.text;
+            Response.prototype.text = async function () {
+              Response.prototype.text = read;
+              const text = await read.call(this);
+              setTimeout(() => done(true));
+              return text;
+            };
+            const now = performance.now;
+            const at = now.call(performance) + (window.ahead = (window.ahead ?? 0) + 60e3);
+            performance.now = () => at;
+            dispatchEvent(new Event('focus'));
+            performance.now = now;";
+        for _ in 0..3 {
+            browser.client.execute_async(come_back, Vec::new()).await.unwrap();
+            let said = browser.text("footer span", |_| true).await;
+            assert_eq!((said.as_str(), provider.proxy.count("POST /v1/refunds")), (why, 1));
+        }
     });
 }
 
@@ -273,11 +322,8 @@ fn a_busy_page_has_the_way_back_too() {
 fn a_frame_without_a_key_shows_the_way_to_the_wallet() {
     browser_test("back-keyless", async |world: Rc<World>| {
         let (provider, browser) = (&world.provider, &world.browser);
-        let (site, address) = shop(&world, &"A".repeat(80)).await;
-        let mut page = site.page("/");
-        page.headers.push(("cross-origin-opener-policy".into(), "same-origin".into()));
-        site.put("/", page);
-        browser.open(&address).await;
+        let cut = ("cross-origin-opener-policy".into(), "same-origin".into());
+        let _shop = shop_that_says(&world, &"A".repeat(80), vec![cut]).await;
         let here = browser.here().await;
         let known = browser.windows().await;
         browser.press_in(GATE).await;

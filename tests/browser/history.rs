@@ -284,13 +284,15 @@ fn another_wallet_does_not_see_this_ones_history() {
         browser.see_state("empty").await;
         press(browser, "[data-do=create]").await;
         browser.see_state("home").await;
-        let is_second = |text: &str| text.contains("Welcome credit") && !text.contains("small change");
+        let is_second =
+            |text: &str| text.contains("Welcome credit") && !text.contains("small change");
         let text = browser.text(ROWS, is_second).await;
         assert!(!text.contains("refused"), "another wallet's refusal: {text}");
         assert_eq!(rows(browser).await, json!(1));
         swap_root(browser, "second", "first").await;
         wallet(&world).await;
-        let both = |text: &str| text.contains("small change") && text.contains("refused, not charged");
+        let both =
+            |text: &str| text.contains("small change") && text.contains("refused, not charged");
         browser.text(ROWS, both).await;
         assert_eq!(rows(browser).await, json!(3));
 
