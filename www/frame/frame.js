@@ -43,7 +43,7 @@ const hello = new Promise((done) => {
     if (source == parent && source != self && data?.farthing == 1 && !port) {
       if (ancestor && ancestor != origin) return;
       [port] = event.ports;
-      unsent.splice(0).forEach((message) => port.postMessage(message));
+      unsent.map((message) => port.postMessage(message));
       done({ origin, sealed: data.sealed });
     } else if (wallet && source == wallet && origin == location.origin && data) {
       hear(data);
@@ -80,12 +80,13 @@ const micros = (decimal) => {
 };
 const draw = () => {
   const state = PHASES[wasm.phase()];
-  const [name, sentence, after] = NOTES[wasm.note()];
-  given ||= name == "Thanks";
+  const note = wasm.note();
+  const [sentence, after] = NOTES[note];
+  given ||= note == THANKS;
   const good = micros(asked()) > 0 && micros(asked()) <= MOST;
   const sum = good ? money(asked()) : "";
   const said =
-    say((name == "Refused" && refusal) || sentence, amount && money(amount)) +
+    say((note == REFUSED && refusal) || sentence, amount && money(amount)) +
     (after == CHARGED ? " " + payee() : after == UNCHARGED ? " " + "$uncharged" : "");
   const pay = say(donates ? (given ? "$again" : "$give") : "$pay", sum);
   const views = {
@@ -312,7 +313,7 @@ const listen = async () => {
   }
   rename();
 };
-link.addEventListener("click", listen);
+link.onclick = listen;
 
 // The wallet window.
 let wallet;
@@ -415,7 +416,7 @@ const EFFECTS = [
   },
   () => setTimeout(() => event("resume", now()), wasm.pause()),
 ];
-addEventListener("online", () => event("resume", now()));
+ononline = () => event("resume", now());
 
 // The evidence of a click. Times are on the page's monotonic clock.
 const tick = () => performance.now();
@@ -457,9 +458,9 @@ const watch = (event) => {
   last = { screenX, screenY, clientX, clientY };
 };
 for (const type of ["pointerover", "pointermove", "pointerdown"]) addEventListener(type, watch);
-button.addEventListener("pointerenter", () => (over = tick()));
-button.addEventListener("pointerdown", () => (down = tick()));
-button.addEventListener("focus", () => (focusAt = tick()));
+button.onpointerenter = () => (over = tick());
+button.onpointerdown = () => (down = tick());
+button.onfocus = () => (focusAt = tick());
 new IntersectionObserver(
   (entries) => {
     const entry = entries.at(-1);
@@ -469,7 +470,7 @@ new IntersectionObserver(
   { threshold: [0, 0.99], trackVisibility: true, delay: 100 },
 ).observe(button);
 
-const press = ({ isTrusted, detail, pointerType }) => {
+button.onclick = ({ isTrusted, detail, pointerType }) => {
   const at = tick();
   const since = (time) => (time ? at - time : 0);
   chosen = asked();
@@ -490,11 +491,10 @@ const press = ({ isTrusted, detail, pointerType }) => {
   );
   lastClick = at;
 };
-button.addEventListener("click", press);
-field.addEventListener("input", () => event("typed"));
-field.addEventListener("keydown", ({ key, isTrusted }) => {
+field.oninput = () => event("typed");
+field.onkeydown = ({ key, isTrusted }) => {
   if (key == "Enter" && isTrusted && !button.disabled) button.focus();
-});
+};
 
 // Start: the module, the storage and the parent's name, all at once.
 const start = async () => {
