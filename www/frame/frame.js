@@ -35,14 +35,22 @@ try {
 // The creator's page. Only the parent's first hello counts, and only from the origin that the
 // browser names as the parent's.
 let port;
+let greeted;
 const unsent = [];
 const tell = (...message) => (port ? port.postMessage(message) : unsent.push(message));
 const hello = new Promise((done) => {
-  addEventListener("message", (event) => {
-    const { data, origin, source } = event;
-    if (source == parent && source != self && data?.farthing == 1 && !port) {
+  addEventListener("message", async (event) => {
+    const { data, origin, source, ports } = event;
+    if (source == parent && source != self && data?.farthing == 1 && !greeted) {
       if (ancestor && ancestor != origin) return;
-      [port] = event.ports;
+      greeted = 1;
+      try {
+        // Only a page that has a theme makes its visitors fetch what wears it. They see nothing before it is worn.
+        if (data.theme.join("")) (await $import("$THEME")).wear(data.theme);
+      } catch {
+        // Then the button looks as it does everywhere.
+      }
+      [port] = ports;
       unsent.map((message) => port.postMessage(message));
       done({ origin, sealed: data.sealed });
     } else if (wallet && source == wallet && origin == location.origin && data) {

@@ -128,6 +128,10 @@ impl Site {
         // Fetched once something is paid.
         let quiet = minify::style(tools, &read(&source.join("frame/after.css"))?)?;
         let after = read(&source.join("frame/after.js"))?.replace("\"$CSS\"", &quoted(&quiet));
+        // Fetched by frames whose page has a theme.
+        let theme = minify::module(tools, &read(&source.join("frame/theme.js"))?)?;
+        let theme = self.asset("theme", "js", theme.into_bytes(), Cold::Never)?;
+        let joined = joined.replace("$THEME", &theme);
         let html = read(&source.join("frame/frame.html"))?;
         let html = minify::document(&html).replace("$WASM", &wasm);
         for language in languages {
