@@ -107,6 +107,15 @@ async fn have_it_back(world: &World, css: &str, amount: &str) {
 
 /// A site with one thing to pay for, as long as it is held, and its page.
 async fn shop(world: &World, sealed: &str) -> (Site, String) {
+    shop_that_says(world, sealed, Vec::new()).await
+}
+
+/// The same, with these headers on its page.
+async fn shop_that_says(
+    world: &World,
+    sealed: &str,
+    headers: Vec<(String, String)>,
+) -> (Site, String) {
     let provider = &world.provider;
     let site = Site::start("shop").await;
     let creator = provider.creator("A shop", &site.origin).await;
@@ -116,7 +125,8 @@ async fn shop(world: &World, sealed: &str) -> (Site, String) {
     } else {
         format!("<farthing-gate item=\"file\" sealed=\"{sealed}\">Pay</farthing-gate>")
     };
-    let address = site.put("/", Page::with_tag(&provider.origin, &creator.id, &tag));
+    let page = Page { headers, ..Page::with_tag(&provider.origin, &creator.id, &tag) };
+    let address = site.put("/", page);
     world.browser.open(&address).await;
     world.browser.watch_events().await;
     (site, address)
@@ -161,17 +171,186 @@ fn what_the_page_says_was_not_delivered_is_not_charged() {
     });
 }
 
+/// From now on long timers of the frame run when the test says so: what happens all the same does not wait.
+async fn hold_timers(browser: &Browser, css: &str) {
+    browser.enter(css).await;
+    let hold = "const real = setTimeout;
+        window.held = [];
+        window.setTimeout = (act, ms) => ms < 1000 ? real(act, ms) : held.push({ act, ms });";
+    browser.script(hold, Vec::new()).await;
+    browser.leave().await;
+}
+
 #[test]
 fn a_gate_that_does_not_open_charges_nobody() {
     browser_test("back-sealed", async |world: Rc<World>| {
         let browser = &world.browser;
         let _shop = shop(&world, &"A".repeat(80)).await;
+        browser.frame_shows(GATE, "ready").await;
+        hold_timers(browser, GATE).await;
         browser.pay_first(GATE).await;
         let detail = named(browser, "farthing:refunded").await;
         assert_eq!(detail["reason"], "not_delivered");
         assert!(named(browser, "farthing:error").await["message"].is_string());
         browser.frame_shows(GATE, "closed").await;
         assert!(balance(&world).await.contains("1.00"));
+    });
+}
+
+/// What was refused once is not asked for again by itself, however often somebody comes back to the page.
+#[test]
+fn a_refused_refund_is_not_asked_for_again_by_itself() {
+    browser_test("back-refused", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let why = "There were too many refunds today.";
+        provider.proxy.stand_in("POST /v1/refunds", move |_| {
+            json!({"outcome": "too_many", "refunded": false, "message": why})
+                .to_string()
+                .into_bytes()
+        });
+        let _shop = shop(&world, &"A".repeat(80)).await;
+        browser.pay_first(GATE).await;
+        browser.enter(GATE).await;
+        browser.text("footer span", |text| text == why).await;
+        assert_eq!(provider.proxy.count("POST /v1/refunds"), 1);
+        // Coming back looks again after a while, which passes at once here; an answer is heard when all that
+        // follows from it at once is done.
+        let come_back = "const [done] = arguments;
+            const read = Response.prototype.text;
+            Response.prototype.text = async function () {
+              Response.prototype.text = read;
+              const text = await read.call(this);
+              setTimeout(() => done(true));
+              return text;
+            };
+            const now = performance.now;
+            const at = now.call(performance) + (window.ahead = (window.ahead ?? 0) + 60e3);
+            performance.now = () => at;
+            dispatchEvent(new Event('focus'));
+            performance.now = now;";
+        for _ in 0..3 {
+            browser.client.execute_async(come_back, Vec::new()).await.unwrap();
+            let said = browser.text("footer span", |_| true).await;
+            assert_eq!((said.as_str(), provider.proxy.count("POST /v1/refunds")), (why, 1));
+        }
+    });
+}
+
+/// A page that sets what is sealed after the payment has time for it; one that never does gives the money back.
+#[test]
+fn a_gate_whose_content_comes_late_waits_for_it() {
+    browser_test("back-late", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("late").await;
+        let creator = provider.creator("Late", &site.origin).await;
+        provider.price(&creator, "file", "A file", "0.20").await;
+        let tag = "<farthing-gate item=\"file\">Pay</farthing-gate>";
+        let address = site.put("/", Page::with_tag(&provider.origin, &creator.id, tag));
+        let waits = async || {
+            browser.enter(GATE).await;
+            let waits = "return held.filter(({ ms }) => ms >= 30e3 && ms < 60e3).length";
+            until("the frame waits", async || {
+                (browser.script(waits, Vec::new()).await == json!(1)).then_some(())
+            })
+            .await;
+        };
+        browser.open(&address).await;
+        browser.watch_events().await;
+        browser.frame_shows(GATE, "ready").await;
+        hold_timers(browser, GATE).await;
+        browser.pay_first(GATE).await;
+        waits().await;
+        assert_eq!(provider.proxy.count("POST /v1/refunds"), 0);
+        let end = "held.find(({ ms }) => ms >= 30e3 && ms < 60e3).act()";
+        browser.script(end, Vec::new()).await;
+        browser.leave().await;
+        assert_eq!(named(browser, "farthing:refunded").await["reason"], "not_delivered");
+
+        browser.open(&address).await;
+        browser.watch_events().await;
+        browser.frame_shows(GATE, "ready").await;
+        hold_timers(browser, GATE).await;
+        browser.press_in(GATE).await;
+        waits().await;
+        browser.leave().await;
+        let gate = provider.sealed(&creator, "file", "Better late than never.").await;
+        let sealed = gate.split("sealed=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let set = "document.querySelector('farthing-gate').setAttribute('sealed', arguments[0])";
+        browser.script(set, vec![json!(sealed.unwrap())]).await;
+        browser.text(GATE, |text| text.contains("Better late than never")).await;
+        assert_eq!(provider.proxy.count("POST /v1/refunds"), 1, "the first one's");
+    });
+}
+
+/// A page so busy that its frame has no port when it knows what is owned: the way back is there once the page is.
+#[test]
+fn a_busy_page_has_the_way_back_too() {
+    browser_test("back-busy", async |world: Rc<World>| {
+        let browser = &world.browser;
+        let (site, address) = shop(&world, "").await;
+        browser.pay_first(PAY).await;
+        browser.frame_shows(PAY, "paid").await;
+        browser.enter(PAY).await;
+        browser.see("footer button").await;
+        let fetched = "return performance.getEntriesByType('resource').map(({ name }) => name).find((name) => /a.en[.]/.test(name))";
+        let way_back = browser.script(fetched, Vec::new()).await;
+        browser.leave().await;
+        // The loader greets the frame once it is loaded; here it does so when the test says so.
+        let busy = "<script>Object.defineProperty(HTMLIFrameElement.prototype, 'onload', {
+            set(greet) { this.addEventListener('load', () => (window.greet = greet)); } });</script>";
+        let mut page = site.page("/");
+        page.html = page.html.replace("<script async", &format!("{busy}<script async"));
+        site.put("/", page);
+        browser.open(&address).await;
+        browser.enter(PAY).await;
+        browser.see_state("paid").await;
+        // Asked for once more, it comes after whatever the frame has asked for by itself.
+        let again = "const [address, done] = arguments; import(address).then(() => done(true))";
+        browser.client.execute_async(again, vec![way_back]).await.unwrap();
+        browser.leave().await;
+        browser.script("greet()", Vec::new()).await;
+        browser.frame_shows(PAY, "paid").await;
+        browser.enter(PAY).await;
+        browser.text("footer button", |text| text == "Refund").await;
+        browser.leave().await;
+    });
+}
+
+/// What was paid on the wallet page, because its window was cut off, did not open: the frame has no key to ask for
+/// the money with, and shows the way to where it can be asked for.
+#[test]
+fn a_frame_without_a_key_shows_the_way_to_the_wallet() {
+    browser_test("back-keyless", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let cut = ("cross-origin-opener-policy".into(), "same-origin".into());
+        let _shop = shop_that_says(&world, &"A".repeat(80), vec![cut]).await;
+        let here = browser.here().await;
+        let known = browser.windows().await;
+        browser.press_in(GATE).await;
+        browser.go_to_new_window(&known).await;
+        browser.see_state("item").await;
+        let pay = browser.see("[data-do=pay]").await;
+        browser.hover(&pay).await;
+        until("it can be paid", async || pay.is_enabled().await.ok()?.then_some(())).await;
+        browser.press(&pay).await;
+        browser.see_state("paid").await;
+        browser.go_to(&here).await;
+        browser.enter(GATE).await;
+        browser.text("p[role=status]", |text| text.contains("could not be opened")).await;
+        let link = browser.see("footer a").await;
+        assert_eq!(link.text().await.unwrap(), "Open my wallet");
+        browser.leave().await;
+        browser.picture("back-keyless").await;
+        assert_eq!(provider.proxy.count("POST /v1/refunds"), 0);
+        browser.enter(GATE).await;
+        let known = browser.windows().await;
+        browser.press(&link).await;
+        browser.leave().await;
+        browser.go_to_new_window(&known).await;
+        browser.see_state("home").await;
+        let refund = browser.see("[data-list=entries] [data-do=refund]").await;
+        browser.press(&refund).await;
+        browser.see_state("refund").await;
     });
 }
 
@@ -190,8 +369,7 @@ fn a_refund_on_the_wallet_page_reaches_the_button() {
         browser.open_tab(&format!("{}/wallet", world.provider.origin)).await;
         let refund = browser.see("[data-list=entries] [data-do=refund]").await;
         browser.press(&refund).await;
-        let yes = browser.see("[data-form=refunding] button:not([type])").await;
-        browser.press(&yes).await;
+        browser.have_back().await;
         browser.text("[data-text=refund-note]", |text| text.contains("back in your wallet")).await;
         browser.go_to(&page).await;
         until("the button looks again", async || {

@@ -116,8 +116,10 @@ fn the_try_it_page_builds_a_tag_that_works() {
             document.querySelector('#creator').value = creator;
             document.querySelector('#item').value = 'it';
             document.querySelector('#pinned').checked = true;
+            document.querySelector('#themed').checked = true;
+            document.querySelector('#background').value = '#204060';
             document.querySelector('#item').dispatchEvent(new Event('input', { bubbles: true }));
-            return ['script', 'element', 'policy'].map((id) => document.getElementById(id).textContent);";
+            return ['script', 'element', 'policy', 'style'].map((id) => document.getElementById(id).textContent);";
         let lines: Value = until("the version is known", async || {
             let lines = browser.script(fill, vec![json!(creator.id)]).await;
             lines[0].as_str()?.contains("integrity").then_some(lines)
@@ -125,9 +127,15 @@ fn the_try_it_page_builds_a_tag_that_works() {
         .await;
         browser.picture("try-it").await;
         let text = |n: usize| lines[n].as_str().unwrap().to_owned();
-        let mut page = Page::of(&format!("{}{}", text(0), text(1)));
+        let mut page = Page::of(&format!("<style>{}</style>{}{}", text(3), text(0), text(1)));
         page.headers.push(("content-security-policy".into(), text(2)));
         browser.open(&site.put("/", page)).await;
+        browser.enter("farthing-pay").await;
+        browser.see_state("ready").await;
+        browser.see("button").await;
+        let worn = "return getComputedStyle(document.querySelector('button')).backgroundColor";
+        assert_eq!(browser.script(worn, Vec::new()).await, json!("rgb(32, 64, 96)"));
+        browser.leave().await;
         browser.pay_first("farthing-pay").await;
         browser.frame_shows("farthing-pay", "paid").await;
     });

@@ -200,7 +200,7 @@ fn a_refund_whose_answer_was_lost_is_explained() {
         press(browser, "[data-list=entries] [data-do=refund]").await;
         browser.see_state("refund").await;
         provider.proxy.lose_answers("POST /v1/refunds", 4);
-        press(browser, "[data-form=refunding] button:not([type])").await;
+        browser.have_back().await;
         browser.see_state("problem").await;
         browser.text("[data-text=problem]", |text| text.contains("may be back already")).await;
         browser.picture("history-refund-unknown").await;
@@ -251,4 +251,75 @@ fn a_payment_of_this_page_whose_answer_was_lost_is_settled() {
         assert!(!text.contains("not known yet"), "{text}");
         browser.picture("history-refused").await;
     });
+}
+
+/// Another wallet comes into this browser: what the first one paid, and what it was refused, is not its history,
+/// not even on a page that has been showing it.
+#[test]
+fn another_wallet_does_not_see_this_ones_history() {
+    browser_test("history-other", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        pay(&world).await;
+        let creator = provider.magazine_creator().await;
+        provider.proxy.stand_in("POST /v1/claims", |_| {
+            json!({"outcome": "payments_paused", "code": 45, "charged": false, "final": true, "claim_id": "c",
+                "message": "You have paused all payments."})
+            .to_string()
+            .into_bytes()
+        });
+        browser.open(&format!("{}/i/{}/interview", provider.origin, creator.id)).await;
+        browser.see_state("item").await;
+        let button = browser.see("[data-do=pay]").await;
+        browser.hover(&button).await;
+        until("it can be paid", async || button.is_enabled().await.ok()?.then_some(())).await;
+        browser.press(&button).await;
+        browser.text("body", |text| text.contains("You have paused all payments")).await;
+        provider.proxy.be_honest();
+        wallet(&world).await;
+        browser.text(ROWS, |text| text.contains("refused, not charged")).await;
+
+        // The first one's key is laid aside, a second wallet opened, and both are kept.
+        swap_root(browser, "first", "nobody").await;
+        wallet(&world).await;
+        browser.see_state("empty").await;
+        press(browser, "[data-do=create]").await;
+        browser.see_state("home").await;
+        let is_second =
+            |text: &str| text.contains("Welcome credit") && !text.contains("small change");
+        let text = browser.text(ROWS, is_second).await;
+        assert!(!text.contains("refused"), "another wallet's refusal: {text}");
+        assert_eq!(rows(browser).await, json!(1));
+        swap_root(browser, "second", "first").await;
+        wallet(&world).await;
+        let both =
+            |text: &str| text.contains("small change") && text.contains("refused, not charged");
+        browser.text(ROWS, both).await;
+        assert_eq!(rows(browser).await, json!(3));
+
+        // The page stays open while the other one comes back, and no news can be had.
+        swap_root(browser, "first", "second").await;
+        provider.proxy.cut("GET /v1/wallets/");
+        press(browser, "[data-part=unsafe] [data-do=recover]").await;
+        browser.see_state("recovery").await;
+        press(browser, "[data-view=recovery] [data-do=later]").await;
+        browser.see_state("home").await;
+        browser.text(NOTE, |text| text.contains("No answer")).await;
+        assert_eq!(rows(browser).await, json!(0), "the first one's list");
+        provider.proxy.heal();
+    });
+}
+
+/// Keeps the wallet's key under the name `keep` and makes that one the wallet's that was kept as `take`.
+async fn swap_root(browser: &Browser, keep: &str, take: &str) {
+    let swap = "const [keep, take, done] = arguments;
+        indexedDB.open('farthing-wallet').onsuccess = ({ target: { result: base } }) => {
+          const change = base.transaction('keys', 'readwrite');
+          const keys = change.objectStore('keys');
+          keys.get('root').onsuccess = ({ target: { result: old } }) => {
+            if (old) keys.put(old, keep);
+            keys.get(take).onsuccess = ({ target: { result } }) => result ? keys.put(result, 'root') : keys.delete('root');
+          };
+          change.oncomplete = () => { base.close(); done(true); };
+        };";
+    browser.client.execute_async(swap, vec![json!(keep), json!(take)]).await.unwrap();
 }

@@ -80,6 +80,33 @@ fn the_button_speaks_the_language_of_its_page() {
     });
 }
 
+/// `en_US` is how many systems write it, and no language tag: whoever writes it has a button, and its refund, in English.
+#[test]
+fn a_language_that_is_no_tag_is_passed_over() {
+    browser_test("languages-tag", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("newspaper").await;
+        let creator = provider.creator("The Lantern", &site.origin).await;
+        provider.price(&creator, "essay", "Small change", "0.05").await;
+        let mut page = Page::with_tag(
+            &provider.origin,
+            &creator.id,
+            "<farthing-pay item=\"essay\">…</farthing-pay>",
+        );
+        page.html = page.html.replace("lang=\"en\"", "lang=\"en_US\"");
+        browser.open(&site.put("/", page)).await;
+        browser.pay_first("farthing-pay").await;
+        browser.frame_shows("farthing-pay", "paid").await;
+        browser.enter("farthing-pay").await;
+        let refund = browser.see("footer button").await;
+        browser.press(&refund).await;
+        browser.text("footer span", |text| text.contains("0.05 back?")).await;
+        let console = browser.console().await;
+        let errors: Vec<_> = console.iter().filter(|line| line.contains("RangeError")).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    });
+}
+
 #[test]
 fn the_wallet_speaks_the_browsers_language() {
     browser_test("languages-wallet", async |world: Rc<World>| {

@@ -206,3 +206,33 @@ async fn what_is_typed_wrong_is_named_and_changes_nothing(world: Rc<World>) {
     })
     .await;
 }
+
+/// A tab that has been open for long shows a limit that another device has changed since. Saving the other limit
+/// there does not bring the old one back.
+#[test]
+fn an_old_tab_does_not_bring_an_old_limit_back() {
+    browser_test("limits-stale", async |world: Rc<World>| {
+        let browser = &world.browser;
+        browser.open(&format!("{}/wallet", world.provider.origin)).await;
+        browser.see_state("empty").await;
+        press(browser, "[data-do=create]").await;
+        limits_are_read(browser).await;
+        limit(browser, "2").await;
+        browser.text(SAVED, |text| text.contains("hold from now on")).await;
+        let old = browser.here().await;
+        browser.open_tab(&format!("{}/wallet", world.provider.origin)).await;
+        limits_are_read(browser).await;
+        limit(browser, "1").await;
+        browser.text("#day-paid", |text| text.contains("1.00")).await;
+
+        browser.go_to(&old).await;
+        browser.text("#day-paid", |text| text.contains("2.00")).await;
+        browser.see("#month-limit").await.send_keys("9").await.unwrap();
+        press(browser, SAVE).await;
+        browser.text("#month-paid", |text| text.contains("9.00")).await;
+        browser.text("#day-paid", |text| text.contains("1.00")).await;
+        wallet(&world).await;
+        browser.text("#month-paid", |text| text.contains("9.00")).await;
+        browser.text("#day-paid", |text| text.contains("1.00")).await;
+    });
+}

@@ -26,5 +26,6 @@ mod refund;
 mod refused;
 mod restart;
 mod review;
+mod theme;
 mod unseen;
 mod vectors;

@@ -1,4 +1,5 @@
-//! One visitor on two sites: nothing that the sites see, and nothing that the frames on them send or are told, has
+//! What nobody learns: the page in which a visitor does not pay hears that, and not why; and of one visitor on two sites
+//! nothing that the sites see, and nothing that the frames on them send or are told, has
 //! eight bytes in common, apart from what a stranger's has too.
 //!
 //! Keys, claims, signatures and signed reads are compared as bytes, everything else as it stands. Times are left out:
@@ -9,11 +10,14 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use farthing_shared::outcome::Outcome;
 use farthing_tests::browser::Browser;
 use farthing_tests::provider::Provider;
 use farthing_tests::site::{Page, Site};
+use farthing_tests::wait::until;
 use farthing_tests::world::{World, browser_test};
 use farthing_verifier::clock::Clock;
+use serde_json::{Value, json};
 
 /// As many bytes as a coincidence does not have.
 const WINDOW: usize = 8;
@@ -156,4 +160,75 @@ fn without_times(text: &str) -> String {
         }
     }
     out
+}
+
+/// What the verifier says of a claim that it refused.
+fn refusal(outcome: Outcome) -> Vec<u8> {
+    let body = json!({
+        "outcome": outcome.name(), "code": outcome.code(), "charged": false, "repeat": false, "refunded": false,
+        "message": outcome.sentence(), "retry": outcome.retry().name(), "claim_id": "A".repeat(43),
+        "entry": null, "at": null, "amount": null, "currency": "EUR",
+    });
+    body.to_string().into_bytes()
+}
+
+/// A wallet that is empty, paused, at its limit, slowed, frozen or unwilling looks alike to the page: it hears that it
+/// was not paid, and not a byte more. The visitor reads why.
+#[test]
+fn a_page_does_not_learn_why_it_was_not_paid() {
+    browser_test("neutral", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("curious").await;
+        let creator = provider.creator("A curious page", &site.origin).await;
+        let body = "<farthing-donate amount=\"0.10\">Give</farthing-donate>";
+        let address = site.put("/", Page::with_tag(&provider.origin, &creator.id, body));
+        browser.open(&address).await;
+        browser.watch_events().await;
+        let page = browser.here().await;
+        let known = browser.windows().await;
+        browser.press_in(DONATE).await;
+        let window = browser.go_to_new_window(&known).await;
+        browser.see_state("consent").await;
+        let no = browser.see("[data-do=decline]").await;
+        browser.press(&no).await;
+        browser.gone(&window).await;
+        browser.go_to(&page).await;
+        let cancelled = not_paid(browser, "Cancelled.").await;
+        browser.open(&address).await;
+        browser.pay_first(DONATE).await;
+        browser.enter(DONATE).await;
+        browser.text("p[role=status]", |text| text.contains("Thank you")).await;
+        browser.leave().await;
+        for outcome in [
+            Outcome::InsufficientBalance,
+            Outcome::OverCap,
+            Outcome::TooFast,
+            Outcome::PaymentsPaused,
+            Outcome::OverDayBudget,
+            Outcome::OverMonthBudget,
+            Outcome::WalletSlowed,
+            Outcome::WalletFrozen,
+            Outcome::UnknownItem,
+            Outcome::KeyRevoked,
+        ] {
+            provider.proxy.stand_in("POST /v1/claims", move |_| refusal(outcome));
+            browser.open(&address).await;
+            browser.watch_events().await;
+            browser.press_in(DONATE).await;
+            let told = not_paid(browser, outcome.sentence()).await;
+            assert_eq!(told, cancelled, "{outcome:?} is told apart");
+        }
+    });
+}
+
+/// Waits until the frame says why, and gives all that the page has heard.
+async fn not_paid(browser: &Browser, why: &str) -> Vec<Value> {
+    browser.enter(DONATE).await;
+    browser.text("p[role=status]", |text| text.contains(why)).await;
+    browser.leave().await;
+    until("the page hears that it was not paid", async || {
+        let events = browser.events().await;
+        events.iter().any(|event| event["name"] == "farthing:declined").then_some(events)
+    })
+    .await
 }

@@ -41,9 +41,28 @@ fn the_money_comes_back_once_and_the_gate_closes() {
         browser.see_state("home").await;
         browser.text("[data-text=balance]", |text| text.contains("0.95")).await;
 
+        let watch = "window.__live = [];
+            let asked;
+            new MutationObserver(() => {
+                const { hidden } = document.querySelector('[data-view=refund]');
+                if (hidden) return (asked = undefined);
+                asked ??= performance.now();
+                const live = !document.querySelector('[data-label=give-back]').disabled;
+                if (window.__live.at(-1)?.live === live) return;
+                window.__live.push({ live, after: performance.now() - asked + 20 });
+            }).observe(document.body, { attributes: true, subtree: true, attributeFilter: ['hidden', 'disabled'] });";
+        browser.script(watch, vec![]).await;
         press(browser, REFUND).await;
         browser.see_state("refund").await;
-        press(browser, "[data-form=refunding] button:not([type])").await;
+        // The second half of a double click has seen no question: for a second nothing can be pressed.
+        let seen = "return window.__live.map(({ live, after }) => [live, after >= 1000])";
+        browser.have_back().await;
+        let live = browser.script(seen, vec![]).await;
+        assert_eq!(
+            live,
+            json!([[false, false], [true, true]]),
+            "live, and a second after the question"
+        );
         browser.see_state("home").await;
         browser.text("[data-text=refund-note]", |text| text.contains("back in your wallet")).await;
         browser.text("[data-text=balance]", |text| text.contains("1.00")).await;

@@ -104,6 +104,14 @@ impl Browser {
         self.go_to(&page).await;
     }
 
+    /// Has the money back on the wallet page, which asks whether that is meant, once it takes an answer.
+    pub async fn have_back(&self) {
+        let button = self.see("[data-form=refunding] [data-label=give-back]").await;
+        until("the money can be asked for", async || button.is_enabled().await.ok()?.then_some(()))
+            .await;
+        self.press(&button).await;
+    }
+
     /// Allows in the wallet window, once it has shown what there is to read.
     pub async fn allow(&self) {
         self.see_state("consent").await;

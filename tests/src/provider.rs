@@ -31,6 +31,15 @@ pub struct Provider {
     process: Process,
 }
 
+/// What is between browsers and the verifier.
+#[derive(Clone, Copy)]
+enum Network {
+    /// The proxy.
+    Lossy,
+    /// Nothing.
+    Direct,
+}
+
 /// A creator made for a test.
 pub struct Creator {
     /// `cr_…`
@@ -45,8 +54,20 @@ impl Provider {
     /// # Panics
     /// When it does not start; the message holds what it printed.
     pub async fn start() -> Self {
+        Self::start_on(Network::Lossy).await
+    }
+
+    /// The same, with nothing between browsers and the verifier: the proxy carries nothing.
+    ///
+    /// # Panics
+    /// As [`Provider::start`] does.
+    pub async fn start_direct() -> Self {
+        Self::start_on(Network::Direct).await
+    }
+
+    async fn start_on(network: Network) -> Self {
         for _ in 0..5 {
-            if let Some(provider) = Self::try_to_start().await {
+            if let Some(provider) = Self::try_to_start(network).await {
                 return provider;
             }
         }
@@ -54,10 +75,14 @@ impl Provider {
     }
 
     /// `None` when another program took the port first.
-    async fn try_to_start() -> Option<Self> {
+    async fn try_to_start(network: Network) -> Option<Self> {
         let front = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port of loopback");
-        let port = front.local_addr().expect("a bound listener has an address").port();
         let (address, magazine, review) = (free_address(), free_address(), free_address());
+        let port = match network {
+            Network::Lossy => front.local_addr().expect("a bound listener has an address"),
+            Network::Direct => address,
+        }
+        .port();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let settings = folder.path().join("farthing.toml");
         let host = format!("pay.localhost:{port}");

@@ -77,6 +77,16 @@ impl Site {
         self.heard.lock().expect("no task panics while it holds this").clone()
     }
 
+    /// The page at `path`; an empty one where there is none.
+    ///
+    /// # Panics
+    /// When a task that served pages has panicked.
+    #[must_use]
+    pub fn page(&self, path: &str) -> Page {
+        let pages = self.pages.lock().expect("no task panics while it holds this");
+        pages.get(path).cloned().unwrap_or_default()
+    }
+
     /// Puts `page` at `path` and answers its address.
     ///
     /// # Panics

@@ -21,8 +21,9 @@ const TRIES = 6;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 // How often coming back to the page asks whether the payment was given back elsewhere.
 const LOOK_MS = 3_000;
-// Content that does not decrypt for so long was not delivered.
-const BROKEN_MS = 3_000;
+// A page may set what is sealed after the payment, and then gets a new frame; one that has set nothing for so long
+// has nothing to deliver.
+const LATE_MS = 30_000;
 
 const from64 = (text) =>
   Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt());
@@ -55,11 +56,14 @@ const signed = async (record, bytes) => {
   return to64(bytes);
 };
 
-// Called for each payment; an item has one, and what is owned is told once more.
-let begun = false;
-export const after = (port, record, wanted, ask, signWith, now) => {
-  if (begun || wanted.mode == "donate" || !port || !record?.verifier) return;
-  begun = true;
+// Called for each payment; an item has one, and what is owned is told once more. `unopened` is what was sealed and did not
+// open, `""` where the page has sealed nothing; undefined when all is well.
+let again;
+export const after = (port, record, wanted, ask, signWith, now, unopened) => {
+  if (wanted.mode == "donate") return;
+  if (again) return again(unopened);
+  // What was paid on the wallet page, by a key that the frame has not got, is given back there.
+  const isOurs = !!record?.verifier;
   const place = document.createElement("footer");
   main.append(place);
 
@@ -165,21 +169,34 @@ export const after = (port, record, wanted, ask, signWith, now) => {
   };
 
   // What did not open: the page names the payment, so that an old word says nothing about a new one.
-  let undelivered;
-  let waiting;
+  let word;
+  let late;
   const release = () => {
+    if (!isOurs) {
+      if (word || unopened != null) tell("", link("$wallet"));
+      return;
+    }
     if (!paid || refused == paid.entry || !(Date.parse(paid.refundable_until) > now())) return;
-    if (undelivered == paid.entry) return give(1);
-    // A page may set what is sealed later, and then gets a new frame: a while is given to it.
-    clearTimeout(waiting);
-    if (said.textContent != "$SealedBroken") return;
-    waiting = setTimeout(() => said.textContent == "$SealedBroken" && give(1), BROKEN_MS);
+    if (unopened || word?.entry == paid.entry) return give(1);
+    if (unopened == "" && !late) {
+      late = setTimeout(() => {
+        unopened = "late";
+        release();
+      }, LATE_MS);
+    }
   };
-  new MutationObserver(release).observe(said, { childList: true });
   port.onmessage = ({ data }) => {
-    undelivered = data?.entry;
+    word = data;
     release();
   };
+  again = (still) => {
+    clearTimeout(late);
+    late = 0;
+    unopened = still;
+    release();
+  };
+  again(unopened);
+  if (!isOurs) return;
 
   let looked = -LOOK_MS;
   const look = async () => {
@@ -199,8 +216,8 @@ export const after = (port, record, wanted, ask, signWith, now) => {
       back("$backDone", null);
     }
   };
-  const again = () => document.visibilityState == "visible" && look();
-  document.addEventListener("visibilitychange", again);
-  addEventListener("focus", again);
+  const lookAgain = () => document.visibilityState == "visible" && look();
+  document.addEventListener("visibilitychange", lookAgain);
+  addEventListener("focus", lookAgain);
   look();
 };

@@ -35,15 +35,23 @@ try {
 // The creator's page. Only the parent's first hello counts, and only from the origin that the
 // browser names as the parent's.
 let port;
+let greeted;
 const unsent = [];
 const tell = (...message) => (port ? port.postMessage(message) : unsent.push(message));
 const hello = new Promise((done) => {
-  addEventListener("message", (event) => {
-    const { data, origin, source } = event;
-    if (source == parent && source != self && data?.farthing == 1 && !port) {
+  addEventListener("message", async (event) => {
+    const { data, origin, source, ports } = event;
+    if (source == parent && source != self && data?.farthing == 1 && !greeted) {
       if (ancestor && ancestor != origin) return;
-      [port] = event.ports;
-      unsent.splice(0).forEach((message) => port.postMessage(message));
+      greeted = 1;
+      try {
+        // Only a page that has a theme makes its visitors fetch what wears it. They see nothing before it is worn.
+        if (data.theme.join("")) (await $import("$THEME")).wear(data.theme);
+      } catch {
+        // Then the button looks as it does everywhere.
+      }
+      [port] = ports;
+      unsent.map((message) => port.postMessage(message));
       done({ origin, sealed: data.sealed });
     } else if (wallet && source == wallet && origin == location.origin && data) {
       hear(data);
@@ -80,12 +88,13 @@ const micros = (decimal) => {
 };
 const draw = () => {
   const state = PHASES[wasm.phase()];
-  const [name, sentence, after] = NOTES[wasm.note()];
-  given ||= name == "Thanks";
+  const note = wasm.note();
+  const [sentence, after] = NOTES[note];
+  given ||= note == THANKS;
   const good = micros(asked()) > 0 && micros(asked()) <= MOST;
   const sum = good ? money(asked()) : "";
   const said =
-    say((name == "Refused" && refusal) || sentence, amount && money(amount)) +
+    say((note == REFUSED && refusal) || sentence, amount && money(amount)) +
     (after == CHARGED ? " " + payee() : after == UNCHARGED ? " " + "$uncharged" : "");
   const pay = say(donates ? (given ? "$again" : "$give") : "$pay", sum);
   const views = {
@@ -262,13 +271,15 @@ const answerFor = async (request) => {
     now(),
   );
 };
-// Sealed content is decrypted here, so that the page gets the content and never the key.
+// Sealed content is decrypted here, so that the page gets the content and never the key. What does not open is
+// given back: nothing at all, where the page has not set it yet.
 const unseal = async () => {
   if (wanted.mode != "gate" || !paid.content_key) return;
+  const { sealed: text } = await hello;
   try {
     const bytes = (text) =>
       Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt());
-    const sealed = bytes((await hello).sealed);
+    const sealed = bytes(text);
     const opener = await crypto.subtle.importKey("raw", bytes(paid.content_key), "AES-GCM", false, [
       "decrypt",
     ]);
@@ -278,8 +289,10 @@ const unseal = async () => {
     tell("nodes", nodes);
   } catch {
     event("unopened");
+    return text;
   }
 };
+let unopened;
 
 // Word from a wallet page that cannot speak to us (its opener was cut off, or a link led there): it
 // leaves a notice under a name that only it and this frame know, and the frame asks for it, at longer
@@ -308,7 +321,7 @@ const listen = async () => {
   }
   rename();
 };
-link.addEventListener("click", listen);
+link.onclick = listen;
 
 // The wallet window.
 let wallet;
@@ -365,22 +378,20 @@ others.onmessage = async ({ data }) => {
 const tellPaid = () => {
   const { claim_id = null, entry = null, amount } = paid;
   report("paid", { claim_id, entry, amount });
-  // The way back, which nobody waits for.
+  // The way back, which nobody waits for, and which needs the page to be there.
   // (The build puts `import` there: the bundler would wrap it in its own.)
-  $import("$AFTER").then(({ after }) => after(port, record, wanted, ask, signWith, now));
+  hello.then(async () =>
+    (await $import("$AFTER")).after(port, record, wanted, ask, signWith, now, await unopened),
+  );
 };
 const EFFECTS = [
   () => claim && forget(claim.id),
   () => draw(),
   tellPaid,
-  () => {
-    const [note] = NOTES[wasm.note()];
-    const reason = note == "Refused" ? paid.outcome : note.toLowerCase();
-    report("declined", { claim_id: claim?.id ?? null, amount: chosen, reason });
-  },
+  () => report("declined"), // And not why, nor whether the verifier was asked: that tells of the wallet.
   () => report("error", { message: status.textContent }),
   () => others.postMessage?.(slot),
-  unseal,
+  () => (unopened = unseal()),
   () => {
     wallet?.close();
     wallet = undefined;
@@ -413,7 +424,7 @@ const EFFECTS = [
   },
   () => setTimeout(() => event("resume", now()), wasm.pause()),
 ];
-addEventListener("online", () => event("resume", now()));
+ononline = () => event("resume", now());
 
 // The evidence of a click. Times are on the page's monotonic clock.
 const tick = () => performance.now();
@@ -455,9 +466,9 @@ const watch = (event) => {
   last = { screenX, screenY, clientX, clientY };
 };
 for (const type of ["pointerover", "pointermove", "pointerdown"]) addEventListener(type, watch);
-button.addEventListener("pointerenter", () => (over = tick()));
-button.addEventListener("pointerdown", () => (down = tick()));
-button.addEventListener("focus", () => (focusAt = tick()));
+button.onpointerenter = () => (over = tick());
+button.onpointerdown = () => (down = tick());
+button.onfocus = () => (focusAt = tick());
 new IntersectionObserver(
   (entries) => {
     const entry = entries.at(-1);
@@ -467,7 +478,7 @@ new IntersectionObserver(
   { threshold: [0, 0.99], trackVisibility: true, delay: 100 },
 ).observe(button);
 
-const press = ({ isTrusted, detail, pointerType }) => {
+button.onclick = ({ isTrusted, detail, pointerType }) => {
   const at = tick();
   const since = (time) => (time ? at - time : 0);
   chosen = asked();
@@ -488,11 +499,10 @@ const press = ({ isTrusted, detail, pointerType }) => {
   );
   lastClick = at;
 };
-button.addEventListener("click", press);
-field.addEventListener("input", () => event("typed"));
-field.addEventListener("keydown", ({ key, isTrusted }) => {
+field.oninput = () => event("typed");
+field.onkeydown = ({ key, isTrusted }) => {
   if (key == "Enter" && isTrusted && !button.disabled) button.focus();
-});
+};
 
 // Start: the module, the storage and the parent's name, all at once.
 const start = async () => {

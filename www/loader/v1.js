@@ -85,7 +85,12 @@ for (const mode of ["pay", "gate", "donate"]) {
               }
             };
             // Only the provider's own document gets the port; an error page or a stranger does not.
-            frame.contentWindow.postMessage({ farthing: 1, sealed: get("sealed") }, provider, [
+            // Its look is read now: the page's style sheets may come after the element.
+            const style = getComputedStyle(this);
+            const theme = ["background", "color", "surface", "radius", "font-size"].map((name) =>
+              style.getPropertyValue("--farthing-" + name),
+            );
+            frame.contentWindow.postMessage({ farthing: 1, sealed: get("sealed"), theme }, provider, [
               port2,
             ]);
           };

@@ -18,19 +18,15 @@ export interface PaidDetail {
   item: string | null;
   /** A decimal of the provider's currency, such as `"0.05"`. */
   amount: string;
-  /** The entry's number in the ledger. */
-  entry: number;
+  /** The entry's number in the ledger; null when the frame could not speak to the wallet page. */
+  entry: number | null;
   /** Null when it was owned before, or paid on the provider's page. */
   claim_id: string | null;
 }
 
-/** Understood and not charged, or the visitor changed their mind. */
+/** Not paid: refused, or the visitor changed their mind. Why is told to the visitor alone. */
 export interface DeclinedDetail {
   item: string | null;
-  amount: string;
-  claim_id: string | null;
-  /** An outcome of docs/protocol.md, or the wallet's own word, such as `cancelled`. */
-  reason: string;
 }
 
 /** What was paid here is given back; a gate has closed again. */

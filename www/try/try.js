@@ -21,6 +21,12 @@ const draw = () => {
     donate: `<farthing-donate amount="${attribute(amount)}">\n  ${link}Give something</a>\n</farthing-donate>`,
   };
   byId("element").textContent = elements[kind];
+  const themed = byId("themed").checked;
+  byId("for-theme").hidden = byId("style-part").hidden = !themed;
+  const [background, color, surface, radius, size] = ["background", "color", "surface", "radius", "size"].map((id) => byId(id).value);
+  const theme = { background, color, surface, radius: `${+radius}px`, "font-size": `${+size}px` };
+  const rules = Object.entries(theme).map(([name, value]) => `  --farthing-${name}: ${value};\n`);
+  byId("style").textContent = `farthing-${kind} {\n${rules.join("")}}`;
   byId("policy").textContent = `script-src ${location.origin}; frame-src ${location.origin}`;
 };
 

@@ -7,7 +7,8 @@
 // made on this page whose answer has not come, which are asked about, and those that were refused here.
 const past = {};
 {
-  // Storage: `kept` has the verifier's last answer by wallet, `refused` this page's refused payments.
+  // Storage: `kept` has the verifier's last answer by wallet, `refused` this page's refused payments, each with its
+  // wallet: another one that is brought back in this browser has not made them.
   let pastDb;
   const pastStore = () =>
     (pastDb ??= new Promise((done, fail) => {
@@ -108,6 +109,8 @@ const past = {};
     if (pastRoot && pastRoot != key.pk) {
       entries = [];
       saidAt = 0;
+      pastRoot = key.pk;
+      await ownOnes();
     }
     pastRoot = key.pk;
     pastPlace().hidden = false;
@@ -170,7 +173,7 @@ const past = {};
   const ownOnes = async () => {
     const refused = await pastDo("refused", "readonly", (at) => at.getAll()).catch(() => []);
     const waiting = (await waitingClaims().catch(() => [])).map((claim) => ({ ...claim, outcome: "" }));
-    ownRows = [...refused, ...waiting];
+    ownRows = [...refused, ...waiting].filter(({ root }) => root == pastRoot);
   };
   // Asks what became of each payment whose answer was lost. What is charged stands among the entries.
   const settleOwn = async () => {

@@ -248,7 +248,8 @@ ops.claim = async (floor) => {
   try {
     const [record, sequence] = await allot(slot, +floor);
     const [id, claim, expires, key] = (await signWith(record, "claim", sequence)).split(UNIT);
-    const fields = { id, claim, expires, key, sequence, slot, item, ...past.aboutPayment() };
+    const { pk: root } = await keyOf();
+    const fields = { id, claim, expires, key, sequence, slot, item, root, ...past.aboutPayment() };
     lastClaim = tracked = fields;
     if (claim) await change("claims", id, () => fields);
     send("signed", fields);

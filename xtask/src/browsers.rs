@@ -147,21 +147,40 @@ fn have_geckodriver(root: &Path) -> Result<PathBuf, String> {
     Ok(ours)
 }
 
+/// Lighthouse, which scores pages; used by `cargo xtask bench --browser` and never shipped.
+const LIGHTHOUSE: &str = "lighthouse@12.8.2";
+
+/// Gets Lighthouse from npm, once; nothing when it cannot be had. It drives the browser that is here.
+pub fn have_lighthouse(root: &Path) -> Option<PathBuf> {
+    from_npm(&root.join("target/tools/lighthouse"), LIGHTHOUSE, "lighthouse/cli/index.js")
+}
+
 /// axe-core, which looks for faults of accessibility; used by tests and never shipped.
 const AXE: &str = "axe-core@4.14.1";
 
 /// Gets axe-core from npm, once; false when it cannot be had.
 pub fn have_axe(root: &Path) -> bool {
-    let folder = root.join("target/tools/axe");
-    let (script, stamp) = (folder.join("node_modules/axe-core/axe.min.js"), folder.join("version"));
-    if script.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|have| have == AXE) {
-        return true;
+    from_npm(&root.join("target/tools/axe"), AXE, "axe-core/axe.min.js").is_some()
+}
+
+/// Gets a package of this version into `folder`, once, and gives the path of a file in it. No script of it is run.
+fn from_npm(folder: &Path, package: &str, file: &str) -> Option<PathBuf> {
+    let (file, stamp) = (folder.join("node_modules").join(file), folder.join("version"));
+    if file.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|have| have == package) {
+        return Some(file);
     }
-    if on_path("npm").is_none() || std::fs::create_dir_all(&folder).is_err() {
-        return false;
+    if on_path("npm").is_none() || std::fs::create_dir_all(folder).is_err() {
+        return None;
     }
     let mut install = Command::new("npm");
-    install.args(["install", "--no-save", "--no-audit", "--no-fund", "--silent", "--prefix"]);
-    let got = run(install.arg(&folder).arg(AXE)).is_ok() && script.is_file();
-    got && std::fs::write(stamp, AXE).is_ok()
+    install.args([
+        "install",
+        "--no-save",
+        "--no-audit",
+        "--no-fund",
+        "--silent",
+        "--ignore-scripts",
+    ]);
+    let got = run(install.arg("--prefix").arg(folder).arg(package)).is_ok() && file.is_file();
+    (got && std::fs::write(stamp, package).is_ok()).then_some(file)
 }

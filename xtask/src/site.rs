@@ -68,26 +68,6 @@ fn with_short_names(script: &str, short: &[(String, String)]) -> String {
     })
 }
 
-/// Names of notes that the script asks for, or passes on to the creator's page as a reason.
-const NOTES_BY_NAME: [&str; 6] =
-    ["Refused", "Thanks", "Cancelled", "NoKey", "Lost", "Misunderstood"];
-
-/// The script without the names of other notes, which are found by their number.
-fn without_names(script: &str) -> String {
-    let mut out = String::new();
-    for line in script.split_inclusive('\n') {
-        let name = line.strip_prefix("  [\"").and_then(|rest| rest.split_once("\", \""));
-        match name {
-            Some((name, rest)) if !NOTES_BY_NAME.contains(&name) => {
-                out.push_str("  [\"\", \"");
-                out.push_str(rest);
-            }
-            _ => out.push_str(line),
-        }
-    }
-    out
-}
-
 /// The name of one version of the loader.
 fn version(loader: &[u8]) -> String {
     Sha256::digest(loader)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -144,10 +124,14 @@ impl Site {
             .concat()
             .replace("$WASM", &wasm)
             .replace("\"$CSS\"", &quoted(&style));
-        let joined = without_names(&with_short_names(&joined, &module.letters));
+        let joined = with_short_names(&joined, &module.letters);
         // Fetched once something is paid.
         let quiet = minify::style(tools, &read(&source.join("frame/after.css"))?)?;
         let after = read(&source.join("frame/after.js"))?.replace("\"$CSS\"", &quoted(&quiet));
+        // Fetched by frames whose page has a theme.
+        let theme = minify::module(tools, &read(&source.join("frame/theme.js"))?)?;
+        let theme = self.asset("theme", "js", theme.into_bytes(), Cold::Never)?;
+        let joined = joined.replace("$THEME", &theme);
         let html = read(&source.join("frame/frame.html"))?;
         let html = minify::document(&html).replace("$WASM", &wasm);
         for language in languages {

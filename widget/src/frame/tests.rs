@@ -366,9 +366,13 @@ fn the_page_names_the_same_sentences() {
     let names: Vec<_> = words
         .lines()
         .filter_map(|line| line.trim().strip_prefix("[\"")?.split_once('"'))
-        .map(|(name, _)| name)
+        .map(|(name, _)| name.strip_prefix('$').unwrap_or("None"))
         .collect();
     assert_eq!(names, Note::NAMES);
+    for (name, note) in [("REFUSED", Note::Refused), ("THANKS", Note::Thanks)] {
+        let line = format!("\nconst {name} = {};\n", note as u8);
+        assert!(words.contains(&line), "{line}");
+    }
     let page = std::fs::read_to_string([root, "frame.js"].concat()).unwrap();
     let list = page.split_once("const PHASES =").unwrap().1.split('"').nth(1).unwrap();
     assert_eq!(list.split(',').count(), Phase::NAMES.len());

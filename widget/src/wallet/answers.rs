@@ -154,6 +154,7 @@ impl Wallet {
     pub fn timer(&mut self, fields: Fields<'_>, now_ms: u64) -> Vec<Effect> {
         match fields.text("name") {
             "arm" => self.arm(false),
+            refund::TAG => self.refund_seen(),
             "alone" if self.place == Place::Allow && self.wanted.is_none() => {
                 self.problem(words::NO_OPENER)
             }

@@ -112,6 +112,8 @@ pub struct Wallet {
     signed: Option<String>,
     voucher: Option<String>,
     refund: Option<Refunding>,
+    /// One for each question whose second is not over.
+    refund_timers: u8,
     allowed: Option<Limits>,
     payment: Option<Payment>,
     resumed: bool,
@@ -154,6 +156,7 @@ impl Wallet {
             signed: None,
             voucher: None,
             refund: None,
+            refund_timers: 0,
             allowed: None,
             payment: None,
             resumed: false,

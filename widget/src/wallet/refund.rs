@@ -12,8 +12,11 @@ use crate::fields::{Fields, whole};
 use crate::text64;
 use crate::words::{money_text, wallet as words};
 
-/// The tag of its request.
+/// The tag of its request, and the name of its timer.
 pub(super) const TAG: &str = "refund";
+
+/// "Have it back" is live so long after the question came: the second half of a double click has seen none.
+const ARM_MS: u64 = 1_000;
 
 /// A refund that was begun.
 #[derive(Debug)]
@@ -47,12 +50,21 @@ impl Wallet {
         let amount = money_text(cells.next().unwrap_or(""));
         let title = cells.next().unwrap_or("");
         self.refund = Some(Refunding::Asked { entry, claim, reason: Reason::Other });
+        self.refund_timers = self.refund_timers.saturating_add(1);
         Vec::from([
+            Effect::Flag("give-back", false),
+            Effect::Timer { name: TAG, ms: ARM_MS },
             Effect::Set("refund-what", title.into()),
             Effect::Set("refund-amount", amount),
             Effect::Set("refund-note", String::new()),
             Effect::View("refund"),
         ])
+    }
+
+    /// A second has passed since the question, or since an earlier one, which counts for nothing.
+    pub(super) fn refund_seen(&mut self) -> Vec<Effect> {
+        self.refund_timers = self.refund_timers.saturating_sub(1);
+        Vec::from([Effect::Flag("give-back", self.refund_timers == 0)])
     }
 
     /// "Keep it" was clicked.
@@ -63,9 +75,12 @@ impl Wallet {
         Vec::from([Effect::View("home")])
     }
 
-    /// A reason was chosen and the money asked for. A second click finds the request signed or
-    /// under way.
+    /// A reason was chosen and the money asked for, a second after the question at the earliest. A second click finds
+    /// the request signed or under way.
     pub fn refunding(&mut self, fields: Fields<'_>) -> Vec<Effect> {
+        if self.refund_timers > 0 {
+            return Vec::new();
+        }
         let reason = fields.number("reason").and_then(|code| u8::try_from(code).ok());
         let chosen = reason.and_then(Reason::from_code).unwrap_or(Reason::Other);
         match &mut self.refund {

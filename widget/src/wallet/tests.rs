@@ -373,7 +373,13 @@ fn a_payment_is_given_back_after_one_question() {
     assert_eq!((view(&question), set(&question, "refund-what")), (Some("refund"), "On change"));
     assert_eq!(view(&wallet.keep()), Some("home"));
     assert_eq!(wallet.refunding(Fields::read(&row("reason=2"))), []);
+    // Too soon, and too soon for the question that was asked anew: the first one's second says nothing about it.
+    let seen = |wallet: &mut Wallet| wallet.timer(Fields::read(&row("name=refund")), NOW);
     click(&mut wallet);
+    assert_eq!(wallet.refunding(Fields::read(&row("reason=2"))), []);
+    assert_eq!(seen(&mut wallet), [Effect::Flag("give-back", false)]);
+    assert_eq!(wallet.refunding(Fields::read(&row("reason=2"))), []);
+    assert_eq!(seen(&mut wallet), [Effect::Flag("give-back", true)]);
     assert_eq!(wallet.refunding(Fields::read(&row("reason=2"))), [Effect::SignRefund]);
     assert_eq!(wallet.refunding(Fields::read(&row("reason=2"))), [], "a double click");
     let signer = crate::signer::public_of(&key(1)).unwrap();
@@ -393,6 +399,7 @@ fn a_payment_is_given_back_after_one_question() {
 
     wallet.answer(&account("wallet", "1.00", ""), NOW);
     click(&mut wallet);
+    seen(&mut wallet);
     wallet.refunding(Fields::read(&row("reason=9")));
     assert_eq!(wallet.refund_request(signer, NOW).map(|due| due.reason.code()), Some(4));
     let failed = wallet.refund_signed(Fields::default(), NOW);
