@@ -57,6 +57,8 @@ pub struct Creator {
     pub dirty: bool,
     /// Middle log-lift of its pairs with other creators (`taste`).
     pub taste: Option<f32>,
+    /// Share of its payers that look steered, from their scores without company.
+    pub steered: f32,
     /// First claim's number, as evidence.
     pub first_n: u64,
     /// Accused wallets among its payers.

@@ -15,7 +15,7 @@ pub fn wallet(
     let mut reasons: Vec<(f32, String)> = FAMILIES
         .iter()
         .filter(|(feature, _)| {
-            !matches!(feature, Feature::Company | Feature::CompanyShare)
+            !matches!(feature, Feature::Company | Feature::CompanyShare | Feature::Haunts)
                 && vector[*feature as usize] >= FIRED * 0.5
         })
         .map(|(feature, _)| {
@@ -63,6 +63,8 @@ fn reason(feature: Feature, excess: Excess) -> String {
         Feature::Overlap => "payments of the others meet its own at further creators",
         Feature::Hasty => "payers came several times within days",
         Feature::Mates => "wallets of its network or funding source look steered",
+        Feature::Strangers => "payers share small funding sources with payers of other networks",
+        Feature::Haunts => "percent of the payers of its other creators look steered",
         Feature::Ring => "payments went back into the circle they came from",
     };
     format!("{observed:.0} {what}, {expected:.1} expected")

@@ -4,7 +4,7 @@
 //! [`Family`] are not independent of each other; families are, which is why an accusation needs two of them.
 
 /// Number of features of an edge.
-pub const COUNT: usize = 29;
+pub const COUNT: usize = 31;
 
 /// The features, in the order of their weights in `calibrate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,10 @@ pub enum Feature {
     Overlap,
     /// Payers that pay here several times within days and then no more.
     Hasty,
+    /// Payers that share small funding sources with payers of other networks, several such sources.
+    Strangers,
+    /// Of the wallet's other creators, how far the payers of the two worst look steered.
+    Haunts,
 }
 
 /// Independent kinds of evidence.
@@ -122,10 +126,12 @@ pub const FAMILIES: [(Feature, Family); COUNT] = [
     (Feature::Mates, Family::Company),
     (Feature::Overlap, Family::Structure),
     (Feature::Hasty, Family::Alike),
+    (Feature::Strangers, Family::Money),
+    (Feature::Haunts, Family::Company),
 ];
 
-/// Lift from which a family counts as having fired: e^1.2, three times what chance explains, cautiously.
-pub const FIRED: f32 = 1.2;
+/// Lift from which a family counts as having fired: e, 2.7 times what chance explains, cautiously.
+pub const FIRED: f32 = 1.0;
 
 /// Families that can fire.
 pub const FAMILY_COUNT: usize = 10;
@@ -196,7 +202,7 @@ const SUPPORTS: f32 = 0.4;
 #[must_use]
 pub fn enough(vector: &Vector) -> bool {
     let fired = fired(vector);
-    fired.count_ones() >= 2 && fired & HARD != 0 && !campus(vector)
+    fired.count_ones() >= 2 && fired & HARD != 0 && !campus(vector) && !batch(vector)
 }
 
 /// One common network and nothing else hard: what students of one campus share, who may come at once and like the same.
@@ -205,11 +211,23 @@ pub fn enough(vector: &Vector) -> bool {
 pub fn campus(vector: &Vector) -> bool {
     let lift = |feature: Feature| vector[feature as usize];
     let many_networks = lift(Feature::PrefixPairs) >= FIRED;
-    let burnt = lift(Feature::Drained) >= FIRED || lift(Feature::Vanished) >= FIRED;
     let money = FAMILIES
         .iter()
         .any(|(feature, family)| *family == Family::Money && lift(*feature) >= SUPPORTS);
-    fired(vector) & HARD == Family::Origin as u16 && !(many_networks || burnt || money)
+    fired(vector) & HARD == Family::Origin as u16 && !(many_networks || burnt(vector) || money)
+}
+
+/// One common batch of vouchers and nothing else hard: hundreds get gift cards, at one time and with one taste.
+#[must_use]
+pub fn batch(vector: &Vector) -> bool {
+    let lift = |feature: Feature| vector[feature as usize];
+    let other = [Feature::FundPairs, Feature::Strangers, Feature::Ring];
+    let several = other.iter().any(|&feature| lift(feature) >= FIRED);
+    fired(vector) & HARD == Family::Money as u16 && !(several || burnt(vector))
+}
+
+fn burnt(vector: &Vector) -> bool {
+    vector[Feature::Drained as usize] >= FIRED || vector[Feature::Vanished as usize] >= FIRED
 }
 
 #[cfg(test)]
@@ -229,7 +247,7 @@ mod tests {
         check(&[], false);
         check(&[(Feature::FundCell, 4.0)], false);
         check(&[(Feature::BirthBurst, 4.0), (Feature::Structure, 4.0)], false); // a fan club
-        check(&[(Feature::FundCell, 1.5), (Feature::BirthBurst, 1.5)], true);
+        check(&[(Feature::Strangers, 1.5), (Feature::BirthBurst, 1.5)], true);
         check(&[(Feature::FundCell, 1.5), (Feature::FundPairs, 4.0)], false); // one kind
         check(&[(Feature::Company, 4.0), (Feature::FundCell, 1.5)], false); // no kind of its own
         check(&[(Feature::Block, 1.5), (Feature::Captive, 1.5)], true);
@@ -242,5 +260,14 @@ mod tests {
         check(&[campus[0], campus[1], (Feature::FundPairs, 0.5)], true);
         check(&[campus[0], campus[1], (Feature::Drained, 2.0)], true);
         check(&[campus[0], campus[1], (Feature::Lockstep, 2.0)], true);
+    }
+
+    #[test]
+    fn a_batch_of_gift_cards_is_no_farm() {
+        let batch = [(Feature::FundCell, 3.0), (Feature::BirthBurst, 3.0)];
+        check(&batch, false);
+        check(&[batch[0], batch[1], (Feature::Strangers, 2.0)], true);
+        check(&[batch[0], batch[1], (Feature::PrefixPairs, 1.0)], true);
+        check(&[batch[0], batch[1], (Feature::Drained, 2.0)], true);
     }
 }

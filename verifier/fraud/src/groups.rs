@@ -5,28 +5,34 @@ use hashbrown::HashMap;
 use crate::book::{Book, NONE, Wallet, between};
 use crate::features::Feature;
 use crate::null::{Excess, excess, over};
-use crate::scan::{GROUP_MIN, HOUR, SMALL_PREFIX_MAX, Scan, Sight};
+use crate::scan::{GROUP_MIN, HOUR, OTHERS_MAX, SMALL_PREFIX_MAX, Scan, Sight};
 
 /// Larger groups are carriers; comparing all their members for each payer would not be linear.
 const MATES_MAX: usize = 400;
 /// Share of refunds that people who refund a lot come to.
-const REFUNDS_HONEST: f64 = 0.4;
+const REFUNDS_HONEST: f64 = 0.45;
 /// Share of the world's taste that a network or a gift batch has too: colleagues and friends like the same.
 const SHARED_TASTE: f32 = 0.7;
 /// Wallets of one network and one card that may be a family.
 const FAMILY_MAX: usize = 8;
 /// What is left of a lift that a common innocent reason explains.
 const INNOCENT: f32 = 0.5;
+/// The same where a family's pair is one of many at a creator.
+const FAMILY_PAIRS: f32 = 0.3;
+/// Of many small groups at a creator so many of the largest do not count: a class on one network, gift batches.
+const CLASSES: usize = 1;
+const BATCHES: usize = 2;
 const WINDOWS: [f64; 4] = [HOUR, 6.0 * HOUR, 24.0 * HOUR, 96.0 * HOUR];
 
 /// Payers from one prefix or one funding source, and many small such groups.
 pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
     let book = sight.book;
     let kinds = [
-        (Feature::PrefixCell, Feature::PrefixPairs, &book.at_prefix, true),
-        (Feature::FundCell, Feature::FundPairs, &book.at_fund, false),
+        (Feature::PrefixCell, Feature::PrefixPairs, &book.at_prefix),
+        (Feature::FundCell, Feature::FundPairs, &book.at_fund),
     ];
-    for (cell, pairs, groups, by_prefix) in kinds {
+    for (cell, pairs, groups) in kinds {
+        let by_prefix = cell == Feature::PrefixCell;
         let key = |edge: u32| {
             let wallet = &book.wallets[book.edges[edge as usize].wallet as usize];
             if by_prefix { wallet.prefix } else { wallet.fund }
@@ -37,8 +43,8 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
         }
         let size = |group: u32| groups.get(group as usize).map_or(0, Vec::len);
         let small = |group: u32| group != NONE && size(group) <= SMALL_PREFIX_MAX;
-        let mated: usize =
-            inside.iter().filter(|&(&group, &k)| k >= 2 && small(group)).map(|(_, &k)| k).sum();
+        let mated = inside.iter().filter(|&(&group, &k)| k >= 2 && small(group)).map(|(_, &k)| k);
+        let mated = without_largest(mated, if by_prefix { CLASSES } else { BATCHES });
         let world = sight.world;
         let (mates, bond) = if by_prefix {
             (world.prefix_mates, world.prefix_bond)
@@ -47,7 +53,7 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
         };
         let share = sight.payers as f64 / f64::from(book.active.max(1));
         let by_chance = sight.payers as f64 * (1.0 - (-mates * share * bond).exp());
-        let diluted = over(mated as f64, by_chance, 2.0);
+        let diluted = over(mated as f64, by_chance, 1.0);
         for at in 0..scan.edges.len() {
             let group = key(scan.edges[at]);
             if group == NONE {
@@ -70,20 +76,35 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
             let doubt = doubt(book, wallet, by_prefix);
             scan.set(at, cell, Excess { lift: found.lift * doubt, ..found });
             if paired {
-                scan.set(at, pairs, Excess { lift: diluted.lift * doubt, ..diluted });
+                // A family next to a farm must not be taken for a part of it.
+                let doubt = if family(book, wallet) { FAMILY_PAIRS } else { doubt };
+                // Two of a house pay here, while all wallets of a farm's network do.
+                let here = if by_prefix { k as f32 / size(group).max(k) as f32 } else { 1.0 };
+                scan.set(at, pairs, Excess { lift: diluted.lift * doubt * here, ..diluted });
             }
         }
     }
 }
 
+/// The members of all groups but the `largest` ones.
+fn without_largest(sizes: impl Iterator<Item = usize>, largest: usize) -> usize {
+    let mut sizes: Vec<usize> = sizes.collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes.iter().skip(largest).sum()
+}
+
 /// How far a shared network or card speaks against a wallet. People who live or study together share one and pay each
 /// from their own source; families of a few share both. Whoever steers many wallets has to fund them.
 fn doubt(book: &Book, wallet: &Wallet, by_prefix: bool) -> f32 {
-    let Some(funded) = book.at_fund.get(wallet.fund as usize) else { return 1.0 };
-    let alone = funded.len() == 1;
-    let family = funded.len() <= FAMILY_MAX
-        && funded.iter().all(|&mate| book.wallets[mate as usize].prefix == wallet.prefix);
-    if by_prefix && alone || !alone && family { INNOCENT } else { 1.0 }
+    let alone = book.at_fund.get(wallet.fund as usize).is_some_and(|funded| funded.len() == 1);
+    if by_prefix && alone || family(book, wallet) { INNOCENT } else { 1.0 }
+}
+
+/// Whether all wallets of its funding source, up to a few, live on its network.
+fn family(book: &Book, wallet: &Wallet) -> bool {
+    let Some(funded) = book.at_fund.get(wallet.fund as usize) else { return false };
+    (2..=FAMILY_MAX).contains(&funded.len())
+        && funded.iter().all(|&mate| book.wallets[mate as usize].prefix == wallet.prefix)
 }
 
 /// Payers that were registered together, at several time scales.
@@ -174,6 +195,7 @@ pub(crate) fn own(sight: &Sight<'_>, scan: &mut Scan) {
             scan.set(at, Feature::OwnRefunds, found);
         }
         devotion(sight, scan, at, wallet);
+        haunts(sight, scan, at, wallet);
         mates(sight, scan, at, wallet);
     }
 }
@@ -188,6 +210,59 @@ fn devotion(sight: &Sight<'_>, scan: &mut Scan, at: usize, wallet: &Wallet) {
     #[expect(clippy::cast_possible_truncation, reason = "a lift between 0 and 3")]
     let (observed, lift) = (count as f32, (low * 3.0) as f32);
     scan.set(at, Feature::Devotion, Excess { observed, expected: 0.0, lift });
+}
+
+/// How far the payers of the wallet's other creators look steered: whoever runs several creators' farms sends the same
+/// wallets, while an honest wallet may well pay one such creator.
+fn haunts(sight: &Sight<'_>, scan: &mut Scan, at: usize, wallet: &Wallet) {
+    let here = sight.book.edges[scan.edges[at] as usize].creator;
+    let (mut first, mut second) = (0.0f32, 0.0f32);
+    for &(creator, _) in wallet.basket.iter().take(OTHERS_MAX).filter(|row| row.0 != here) {
+        let share = sight.book.creators[creator as usize].steered;
+        if share > first {
+            (first, second) = (share, first);
+        } else {
+            second = second.max(share);
+        }
+    }
+    let share = (first + second) / 2.0;
+    let expected = sight.world.mean_score as f32;
+    let lift = ((share - expected) * 4.0).clamp(0.0, 4.0);
+    scan.set(
+        at,
+        Feature::Haunts,
+        Excess { observed: share * 100.0, expected: expected * 100.0, lift },
+    );
+}
+
+/// Payers that share a small funding source with payers of other networks. Families share one network as well, and
+/// a gift batch is one source: several sources count.
+pub(crate) fn strangers(sight: &Sight<'_>, scan: &mut Scan) {
+    let book = sight.book;
+    let wallet = |edge: u32| &book.wallets[book.edges[edge as usize].wallet as usize];
+    // Of each source the payers, and the first one's network, or `None` once there are several.
+    let mut inside: HashMap<u32, (usize, Option<u32>)> = HashMap::new();
+    for &edge in &scan.edges {
+        let row = wallet(edge);
+        if row.fund == NONE || book.at_fund[row.fund as usize].len() > SMALL_PREFIX_MAX {
+            continue;
+        }
+        let seen = inside.entry(row.fund).or_insert((0, Some(row.prefix)));
+        seen.0 += 1;
+        if seen.1 != Some(row.prefix) {
+            seen.1 = None;
+        }
+    }
+    inside.retain(|_, seen| seen.0 >= 2 && seen.1.is_none());
+    let k = without_largest(inside.values().map(|seen| seen.0), BATCHES);
+    let share = sight.payers as f64 / f64::from(book.active.max(1));
+    let chance = 1.0 - (-sight.world.stranger_mates * share * sight.world.fund_bond).exp();
+    let found = over(k as f64, sight.payers as f64 * chance, 1.0);
+    for at in 0..scan.edges.len() {
+        if inside.contains_key(&wallet(scan.edges[at]).fund) {
+            scan.set(at, Feature::Strangers, found);
+        }
+    }
 }
 
 /// How many of its network's and its funding source's other wallets look steered, whomever they pay.
@@ -221,6 +296,48 @@ pub fn share_low(part: f64, all: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::{World, scan};
+    use crate::taste::Scratch;
+
+    /// The greatest lift of strangers at creator 0, which 24 wallets on networks of their own pay; each `per_source` of
+    /// them share a source.
+    fn check(per_source: usize, one_network: bool) -> f32 {
+        let mut book = Book::default();
+        let mut n = 0;
+        let mut pay = |book: &mut Book, (fund, prefix): (String, String), creator: usize| {
+            n += 1;
+            let wallet = book.wallet(&format!("w{n}"), 0.0, n);
+            let (fund, prefix) = (book.fund(&fund), book.prefix(&prefix));
+            book.wallets[wallet as usize].prefix = prefix;
+            book.top_up(wallet, 10, fund, n);
+            let creator = book.creator(&format!("c{creator}"));
+            book.claim(wallet, creator, 1, prefix, (n as f64, n));
+        };
+        for other in 0..1_000 {
+            pay(&mut book, (format!("own{other}"), format!("home{other}")), other % 50);
+        }
+        for at in 0..24 {
+            let source = format!("source{}", at / per_source);
+            let prefix = if one_network { source.clone() } else { format!("net{at}") };
+            pay(&mut book, (source, prefix), 0);
+        }
+        let world = World::estimate(&book, 1e6);
+        let creator = book.creator("c0");
+        let scan = scan(&book, &world, creator, 1e6, &mut Scratch::default());
+        let most = |feature: Feature| {
+            scan.vectors.iter().map(|vector| vector[feature as usize]).fold(0.0, f32::max)
+        };
+        most(Feature::Strangers)
+    }
+
+    #[test]
+    fn strangers_share_several_sources() {
+        let cards = check(4, false);
+        assert!(cards > 1.5, "six cards among 24 networks: {cards}");
+        assert!(check(4, true) <= 0.0, "six families");
+        assert!(check(24, false) <= 0.0, "one batch of gifts");
+        assert!(check(12, false) <= 0.0, "two batches of gifts");
+    }
 
     #[test]
     fn few_refunds_prove_little() {

@@ -11,7 +11,7 @@ use crate::calibrate::{ACCUSE_FROM, Model, RULE, WATCH_FROM};
 use crate::event::{BadLine, Claim, Event, Kind, parse};
 use crate::exact::{Exact, Handed, OVERSPENDS_MAX, Verdict};
 use crate::explain;
-use crate::features::{Feature, Vector, campus, enough};
+use crate::features::{Feature, Vector, batch, campus, enough};
 use crate::finding::{Finding, evidence};
 use crate::lockstep::Lockstep;
 use crate::ring::RING_OPEN_MAX;
@@ -27,15 +27,20 @@ const PARALLEL_MIN: usize = 3_000;
 /// Payers looked at before findings are told: 40,000 × 500 bytes.
 const PAYERS_MAX: usize = 40_000;
 /// Members that a steered group must have before anybody in it is accused.
-pub const GROUP_ACCUSED_MIN: usize = 8;
+pub const GROUP_ACCUSED_MIN: usize = 6;
+/// How many of them must be nearly sure, and from which probability that is.
+const GROUP_SURE_MIN: usize = 3;
+const SURE_FROM: f64 = 0.9;
+/// Probability from which a wallet is accused without a group.
+const ALONE_FROM: f64 = 0.85;
 /// Probability of a wallet in a closed circle of payouts: the chain is shown, its purpose is not.
 const CIRCLE_SCORE: f64 = 0.95;
 /// Lift of its own refunds from which a wallet needs no company: some 70 % of its claims refunded at the very least.
-const REFUNDS_ALONE: f32 = 1.8;
+const REFUNDS_ALONE: f32 = 1.5;
 const REFUNDS_MIN: u32 = 10;
 /// How many times more often than explained a pair must meet.
 const MEETINGS_LIFT: f64 = 2.7;
-/// Highest score of a wallet that may as well be a student's: of such wallets about half were steered.
+/// Highest score of a wallet that may as well be a student's or a gift card's: of such wallets about half were steered.
 const CAMPUS_MAX: f64 = 0.49;
 /// A score is told again when it has grown by this much.
 const TELL_STEP: f32 = 0.1;
@@ -278,7 +283,12 @@ impl Replay {
         closing: Closing,
         out: &mut Vec<Finding>,
     ) {
-        self.book.creators[creator as usize].taste = scanned.taste;
+        let row = &mut self.book.creators[creator as usize];
+        row.taste = scanned.taste;
+        #[expect(clippy::cast_possible_truncation, reason = "a share")]
+        {
+            row.steered = (alone.iter().sum::<f64>() / alone.len().max(1) as f64) as f32;
+        }
         for (at, &edge) in scanned.edges.iter().enumerate() {
             let wallet = self.book.edges[edge as usize].wallet;
             #[expect(clippy::cast_possible_truncation, reason = "a probability")]
@@ -295,7 +305,7 @@ impl Replay {
                 }
             }
         }
-        let group = scores.iter().filter(|&&score| score >= 0.5).count();
+        let group = Group::of(scores, &scanned.vectors);
         for (at, &score) in scores.iter().enumerate() {
             self.tell(creator, scanned, at, (score, group), closing, out);
         }
@@ -306,22 +316,16 @@ impl Replay {
         creator: u32,
         scanned: &Scan,
         at: usize,
-        (score, group): (f64, usize),
+        (score, group): (f64, Group),
         closing: Closing,
         out: &mut Vec<Finding>,
     ) {
         let edge = &self.book.edges[scanned.edges[at] as usize];
         let wallet = &mut self.book.wallets[edge.wallet as usize];
         let vector = &scanned.vectors[at];
-        // A closed circle of payouts and payments is a proof of its own; its members spread over several creators.
-        let closed = in_circle(vector);
         let accuse = closing == Closing::Tick
             && !wallet.accused
-            && score >= ACCUSE_FROM
-            && (closed
-                || vector[Feature::OwnRefunds as usize] >= REFUNDS_ALONE
-                    && wallet.refunds >= REFUNDS_MIN
-                || group >= GROUP_ACCUSED_MIN && enough(vector));
+            && (group.accuses(score, vector) || alone(score, vector, wallet.refunds));
         #[expect(clippy::cast_possible_truncation, reason = "a probability")]
         let news =
             score >= WATCH_FROM && (wallet.told == 0.0 || score as f32 >= wallet.told + TELL_STEP);
@@ -345,7 +349,7 @@ impl Replay {
                 &subject,
                 name,
                 (vector, &scanned.shown[at]),
-                group,
+                group.likely,
                 score,
             ),
             subject,
@@ -354,6 +358,41 @@ impl Replay {
             done: if accuse { "held" } else { "nothing" },
         });
     }
+}
+
+/// How many payers of a creator look steered.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    /// More likely than not.
+    likely: usize,
+    /// On evidence enough, from [`SURE_FROM`].
+    sure: usize,
+}
+
+impl Group {
+    fn of(scores: &[f64], vectors: &[Vector]) -> Self {
+        let sure = |&(&score, vector): &(&f64, &Vector)| score >= SURE_FROM && enough(vector);
+        Self {
+            likely: scores.iter().filter(|&&score| score >= 0.5).count(),
+            sure: scores.iter().zip(vectors).filter(sure).count(),
+        }
+    }
+
+    /// Whether a payer is accused as a member. A few must be sure before anybody is; whoever else has evidence
+    /// enough then needs less, so that latecomers are held at once.
+    fn accuses(self, score: f64, vector: &Vector) -> bool {
+        score >= ACCUSE_FROM
+            && self.sure >= GROUP_SURE_MIN
+            && self.likely >= GROUP_ACCUSED_MIN
+            && enough(vector)
+    }
+}
+
+/// Whether a wallet is accused without company: a closed circle of payouts and payments is a proof of its own, its
+/// members spread over several creators, and so is a life on refunds.
+fn alone(score: f64, vector: &Vector, refunds: u32) -> bool {
+    let refunded = vector[Feature::OwnRefunds as usize] >= REFUNDS_ALONE && refunds >= REFUNDS_MIN;
+    score >= ALONE_FROM && (in_circle(vector) || refunded)
 }
 
 /// Scores without and with what the other payers look like; fills in the latter.
@@ -373,7 +412,8 @@ fn score(model: &Model, scanned: &mut Scan) -> (Vec<f64>, Vec<f64>) {
     }
     let scores = scanned.vectors.iter().zip(&evidence).map(|(vector, &sum)| {
         let score = model.with_company(sum, vector);
-        let score = if campus(vector) { score.min(CAMPUS_MAX) } else { score };
+        let innocent = campus(vector) || batch(vector);
+        let score = if innocent { score.min(CAMPUS_MAX) } else { score };
         if in_circle(vector) { score.max(CIRCLE_SCORE) } else { score }
     });
     let scores = scores.collect();
@@ -476,4 +516,52 @@ fn proof(
         rule: "exact@1",
         done: "refused",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vector(features: &[(Feature, f32)]) -> Vector {
+        let mut vector = [0.0; crate::features::COUNT];
+        for &(feature, lift) in features {
+            vector[feature as usize] = lift;
+        }
+        vector
+    }
+
+    #[test]
+    fn a_few_sure_ones_open_a_group_and_latecomers_then_need_less() {
+        let steered = vector(&[(Feature::Strangers, 2.0), (Feature::BirthBurst, 2.0)]);
+        let fan = vector(&[(Feature::BirthBurst, 4.0), (Feature::Structure, 4.0)]);
+        let late = ACCUSE_FROM;
+        for (sure, likely, score, evidence, expected) in [
+            (GROUP_SURE_MIN, GROUP_ACCUSED_MIN, late, steered, true),
+            (GROUP_SURE_MIN, GROUP_ACCUSED_MIN, late - 0.01, steered, false),
+            (GROUP_SURE_MIN - 1, 100, 0.99, steered, false),
+            (GROUP_ACCUSED_MIN - 1, GROUP_ACCUSED_MIN - 1, 0.99, steered, false),
+            (100, 100, 0.99, fan, false),
+        ] {
+            let accused = Group { likely, sure }.accuses(score, &evidence);
+            assert_eq!(accused, expected, "{sure} sure of {likely}, {score}");
+        }
+        let scores = [SURE_FROM, SURE_FROM, 0.5, 0.49];
+        let Group { likely, sure } = Group::of(&scores, &[steered, fan, steered, steered]);
+        assert_eq!((likely, sure), (3, 1));
+    }
+
+    #[test]
+    fn alone_only_circles_and_lives_on_refunds() {
+        let (circle, refunds) = ((Feature::Ring, 3.5), (Feature::OwnRefunds, REFUNDS_ALONE));
+        for (feature, score, refunds, expected) in [
+            (circle, 0.95, 0, true),
+            (circle, 0.8, 0, false),
+            (refunds, 0.9, REFUNDS_MIN, true),
+            (refunds, 0.9, REFUNDS_MIN - 1, false),
+            ((Feature::OwnRefunds, 1.0), 0.9, 50, false),
+            ((Feature::FundCell, 5.0), 0.99, 50, false),
+        ] {
+            assert_eq!(alone(score, &vector(&[feature]), refunds), expected, "{feature:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use crate::book::{Book, Edge, Wallet};
 use crate::features::{COUNT, Feature, Vector};
-use crate::groups::{bursts, cells, own};
+use crate::groups::{bursts, cells, own, share_low, strangers};
 use crate::null::{Excess, Histogram, excess, over};
 use crate::ring::{circles, ring};
 use crate::taste::{Scratch, structure, taste};
@@ -33,6 +33,8 @@ pub struct World {
     /// Mean number of small-prefix and small-fund mates of a wallet.
     pub prefix_mates: f64,
     pub fund_mates: f64,
+    /// Mean number of mates of a wallet in small funding sources that several networks use.
+    pub stranger_mates: f64,
     /// How much more often than by chance mates share a creator, in the median creator.
     pub prefix_bond: f64,
     pub fund_bond: f64,
@@ -47,6 +49,9 @@ pub struct World {
     /// Creators in a circle of payouts and payments, with the circle's number.
     pub circle: HashMap<u32, u32>,
 }
+
+/// Share of refunds, at the least, that makes a wallet one of those that live on them.
+const REFUNDS_HEAVY: f64 = 0.6;
 
 /// Number of yes/no traits in [`flags`].
 pub const FLAGS: usize = 7;
@@ -63,7 +68,8 @@ pub fn flags(wallet: &Wallet, edge: &Edge, now: f64) -> [bool; FLAGS] {
         free_only,
         drained && edge.amount * 10 >= wallet.spent * 8,
         vanished,
-        wallet.refunds * 10 >= wallet.claims * 7 && wallet.refunds >= 4,
+        wallet.refunds >= 4
+            && share_low(f64::from(wallet.refunds), f64::from(wallet.claims)) >= REFUNDS_HEAVY,
         edge.count * 2 >= wallet.claims && edge.count >= 2,
         edge.count >= 3
             && edge.last_t - edge.first_t < 96.0 * HOUR
@@ -128,6 +134,7 @@ impl World {
         world.circle = circles(book);
         world.prefix_mates = mates(&book.at_prefix, book.active);
         world.fund_mates = mates(&book.at_fund, book.active);
+        world.stranger_mates = stranger_mates(book);
         world
     }
 }
@@ -141,6 +148,19 @@ fn mates(groups: &[Vec<u32>], active: u32) -> f64 {
         .map(|size| size * size.saturating_sub(1))
         .sum();
     pairs as f64 / f64::from(active.max(1))
+}
+
+/// As [`mates`], of the funding sources that wallets of several networks use.
+fn stranger_mates(book: &Book) -> f64 {
+    let prefix = |wallet: u32| book.wallets[wallet as usize].prefix;
+    let pairs: usize = book
+        .at_fund
+        .iter()
+        .filter(|group| (2..=SMALL_PREFIX_MAX).contains(&group.len()))
+        .filter(|group| group.iter().any(|&mate| prefix(mate) != prefix(group[0])))
+        .map(|group| group.len() * (group.len() - 1))
+        .sum();
+    pairs as f64 / f64::from(book.active.max(1))
 }
 
 /// One creator's payers, scanned.
@@ -176,6 +196,7 @@ pub fn scan(book: &Book, world: &World, creator: u32, now: f64, scratch: &mut Sc
         taste: None,
     };
     cells(&sight, &mut scan);
+    strangers(&sight, &mut scan);
     bursts(&sight, &mut scan);
     likeness(&sight, &mut scan, now);
     structure(&sight, &mut scan, creator, scratch);

@@ -18,7 +18,7 @@ const TASTE_MAX: f32 = 2.0;
 const MUTUAL_MIN: f32 = 0.15;
 /// Taken off, so that a list fires from some seven creators that are all but its own: shorter ones are passed on by
 /// honest people (one donor's five favourites, one curator's page).
-const LIST_KNOWN: f32 = 1.35;
+const LIST_KNOWN: f32 = 1.55;
 /// Surprising partners that make a list.
 const LIST_MIN: usize = 3;
 /// One visit, in hours.
