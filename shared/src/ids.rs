@@ -78,6 +78,10 @@ byte_name!(
     PublicKey, 32, "", "an Ed25519 public key: 43 characters of base64url"
 );
 byte_name!(
+    /// Under which a root key that a passkey has sealed is asked for; the passkey alone tells it.
+    BackupName, 32, "", "a backup's name: 43 characters of base64url"
+);
+byte_name!(
     /// Names one verifier: the hash of the provider's first public key, kept when keys rotate.
     VerifierId, 32, "", "a verifier id: 43 characters of base64url"
 );

@@ -17,6 +17,7 @@ pub mod access;
 pub mod account;
 pub mod allowance;
 pub mod amount;
+pub mod backup;
 pub mod budget;
 pub mod checkpoint;
 pub mod claim;
@@ -36,6 +37,7 @@ pub mod outcome;
 pub mod packed;
 pub mod receipt;
 pub mod refund;
+pub mod rotation;
 pub mod signing;
 pub mod statement;
 pub mod tiles;
@@ -44,16 +46,18 @@ pub mod time;
 pub use access::{Access, SignedAccess};
 pub use allowance::{Allowance, SignedAllowance};
 pub use amount::{Currency, Micros};
+pub use backup::{Backup, SignedBackup};
 pub use budget::{Budget, SignedBudget};
 pub use claim::{Claim, Kind, SignedClaim, VerifiedClaim};
 pub use encoding::DecodeError;
 pub use ids::{
-    ClaimId, CreatorId, ItemHash, OriginHash, PublicKey, TitleHash, VerifierId, item_hash,
-    origin_hash, sha256, title_hash,
+    BackupName, ClaimId, CreatorId, ItemHash, OriginHash, PublicKey, TitleHash, VerifierId,
+    item_hash, origin_hash, sha256, title_hash,
 };
 pub use offer::{Offer, SignedOffer};
 pub use opening::{Challenge, Opening, SignedOpening};
 pub use outcome::{Outcome, Retry};
 pub use refund::{Reason, Refund, RefundOutcome, SignedRefund};
+pub use rotation::{Rotation, SignedRotation};
 pub use signing::{Forged, SigningKey, Verified, VerifyingKey};
 pub use time::UnixMillis;

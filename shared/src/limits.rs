@@ -36,6 +36,15 @@ pub const REFUND_LIFE_MS: u64 = 120_000;
 /// A budget can be set within two minutes either side of the verifier's clock: one that was signed and
 /// got lost cannot turn up later.
 pub const BUDGET_LIFE_MS: u64 = 120_000;
+/// A rotation of a root key can be made within two minutes either side of the verifier's clock, as a budget.
+pub const ROTATION_LIFE_MS: u64 = 120_000;
+/// Rotations of one wallet: each leaves its 248 signed bytes for ever, a thousand are some 300 kB. Whoever cuts
+/// devices off every week gets there in 19 years.
+pub const ROTATIONS_PER_WALLET_MAX: u32 = 1_000;
+/// A backup can be kept within two minutes either side of the verifier's clock, as a budget.
+pub const BACKUP_LIFE_MS: u64 = 120_000;
+/// Backups of one wallet: one a passkey, and few people have three. Eight are 2 kB.
+pub const BACKUPS_PER_WALLET_MAX: usize = 8;
 /// A creator may let its payers ask for refunds for up to 30 days; the money is held as long.
 pub const REFUND_WINDOW_MS_MAX: u64 = 30 * 86_400_000;
 /// And must for at least one minute: a payment that delivers nothing has to find its way back.

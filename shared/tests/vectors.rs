@@ -3,9 +3,9 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{
-    Access, Challenge, CreatorId, PublicKey, SignedAccess, SignedAllowance, SignedBudget,
-    SignedClaim, SignedOffer, SignedOpening, SignedRefund, SigningKey, VerifyingKey, item_hash,
-    origin_hash, title_hash,
+    Access, Challenge, CreatorId, PublicKey, SignedAccess, SignedAllowance, SignedBackup,
+    SignedBudget, SignedClaim, SignedOffer, SignedOpening, SignedRefund, SignedRotation,
+    SigningKey, VerifyingKey, item_hash, origin_hash, title_hash,
 };
 use serde_json::Value;
 
@@ -55,6 +55,8 @@ check!(opening, SignedOpening, opening);
 check!(access, SignedAccess, access);
 check!(offer, SignedOffer, offer);
 check!(budget, SignedBudget, budget);
+check!(rotation, SignedRotation, rotation);
+check!(backup, SignedBackup, backup);
 
 fn refund(bytes: &[u8], key: &SigningKey) -> Result<Read, String> {
     let signed = SignedRefund::decode(bytes).map_err(|e| e.to_string())?;
@@ -65,7 +67,7 @@ fn refund(bytes: &[u8], key: &SigningKey) -> Result<Read, String> {
     Ok((again, anew, Some(id)))
 }
 
-const KINDS: [(&str, Check); 7] = [
+const KINDS: [(&str, Check); 9] = [
     ("claim", claim),
     ("allowance", allowance),
     ("opening", opening),
@@ -73,6 +75,8 @@ const KINDS: [(&str, Check); 7] = [
     ("access", access),
     ("refund", refund),
     ("budget", budget),
+    ("rotation", rotation),
+    ("backup", backup),
 ];
 
 #[test]

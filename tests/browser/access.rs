@@ -235,6 +235,15 @@ fn the_wallet_is_for_everybody() {
             .text("[data-list=allowances]", |text| text.contains("for one payment, until"))
             .await;
         limits(browser, found).await;
+        for (button, state) in
+            [("[data-part=unsafe] [data-do=passkey]", "passkey"), ("[data-do=cutOff]", "cut")]
+        {
+            press(browser, button).await;
+            browser.see_state(state).await;
+            check_page(browser, found, state).await;
+            press(browser, &format!("[data-view={state}] [data-do=later]")).await;
+            browser.see_state("home").await;
+        }
         press(browser, "[data-part=unsafe] [data-do=recover]").await;
         browser.see_state("recovery").await;
         check_page(browser, found, "recovery").await;

@@ -133,6 +133,10 @@ fn the_wallet_speaks_the_browsers_language() {
             nothing_english(browser, code, "home").await;
             browser.picture(&format!("wallet-{code}")).await;
             for (button, state) in [
+                ("[data-do=cutOff]", "cut"),
+                ("[data-view=cut] [data-do=later]", "home"),
+                ("[data-part=unsafe] [data-do=passkey]", "passkey"),
+                ("[data-view=passkey] [data-do=later]", "home"),
                 ("[data-part=unsafe] [data-do=recover]", "recovery"),
                 ("[data-do=written]", "recheck"),
             ] {

@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 const GATE: &str = "farthing-gate";
 const OPENED: &str = "The word itself is a recipe";
 
-async fn press(browser: &Browser, css: &str) {
+pub(super) async fn press(browser: &Browser, css: &str) {
     let button = browser.see(css).await;
     browser.press(&button).await;
 }
 
-async fn type_into(browser: &Browser, css: &str, text: &str) {
+pub(super) async fn type_into(browser: &Browser, css: &str, text: &str) {
     let field = browser.client.find(Locator::Css(css)).await.unwrap();
     field.clear().await.unwrap();
     field.send_keys(text).await.unwrap();
 }
 
-async fn words(browser: &Browser) -> Vec<String> {
+pub(super) async fn words(browser: &Browser) -> Vec<String> {
     let all = browser
         .script(
             "return [...document.querySelectorAll('[data-words] li')].map((x) => x.textContent)",
@@ -32,7 +32,7 @@ async fn words(browser: &Browser) -> Vec<String> {
 }
 
 /// Writes the words down and types the two that are asked for; `wrong` types another one first.
-async fn check(browser: &Browser, words: &[String], wrong: bool) {
+pub(super) async fn check(browser: &Browser, words: &[String], wrong: bool) {
     press(browser, "[data-do=written]").await;
     browser.see_state("recheck").await;
     let mut asked = Vec::new();
@@ -52,7 +52,7 @@ async fn check(browser: &Browser, words: &[String], wrong: bool) {
     browser.see_state("home").await;
 }
 
-async fn bring_back(browser: &Browser, phrase: &str) {
+pub(super) async fn bring_back(browser: &Browser, phrase: &str) {
     type_into(browser, "#phrase", phrase).await;
     press(browser, "[data-form=restored] button").await;
 }

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use farthing_tests::world::{World, browser_test};
 use serde_json::{Value, json};
 
-const KINDS: [&str; 7] = ["claim", "allowance", "opening", "access", "offer", "refund", "budget"];
+const KINDS: [&str; 9] =
+    ["claim", "allowance", "opening", "access", "offer", "refund", "budget", "rotation", "backup"];
 
 fn file(kind: &str) -> Value {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors");

@@ -3,9 +3,10 @@
 //! Keys come from a number, so that a failure can be played again.
 
 use farthing_shared::{
-    Allowance, Budget, Challenge, Claim, CreatorId, Currency, ItemHash, Kind, Micros, Opening,
-    OriginHash, PublicKey, Reason, Refund, SignedAllowance, SignedClaim, SignedOpening, SigningKey,
-    UnixMillis, Verified, VerifiedClaim, VerifierId, VerifyingKey, item_hash, origin_hash,
+    Allowance, Backup, BackupName, Budget, Challenge, Claim, CreatorId, Currency, ItemHash, Kind,
+    Micros, Opening, OriginHash, PublicKey, Reason, Refund, Rotation, SignedAllowance, SignedClaim,
+    SignedOpening, SigningKey, UnixMillis, Verified, VerifiedClaim, VerifierId, VerifyingKey,
+    item_hash, origin_hash,
 };
 
 /// The site that tests pay from unless they say otherwise.
@@ -112,6 +113,24 @@ impl Visitor {
             per_month: None,
             paused: false,
             currency: eur(),
+        }
+    }
+
+    /// A rotation of this visitor's wallet to another root key.
+    #[must_use]
+    pub fn rotation(&self, next: &SigningKey, now: UnixMillis) -> Rotation {
+        Rotation::to(next, self.verifier, self.root.public(), now)
+    }
+
+    /// A backup of this visitor's wallet under a name that a byte stands for.
+    #[must_use]
+    pub fn backup(&self, name: u8, now: UnixMillis) -> Backup {
+        Backup {
+            verifier: self.verifier,
+            root: self.root.public(),
+            name: BackupName([name; 32]),
+            at: now,
+            sealed: [name; Backup::SEALED_LEN],
         }
     }
 

@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, StatusCode, header};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{
-    Access, Budget, Challenge, CreatorId, SignedClaim, SigningKey, UnixMillis, VerifierId,
+    Access, Budget, Challenge, CreatorId, Rotation, SignedClaim, SigningKey, UnixMillis, VerifierId,
 };
 use farthing_verifier::clock::Clock;
 use farthing_verifier::config::Config;
@@ -251,6 +251,13 @@ impl Verifier {
         let body = json!({ "budget": text(&budget.sign(&visitor.root).encode()) });
         let request = Request::put(path).header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
+    /// Puts another root key in the place of the visitor's.
+    pub async fn rotate(&self, visitor: &Visitor, rotation: &Rotation) -> Answered {
+        let path = format!("/v1/wallets/{}/rotations", rotation.root);
+        let signed = text(&rotation.sign(&visitor.root).encode());
+        self.post(&path, &json!({ "rotation": signed })).await
     }
 
     /// Sends one claim.

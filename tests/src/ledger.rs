@@ -1,12 +1,12 @@
 //! A ledger for tests below HTTP: a store with one creator, its items, and visitors with money.
 
 use farthing_rules::command::CreatorDraft;
-use farthing_rules::commit::BudgetRefusal;
-use farthing_rules::rows::BudgetRow;
+use farthing_rules::commit::{BackupRefusal, BudgetRefusal, RotationRefusal};
+use farthing_rules::rows::{BudgetRow, WalletRow};
 use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy, RefundAnswer, VoucherHash};
 use farthing_shared::{
-    Budget, Claim, CreatorId, Micros, Outcome, Refund, SignedRefund, SigningKey, UnixMillis,
-    Verified, VerifierId, item_hash, origin_hash,
+    Backup, Budget, Claim, CreatorId, Micros, Outcome, Refund, Rotation, SignedRefund, SigningKey,
+    UnixMillis, Verified, VerifierId, item_hash, origin_hash,
 };
 use farthing_verifier::store::{StoreError, Writer};
 
@@ -178,6 +178,28 @@ impl Ledger {
         let budget = budget.sign(&visitor.root).verify().expect("it was just signed");
         match self.apply(&[Command::SetBudget { budget }])[..] {
             [Answer::Budget(answer)] => answer,
+            ref other => panic!("another answer: {other:?}"),
+        }
+    }
+
+    /// Puts another root key in the place of the one that signs.
+    pub fn rotate(
+        &mut self,
+        rotation: &Rotation,
+        root: &SigningKey,
+    ) -> Result<WalletRow, RotationRefusal> {
+        let rotation = rotation.sign(root).verify().expect("it was just signed by both");
+        match self.apply(&[Command::Rotate { rotation }])[..] {
+            [Answer::Rotated(answer)] => answer,
+            ref other => panic!("another answer: {other:?}"),
+        }
+    }
+
+    /// Keeps a backup, signed by the visitor's root key.
+    pub fn keep(&mut self, visitor: &Visitor, backup: &Backup) -> Result<(), BackupRefusal> {
+        let backup = backup.sign(&visitor.root).verify().expect("it was just signed");
+        match self.apply(&[Command::KeepBackup { backup }])[..] {
+            [Answer::Kept(answer)] => answer,
             ref other => panic!("another answer: {other:?}"),
         }
     }

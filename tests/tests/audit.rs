@@ -3,7 +3,7 @@
 
 use farthing_rules::findings::{Act, Standing};
 use farthing_rules::{Command, WalletRef};
-use farthing_shared::{Outcome, Refund, RefundOutcome};
+use farthing_shared::{Outcome, Refund, RefundOutcome, SigningKey};
 use farthing_tests::ledger::{CREATOR, Ledger};
 use farthing_tests::suspicion::draft;
 use farthing_verifier::audit::audit;
@@ -111,6 +111,14 @@ const EDITS: &[(&str, &str)] = &[
     ("decisions", "finding"),
     ("decisions", "wallet"),
     ("observations", "number"),
+    ("wallets", "generation"),
+    ("keys", "generation"),
+    ("rotations", "wallet"),
+    ("backups", "wallet"),
+    ("backups", "name"),
+    ("backups", "signed"),
+    ("rotations", "ended"),
+    ("rotations", "signed"),
 ];
 
 fn played() -> (Ledger, tempfile::TempDir) {
@@ -155,6 +163,14 @@ fn played() -> (Ledger, tempfile::TempDir) {
             _ => {}
         }
         ledger.stand(WalletRef(number + 1), Standing::Slowed);
+        if number > 1 {
+            let backup = visitor.backup(u8::try_from(number).unwrap(), ledger.now);
+            ledger.keep(&visitor, &backup).unwrap();
+        } else {
+            let next = SigningKey::from_seed(&farthing_tests::actors::seed(number, 77));
+            let rotation = visitor.rotation(&next, ledger.now);
+            ledger.rotate(&rotation, &visitor.root).unwrap();
+        }
     }
     ledger.assert_sound();
     // Opening brings the tables up to date, so that an edit of a table is what counts.

@@ -482,6 +482,86 @@ async fn every_route_is_documented_and_every_document_is_a_route() -> Test {
             assert!(!nowhere && answer.status != StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         }
     }
-    assert_eq!(paths.len(), 38, "routes below /v1 and /log, and the health routes");
+    assert_eq!(paths.len(), 41, "routes below /v1 and /log, and the health routes");
     Ok(())
+}
+
+#[tokio::test]
+async fn an_old_device_is_cut_off() -> Test {
+    let mut verifier = Verifier::start().await;
+    let mut old = verifier.visitor(1, "1.00").await;
+    let essay = old.view(CREATOR, "essay", "0.05", verifier.now());
+    assert_eq!(verifier.charge(&old.sign(&essay)).await.json()["outcome"], "accepted");
+    let path = format!("/v1/wallets/{}", old.root_key());
+    let next = SigningKey::from_seed(&seed(1, 77));
+    let rotation = old.rotation(&next, verifier.now());
+
+    // By nobody but both keys, and for this wallet alone.
+    let other = Visitor::new(2, verifier.id());
+    let forged = verifier.rotate(&other, &rotation).await;
+    assert_eq!((forged.status.as_u16(), &forged.json()["field"]), (422, &json!("rotation")));
+    let unheard = farthing_shared::Rotation { next: other.root_key(), ..rotation };
+    assert_eq!(verifier.rotate(&old, &unheard).await.status.as_u16(), 422);
+    let signed = text(&rotation.sign(&old.root).encode());
+    let elsewhere = format!("/v1/wallets/{}/rotations", other.root_key());
+    let body = json!({ "rotation": signed });
+    assert_eq!(verifier.post(&elsewhere, &body).await.status.as_u16(), 422);
+    assert_eq!(verifier.get_as(&path, &old.root).await.status, StatusCode::OK);
+
+    let done = verifier.rotate(&old, &rotation).await;
+    assert_eq!(done.status, StatusCode::OK, "{done:?}");
+    assert_eq!(done.json()["root"], next.public().to_text());
+    assert_eq!(verifier.rotate(&old, &rotation).await.json(), done.json(), "a lost reply");
+
+    // The old device is told why, and finds nothing out.
+    let told = verifier.get_as(&path, &old.root).await;
+    assert_eq!((told.status.as_u16(), &told.json()["code"]), (410, &json!("key_replaced")));
+    let film = old.view(CREATOR, "film", "0.50", verifier.now());
+    let refused = verifier.charge(&old.sign(&film)).await.json();
+    assert_eq!(json!(pick(&refused, &["outcome", "charged"])), json!(["key_revoked", false]));
+    let key = old.spending.public();
+    let allowance = verifier.get_as(&format!("/v1/allowances/{key}"), &old.spending).await.json();
+    assert_eq!(json!(pick(&allowance, &["revoked", "balance"])), json!([true, "0.00"]));
+    let quote = format!("/v1/quote?creator={CREATOR}&item=essay");
+    assert_eq!(verifier.get_as(&quote, &old.spending).await.json()["owned"], Value::Null);
+    let again = old.rotation(&SigningKey::from_seed(&seed(1, 78)), verifier.now());
+    assert_eq!(verifier.rotate(&old, &again).await.status.as_u16(), 410);
+
+    // Under the new key everything is there, the allowance as ended.
+    let path = format!("/v1/wallets/{}", next.public());
+    let wallet = verifier.get_as(&path, &next).await.json();
+    assert_eq!(
+        (&wallet["balance"], &wallet["allowances"][0]["revoked"]),
+        (&json!("0.95"), &json!(true))
+    );
+    let entries = verifier.get_as(&format!("{path}/entries"), &next).await.json();
+    assert_eq!(entries["data"][0]["amount"], "0.05");
+    sound(&verifier)
+}
+
+/// What a passkey sealed comes back to who names it, and to nobody once its key has ended.
+#[tokio::test]
+async fn a_backup_is_kept_for_who_names_it() -> Test {
+    let mut verifier = Verifier::start().await;
+    let visitor = verifier.visitor(1, "1.00").await;
+    let backup = visitor.backup(7, verifier.now());
+    let path = format!("/v1/wallets/{}/backups", visitor.root_key());
+    let keep = async |signed: &[u8]| {
+        let request = axum::http::Request::put(&path).header("content-type", "application/json");
+        let body = json!({ "backup": text(signed) }).to_string();
+        verifier.send(request.body(body.into()).unwrap()).await
+    };
+    let signed = backup.sign(&visitor.root).encode();
+    let forged = keep(&backup.sign(&visitor.spending).encode()).await;
+    assert_eq!((forged.status.as_u16(), &forged.json()["field"]), (422, &json!("backup")));
+    let named = format!("/v1/backups/{}", backup.name);
+    assert_eq!(verifier.get(&named).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(keep(&signed).await.status, StatusCode::OK);
+    assert_eq!(verifier.get(&named).await.json(), json!({ "backup": text(&signed) }));
+    let next = SigningKey::from_seed(&seed(1, 77));
+    let rotated = verifier.rotate(&visitor, &visitor.rotation(&next, verifier.now())).await;
+    assert_eq!(rotated.status, StatusCode::OK);
+    assert_eq!(verifier.get(&named).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(keep(&signed).await.status, StatusCode::NOT_FOUND);
+    sound(&verifier)
 }

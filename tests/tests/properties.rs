@@ -39,6 +39,10 @@ enum Step {
     Refunds(Vec<Ask>, Vec<Pay>),
     /// A visitor limits or pauses its wallet, in one batch with a refund and claims.
     Budget { visitor: u64, number: u64, cents: (u64, u64), paused: bool, ask: Ask, pays: Vec<Pay> },
+    /// Another root key takes the place of a visitor's, in one batch with a refund and claims.
+    Rotate { visitor: u64, to: u64, age_ms: u64, ask: Ask, pays: Vec<Pay> },
+    /// A visitor keeps its root key with a passkey.
+    Keep { visitor: u64, name: u8, age_ms: u64 },
     /// A wallet is accused, or watched.
     Find { wallet: u64, creator: u64, mark: u64, accuse: bool },
     /// What stems from a finding is held, as far as these entries go.
@@ -104,15 +108,28 @@ fn budget() -> impl Strategy<Value = Step> {
     )
 }
 
+fn rotate() -> impl Strategy<Value = Step> {
+    let age_ms = prop_oneof![9 => Just(0_u64), 1 => 1_u64..200_000];
+    // Now and then to a key that is, or was, somebody's.
+    let to = prop_oneof![9 => 10_u64..40, 1 => 0_u64..VISITORS + 1];
+    (0..VISITORS, to, age_ms, ask(), prop::collection::vec(pay(), 0..4)).prop_map(
+        |(visitor, to, age_ms, ask, pays)| Step::Rotate { visitor, to, age_ms, ask, pays },
+    )
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (1_u64..400_000).prop_map(|ms| Step::Wait { ms }),
         // Some hours, so that days and months end.
         1 => (1_u64..100).prop_map(|hours| Step::Wait { ms: hours * 3_600_000 }),
         4 => budget(),
+        5 => rotate(),
+        1 => (0..VISITORS, 1_u8..4, 0_u64..200_000).prop_map(
+            |(visitor, name, age_ms)| Step::Keep { visitor, name, age_ms }
+        ),
         8 => prop::collection::vec(pay(), 1..6).prop_map(Step::Claims),
         2 => (0..VISITORS, 0_u8..6).prop_map(|(visitor, voucher)| Step::TopUp { visitor, voucher }),
-        2 => (0..VISITORS, 1_u64..6, 1_u64..3, 0_u64..200).prop_map(
+        4 => (0..VISITORS, 1_u64..6, 1_u64..3, 0_u64..200).prop_map(
             |(visitor, serial, grant, cap_cents)| Step::Allow { visitor, serial, grant, cap_cents }
         ),
         1 => (0..ITEMS.len() - 1, 1_u64..8).prop_map(|(item, cents)| Step::Price { item, cents }),
@@ -212,15 +229,22 @@ fn claim(pay: &Pay, now: UnixMillis) -> (Visitor, Claim) {
     (visitor, claim)
 }
 
+/// The visitor with the root key that its wallet has now; wallets are numbered from 1 as visitors are from 0.
+fn present(number: u64, all: &Snapshot) -> Visitor {
+    let row = &all.wallets[&WalletRef(number + 1)];
+    let mut roots = (0..40).map(|seed| visitor(seed).root);
+    let root = roots.find(|root| root.public() == row.root).expect("rotations stay below");
+    Visitor { root, ..visitor(number) }
+}
+
 /// The request to refund the claim of an entry, as its payer would sign it.
 fn request(ask: &Ask, all: &Snapshot, now: UnixMillis) -> Option<Command> {
     let entry = all.entries.iter().find(|entry| entry.number.0 == ask.entry)?;
     let EntryBody::Claim(paid) = &entry.body else { return None };
     let claim = SignedClaim::decode(&paid.signed).expect("the ledger keeps what it decoded");
-    let of = |root| (0..VISITORS).map(visitor).find(|visitor| visitor.root_key() == root);
-    let payer = of(all.wallets[&paid.wallet].root).expect("only visitors pay");
-    let other = (0..VISITORS).map(visitor).find(|other| other.root_key() != payer.root_key());
-    let signer = if ask.stranger { other.expect("three visitors") } else { payer };
+    let payer = paid.wallet.0.checked_sub(1).expect("wallets are numbered from 1");
+    let other = (payer + 1) % VISITORS;
+    let signer = present(if ask.stranger { other } else { payer }, all);
     let key = if ask.by_root { &signer.root } else { &signer.spending };
     let asked_at = UnixMillis(now.0.saturating_sub(ask.age_ms));
     let refund = signer.refund(claim.claim(), ask.entry, asked_at);
@@ -245,7 +269,9 @@ fn commands(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
             vec![Command::TopUp { root: visitor(*number).root_key(), voucher }]
         }
         Step::Allow { visitor: number, serial, grant, cap_cents } => {
-            let visitor = visitor(*number);
+            let all = ledger.writer.snapshot().expect("the model can be read");
+            // Now and then under the root key that it began with.
+            let visitor = if *serial == 5 { visitor(*number) } else { present(*number, &all) };
             let terms = visitor.terms(CREATOR, now.plus_ms(86_400_000));
             let (serial, grant, cap) = (*serial, *grant, cents(*cap_cents));
             let terms = Allowance { serial, grant, cap, ..terms };
@@ -270,7 +296,8 @@ fn commands(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
             refunds.chain(claims).collect()
         }
         Step::Budget { visitor: number, number: set, cents: (day, month), paused, ask, pays } => {
-            let visitor = visitor(*number);
+            let all = ledger.writer.snapshot().expect("the model can be read");
+            let visitor = present(*number, &all);
             let limit = |most: u64| Some(cents(most)).filter(|most| *most > Micros::ZERO);
             let (per_day, per_month, paused) = (limit(*day), limit(*month), *paused);
             let budget = Budget { per_day, per_month, paused, ..visitor.budget(*set, now) };
@@ -281,7 +308,38 @@ fn commands(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
             all.insert(refunds, Command::SetBudget { budget });
             all
         }
+        Step::Rotate { .. } | Step::Keep { .. } => of_the_root_key(step, keys, ledger),
         suspicion => vec![suspected(suspicion)],
+    }
+}
+
+/// What a visitor does about its root key itself.
+fn of_the_root_key(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
+    let now = ledger.now;
+    match step {
+        Step::Rotate { visitor: number, to, age_ms, ask, pays } => {
+            let snapshot = ledger.writer.snapshot().expect("the model can be read");
+            let present = present(*number, &snapshot);
+            let at = UnixMillis(now.0.saturating_sub(*age_ms));
+            let next = visitor(*to).root;
+            if next.public() == present.root_key() {
+                return Vec::new();
+            }
+            let rotation = present.rotation(&next, at).sign(&present.root);
+            let rest = Step::Refunds(vec![ask.clone()], pays.clone());
+            let mut all = commands(&rest, keys, ledger);
+            let rotation = rotation.verify().expect("it was just signed by both");
+            all.insert(0, Command::Rotate { rotation });
+            all
+        }
+        Step::Keep { visitor: number, name, age_ms } => {
+            let all = ledger.writer.snapshot().expect("the model can be read");
+            let present = present(*number, &all);
+            let at = UnixMillis(now.0.saturating_sub(*age_ms));
+            let backup = present.backup(*name, at).sign(&present.root);
+            vec![Command::KeepBackup { backup: backup.verify().expect("it was just signed") }]
+        }
+        _ => unreachable!("the caller answers every other step"),
     }
 }
 

@@ -5,6 +5,7 @@
 mod budgets;
 mod findings;
 mod refunds;
+mod rotations;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,7 +13,8 @@ use farthing_rules::accounts::{balanced, postings};
 use farthing_rules::rows::{ClaimEntry, Entry, EntryBody, MARK_EVERY, Spent};
 use farthing_rules::{Account, CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
 use farthing_shared::{
-    Allowance, ItemHash, Micros, Outcome, SignedAllowance, SignedClaim, UnixMillis, VerifyingKey,
+    Allowance, ItemHash, Micros, Outcome, PublicKey, SignedAllowance, SignedClaim, UnixMillis,
+    VerifyingKey,
 };
 use serde::Serialize;
 
@@ -100,6 +102,8 @@ pub fn audit(all: &Snapshot) -> Report {
     compare_keys(all, &rebuilt, &mut report);
     compare_creators(all, &rebuilt, &mut report);
     compare_sums(all, &rebuilt, &mut report);
+    rotations::compare(all, &mut report);
+    rotations::compare_backups(all, &mut report);
     refunds::compare(all, &rebuilt, &mut report);
     findings::compare(all, &rebuilt, &mut report);
     report
@@ -338,7 +342,7 @@ fn compare_keys(all: &Snapshot, rebuilt: &Rebuilt, report: &mut Report) {
     missing("spending key", rebuilt.last_of_key.keys(), |n| all.keys.contains_key(n), report);
 }
 
-/// The terms in force are those of the newest allowance, signed by the wallet's root key.
+/// The terms in force are those of the newest allowance, signed by the root key that the wallet had then.
 fn check_allowance(
     all: &Snapshot,
     number: KeyRef,
@@ -358,10 +362,10 @@ fn check_allowance(
             number.0
         ));
     }
-    let root = all.wallets.get(&row.wallet).map(|wallet| wallet.root);
+    let root = rotations::root_of(all, row.wallet, row.generation);
     let creator = all.creators.get(&row.creator).map(|creator| creator.id);
     let said = Allowance {
-        root: root.unwrap_or(terms.root),
+        root: root.unwrap_or(PublicKey([0; 32])),
         creator: creator.unwrap_or(terms.creator),
         key: row.public,
         origin: row.origin,

@@ -5,9 +5,9 @@ use alloc::string::String;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{
-    Access, Allowance, Budget, Challenge, Claim, ClaimId, CreatorId, Currency, ItemHash, Kind,
-    Micros, Offer, Opening, OriginHash, PublicKey, Reason, Refund, SigningKey, TitleHash,
-    UnixMillis, VerifierId,
+    Access, Allowance, Backup, BackupName, Budget, Challenge, Claim, ClaimId, CreatorId, Currency,
+    ItemHash, Kind, Micros, Offer, Opening, OriginHash, PublicKey, Reason, Refund, Rotation,
+    SigningKey, TitleHash, UnixMillis, VerifierId,
 };
 
 use crate::fields::Fields;
@@ -16,7 +16,7 @@ use crate::signer::base64;
 /// The signed bytes as base64url; `None` when a field is missing or the kind is unknown. The
 /// fields have the names of the vectors' `fields` objects.
 #[must_use]
-#[expect(clippy::too_many_lines, reason = "seven structures, one line a field")]
+#[expect(clippy::too_many_lines, reason = "nine structures, one line a field")]
 pub fn sign(kind: &str, fields: Fields<'_>, key: &SigningKey) -> Option<String> {
     let text = |name| fields.text(name);
     let number = |name| fields.number(name);
@@ -113,6 +113,26 @@ pub fn sign(kind: &str, fields: Fields<'_>, key: &SigningKey) -> Option<String> 
                 currency: Currency::parse(text("currency"))?,
             };
             base64(&budget.sign(key).encode())
+        }
+        "rotation" => {
+            let rotation = Rotation {
+                verifier,
+                root: PublicKey::parse(text("root")).ok()?,
+                next: PublicKey::parse(text("next")).ok()?,
+                at: at("at")?,
+                next_signature: crate::text64::decode(text("next_signature"))?,
+            };
+            base64(&rotation.sign(key).encode())
+        }
+        "backup" => {
+            let backup = Backup {
+                verifier,
+                root: PublicKey::parse(text("root")).ok()?,
+                name: BackupName::parse(text("name")).ok()?,
+                at: at("at")?,
+                sealed: crate::text64::decode(text("sealed"))?,
+            };
+            base64(&backup.sign(key).encode())
         }
         _ => return None,
     })

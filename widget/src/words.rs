@@ -86,6 +86,7 @@ pub mod wallet {
     pub const WITHDRAWING: &str = "Withdrawing\u{2026}";
     pub const CONFLICT: &str = "Something changed in another window. Please try again.";
     pub const THIS_PAGE: &str = "Farthing's own page";
+    pub const ELSEWHERE: &str = " in another browser of yours";
     pub const OTHER_DEVICE: &str = "a site in another browser of yours";
     pub const REFUND_FAILED: &str =
         "The refund could not be asked for. Nothing was changed; please try again.";

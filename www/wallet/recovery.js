@@ -14,10 +14,11 @@ const wordList = async () => {
   return list;
 };
 
-// Who has money in a wallet that only this browser knows is told so, until the words were checked.
+// Who has money in a wallet that only this browser knows is told so, until the words were checked or a passkey
+// keeps it.
 const remind = async () => {
   const root = await keyOf().catch(() => {});
-  ops.flag("unsafe", !!root && !root.checked);
+  ops.flag("unsafe", !!root && !root.checked && !root.passkey);
   ops.flag("safe", !!root?.checked);
 };
 
@@ -98,6 +99,7 @@ recovery.unrestore = () => {
 };
 
 const RESTORED = {
+  410: "Another device gave this wallet a new key since, so these words no longer work. The newer ones do.",
   404: "These words are right, but no wallet was opened with them here. Was it another provider?",
   0: "No connection to the payment service. Nothing was changed; please try again.",
 };
@@ -116,8 +118,26 @@ const seedOfWords = async (text) => {
   put(places.join(" ") + " ");
   const seed = get(wasm.unphrase());
   if (!seed) return "These words do not belong together: one is wrong or in the wrong place.";
-  const bytes = atob(seed.replace(/-/g, "+").replace(/_/g, "/"));
-  return Uint8Array.from(bytes, (byte) => byte.charCodeAt());
+  return toBytes(seed);
+};
+const toBytes = (text) =>
+  Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (byte) => byte.charCodeAt());
+
+// Takes a seed as this browser's root key, or says why not. Nothing is stored before the verifier has said that
+// there is such a wallet.
+const adopt = async (seed, facts) => {
+  const pk = sign(seed.slice());
+  const path = "/v1/wallets/" + pk;
+  const access = sign(seed.slice(), "read", "GET", path);
+  const { status } = await ask("GET", path, "", access);
+  if (status != 200) return RESTORED[status] || RESTORED[0];
+  const [device] = crypto.getRandomValues(new Uint32Array(1));
+  const stored = await makeKey("root", { device, ...facts }, seed);
+  if (stored.pk != pk) {
+    return "Another tab has just opened a wallet in this browser. Reload this page to see it.";
+  }
+  send("root", { root: pk, device: stored.device });
+  navigator.storage?.persist?.();
 };
 
 let restoring = false;
@@ -129,22 +149,9 @@ recovery.restored = async (fields) => {
   try {
     seed = await seedOfWords(fields.phrase);
     if (typeof seed == "string") return ops.set("restore-problem", seed);
-    // Nothing is stored before the verifier has said that there is such a wallet.
-    const pk = sign(seed.slice());
-    const path = "/v1/wallets/" + pk;
-    const access = sign(seed.slice(), "read", "GET", path);
-    const { status } = await ask("GET", path, "", access);
-    if (status != 200) {
-      return ops.set("restore-problem", RESTORED[status] || RESTORED[0]);
-    }
-    const [device] = crypto.getRandomValues(new Uint32Array(1));
-    const stored = await makeKey("root", { device, checked: Date.now() }, seed);
-    if (stored.pk != pk) {
-      return ops.set("restore-problem", "Another tab has just opened a wallet in this browser. Reload this page to see it.");
-    }
+    const problem = await adopt(seed, { checked: Date.now() });
+    if (problem) return ops.set("restore-problem", problem);
     ops.set("phrase", "");
-    send("root", { root: pk, device: stored.device });
-    navigator.storage?.persist?.();
   } catch {
     ops.set("restore-problem", offline());
   } finally {

@@ -116,6 +116,8 @@ ops.view = (name) => {
   leave(name);
   past.view(name);
   limits.view(name);
+  devices.view(name);
+  passkeys.view(name);
   if (name == "home") remind();
 };
 ops.set = (name, text) => {
@@ -306,6 +308,8 @@ addEventListener("click", (event) => {
   }
   if (limits[act]) return limits[act]();
   if (recovery[act]) return recovery[act]();
+  if (devices[act]) return devices[act]();
+  if (passkeys[act]) return passkeys[act]();
   if (act) send(act, { ...fieldsOf(button.closest("section,[data-past]")), key: button.value });
 });
 addEventListener("input", ({ target }) => {
@@ -343,6 +347,8 @@ const start = async () => {
   let facts = {};
   try {
     await openStore("farthing-wallet");
+    // A rotation that was under way when this page was closed: what became of it comes before everything else.
+    if ((await devices.settle()) == 200 && place == "home") location.hash = "new-words";
     const root = await keyOf();
     const own = await keyOf("spending");
     facts = {

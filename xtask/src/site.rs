@@ -169,11 +169,14 @@ impl Site {
         let offline = minify::script(tools, &read(&source.join("wallet/offline.js"))?)?;
         self.put("wallet-offline.js", offline.into_bytes(), Cold::Never)?;
         let limits = read(&source.join("wallet/limits.js"))?;
+        let devices = read(&source.join("wallet/devices.js"))?;
+        let passkey = read(&source.join("wallet/passkey.js"))?;
         // Fetched only by who writes down the recovery words, or brings a wallet back with them.
         let words = std::fs::read(source.join("wallet/recovery-words.txt"))
             .map_err(|e| format!("recovery-words.txt: {e}"))?;
         let words = self.asset("recovery-words", "txt", words, Cold::Never)?;
-        let joined = [core, &page, &recovery, &receipts, &history, &limits].concat();
+        let joined = [core, &page, &recovery, &receipts, &history, &limits, &devices, &passkey];
+        let joined = joined.concat();
         let joined =
             joined.replace("$WASM", &wasm).replace("$WORDS", &words).replace("$PROOFS", proofs);
         let html = read(&source.join("wallet/wallet.html"))?;

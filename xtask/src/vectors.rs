@@ -14,10 +14,11 @@
 
 use farthing_shared::encoding::DecodeError;
 use farthing_shared::{
-    Access, Allowance, Budget, Challenge, Claim, ClaimId, CreatorId, Currency, ItemHash, Kind,
-    Micros, Offer, Opening, OriginHash, PublicKey, Reason, Refund, SignedAccess, SignedAllowance,
-    SignedBudget, SignedClaim, SignedOffer, SignedOpening, SignedRefund, SigningKey, TitleHash,
-    UnixMillis, VerifierId, item_hash, origin_hash, title_hash,
+    Access, Allowance, Backup, BackupName, Budget, Challenge, Claim, ClaimId, CreatorId, Currency,
+    ItemHash, Kind, Micros, Offer, Opening, OriginHash, PublicKey, Reason, Refund, Rotation,
+    SignedAccess, SignedAllowance, SignedBackup, SignedBudget, SignedClaim, SignedOffer,
+    SignedOpening, SignedRefund, SignedRotation, SigningKey, TitleHash, UnixMillis, VerifierId,
+    item_hash, origin_hash, title_hash,
 };
 use serde_json::{Value, json};
 
@@ -64,6 +65,8 @@ fn files() -> Vec<(&'static str, Value)> {
         ("access.json", accesses()),
         ("refund.json", refunds()),
         ("budget.json", budgets()),
+        ("rotation.json", rotations()),
+        ("backup.json", backups()),
         ("names.json", names()),
         ("log.json", crate::vectors_log::log()),
     ]
@@ -382,6 +385,66 @@ fn budgets() -> Value {
     let signed = monthly.sign(&key).encode();
     let bad = refused(&signed, &[116, 119], &fields, |b| SignedBudget::decode(b).err());
     file("budget", Budget::TAG, Budget::BODY_LEN, cases, bad)
+}
+
+fn rotations() -> Value {
+    let seed = [1; 32];
+    let (key, next) = (SigningKey::from_seed(&seed), SigningKey::from_seed(&[6; 32]));
+    let largest = UnixMillis(i64::MAX.cast_unsigned());
+    let to = |at| Rotation::to(&next, VERIFIER, key.public(), at);
+    let rows =
+        [("to the next key", to(UnixMillis(1_795_500_000_000))), ("the largest time", to(largest))];
+    let cases: Vec<_> = rows
+        .iter()
+        .map(|(name, rotation)| {
+            let fields = json!({
+                "verifier": rotation.verifier.to_text(), "root": rotation.root.to_text(),
+                "next": rotation.next.to_text(), "at": rotation.at.0.to_string(),
+                "next_signature": text(&rotation.next_signature),
+            });
+            case(name, seed, fields, &rotation.sign(&key).encode(), None)
+        })
+        .collect();
+    let signed = rows[0].1.sign(&key).encode();
+    let mut bad = refused(&signed, &[], &[("a time beyond the largest", 112, 0x80)], |b| {
+        SignedRotation::decode(b).err()
+    });
+    let mut own = signed;
+    own.copy_within(48..80, 80);
+    let why = SignedRotation::decode(&own).expect_err("a key does not follow itself");
+    bad.push(json!({
+        "name": "to the same key", "bytes": text(&own), "why": why.to_string(),
+    }));
+    file("rotation", Rotation::TAG, Rotation::BODY_LEN, cases, bad)
+}
+
+fn backups() -> Value {
+    let seed = [1; 32];
+    let key = SigningKey::from_seed(&seed);
+    let first = Backup {
+        verifier: VERIFIER,
+        root: key.public(),
+        name: BackupName([0x33; 32]),
+        at: UnixMillis(1_795_500_000_000),
+        sealed: [0x44; Backup::SEALED_LEN],
+    };
+    let largest = UnixMillis(i64::MAX.cast_unsigned());
+    let rows = [("a sealed seed", first), ("the largest time", Backup { at: largest, ..first })];
+    let cases: Vec<_> = rows
+        .iter()
+        .map(|(name, backup)| {
+            let fields = json!({
+                "verifier": backup.verifier.to_text(), "root": backup.root.to_text(),
+                "name": backup.name.to_text(), "at": backup.at.0.to_string(),
+                "sealed": text(&backup.sealed),
+            });
+            case(name, seed, fields, &backup.sign(&key).encode(), None)
+        })
+        .collect();
+    let signed = first.sign(&key).encode();
+    let fields = [("a time beyond the largest", 112, 0x80)];
+    let bad = refused(&signed, &[180, 183], &fields, |b| SignedBackup::decode(b).err());
+    file("backup", Backup::TAG, Backup::BODY_LEN, cases, bad)
 }
 
 /// Hashes of names, and a proof of work.

@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use farthing_shared::{
-    ClaimId, CreatorId, ItemHash, Micros, OriginHash, PublicKey, SignedAllowance, SignedBudget,
-    SignedOffer, SignedOpening, SignedRefund, UnixMillis, Verified, VerifiedClaim,
+    BackupName, ClaimId, CreatorId, ItemHash, Micros, OriginHash, PublicKey, SignedAllowance,
+    SignedBackup, SignedBudget, SignedOffer, SignedOpening, SignedRefund, SignedRotation,
+    UnixMillis, Verified, VerifiedClaim,
 };
 
 use crate::findings::{Act, FindingDraft, FindingId, FindingRef, Sighting, Standing};
@@ -37,6 +38,16 @@ pub enum Command {
     SetBudget {
         /// The root key's word.
         budget: Verified<SignedBudget>,
+    },
+    /// Put another root key in the place of a wallet's present one.
+    Rotate {
+        /// The word of both keys.
+        rotation: Verified<SignedRotation>,
+    },
+    /// Keep a root key that a passkey has sealed.
+    KeepBackup {
+        /// The root key's word.
+        backup: Verified<SignedBackup>,
     },
     /// Redeem a voucher.
     TopUp {
@@ -203,6 +214,8 @@ pub struct Names {
     pub roots: Vec<PublicKey>,
     /// Those of them that may get their first budget, for what they paid in this month.
     pub spent: Vec<PublicKey>,
+    /// Backups by their names, and all those of the wallets of these root keys.
+    pub backups: Vec<(PublicKey, BackupName)>,
     /// Spending keys by public key.
     pub keys: Vec<PublicKey>,
     /// Spending keys by the place they are in force.
@@ -302,7 +315,25 @@ impl Names {
                     Sighting::Hour => None,
                 }));
             }
+            Command::Rotate { .. } | Command::KeepBackup { .. } => self.add_root(command),
             other => self.add_findings(other),
+        }
+    }
+
+    fn add_root(&mut self, command: &Command) {
+        match command {
+            Command::Rotate { rotation } => {
+                let fields = rotation.rotation();
+                self.roots.extend([fields.root, fields.next]);
+                self.keys.push(fields.next);
+            }
+            Command::KeepBackup { backup } => {
+                let fields = backup.backup();
+                self.roots.push(fields.root);
+                self.backups.push((fields.root, fields.name));
+            }
+            // Names no root key.
+            _ => {}
         }
     }
 

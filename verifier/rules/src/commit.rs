@@ -6,9 +6,9 @@ use farthing_shared::{ClaimId, Outcome, RefundOutcome, SignedAllowance, SignedBu
 
 use crate::findings::{ClaimHold, Decision, FindingRef, FindingRow, Observation};
 use crate::rows::{
-    Accounts, BudgetRow, Counters, CreatorProfile, CreatorRow, Entry, EntryNumber, Equivocation,
-    HoldChange, HoldRow, ItemRow, ItemText, KeyRef, KeyRow, Ownership, ReceiptRow, RefundRow,
-    RefundTally, RefusalTally, Tally, VoucherRow, WalletRef, WalletRow,
+    Accounts, BackupRow, BudgetRow, Counters, CreatorProfile, CreatorRow, Entry, EntryNumber,
+    Equivocation, HoldChange, HoldRow, ItemRow, ItemText, KeyRef, KeyRow, Ownership, ReceiptRow,
+    RefundRow, RefundTally, RefusalTally, RotationRow, Tally, VoucherRow, WalletRef, WalletRow,
 };
 
 /// A receipt as it is answered.
@@ -76,6 +76,40 @@ pub enum BudgetRefusal {
     Superseded,
     /// It was signed too long ago, or too far ahead.
     Expired,
+}
+
+/// Why a root key was not put in another one's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RotationRefusal {
+    /// It is made out to another verifier.
+    WrongVerifier,
+    /// The wallet was never opened.
+    UnknownWallet,
+    /// Another key took this one's place already.
+    Replaced,
+    /// The next key is, or was, a root key or a spending key of this ledger.
+    KeyTaken,
+    /// It was signed too long ago, or too far ahead.
+    Expired,
+    /// The wallet's key was replaced too often.
+    TooMany,
+}
+
+/// Why a backup was not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackupRefusal {
+    /// It is made out to another verifier.
+    WrongVerifier,
+    /// The wallet was never opened.
+    UnknownWallet,
+    /// Another wallet keeps one under this name.
+    NameTaken,
+    /// It was signed too long ago, or too far ahead.
+    Expired,
+    /// A newer one is kept under this name.
+    Superseded,
+    /// The wallet keeps as many as it may.
+    TooMany,
 }
 
 /// Why a voucher was not redeemed.
@@ -156,6 +190,12 @@ pub enum Answer {
     Allowance(Result<KeyRow, AllowanceRefusal>),
     /// To [`crate::Command::SetBudget`].
     Budget(Result<BudgetRow, BudgetRefusal>),
+    /// To [`crate::Command::OpenWallet`] by a root key that another one has replaced.
+    Replaced,
+    /// To [`crate::Command::Rotate`].
+    Rotated(Result<WalletRow, RotationRefusal>),
+    /// To [`crate::Command::KeepBackup`].
+    Kept(Result<(), BackupRefusal>),
     /// To [`crate::Command::TopUp`].
     TopUp(Result<TopUpReceipt, TopUpRefusal>),
     /// To the commands that save things without moving money.
@@ -204,6 +244,11 @@ pub struct Commit {
     pub allowances: Vec<(KeyRef, SignedAllowance)>,
     /// Budgets put in force, to be kept for the audit in place of older ones.
     pub budgets: Vec<(WalletRef, SignedBudget)>,
+    /// Rotations of root keys, each with the row of its wallet among `wallets`.
+    pub rotations: Vec<RotationRow>,
+    /// Backups that are new, or take the place of one of the same name. All that a wallet kept before one
+    /// of `rotations` are gone with it.
+    pub backups: Vec<BackupRow>,
     /// Vouchers that are new or changed, as they are now.
     pub vouchers: Vec<VoucherRow>,
     /// By how much holds change; a hold of nothing is removed.
@@ -248,6 +293,8 @@ impl Commit {
             && self.items.is_empty()
             && self.allowances.is_empty()
             && self.budgets.is_empty()
+            && self.rotations.is_empty()
+            && self.backups.is_empty()
             && self.vouchers.is_empty()
             && self.refusals.is_empty()
             && self.refunds.is_empty()

@@ -4,16 +4,18 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use farthing_shared::{ClaimId, CreatorId, ItemHash, Micros, PublicKey, UnixMillis, claim::Claim};
+use farthing_shared::{
+    BackupName, ClaimId, CreatorId, ItemHash, Micros, PublicKey, UnixMillis, claim::Claim,
+};
 use hashbrown::{HashMap, HashSet};
 
 use crate::budget::Spent;
 use crate::command::Slot;
 use crate::findings::{ClaimHold, FindingId, FindingRef, FindingRow};
 use crate::rows::{
-    Accounts, ClaimEntry, Counters, CreatorProfile, CreatorRef, CreatorRow, EntryNumber, HoldRow,
-    ItemRow, ItemText, KeyRef, KeyRow, ReceiptRow, RefundRow, VoucherHash, VoucherRow, WalletRef,
-    WalletRow,
+    Accounts, BackupRow, ClaimEntry, Counters, CreatorProfile, CreatorRef, CreatorRow, EntryNumber,
+    HoldRow, ItemRow, ItemText, KeyRef, KeyRow, ReceiptRow, RefundRow, VoucherHash, VoucherRow,
+    WalletRef, WalletRow,
 };
 
 /// An accepted claim under an older number of a key.
@@ -25,6 +27,15 @@ pub struct PastClaim {
     pub receipt: ReceiptRow,
     /// The signed claim.
     pub signed: Box<[u8; Claim::SIGNED_LEN]>,
+}
+
+/// A root key that another one has replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FormerRoot {
+    /// Whose it was.
+    pub wallet: WalletRef,
+    /// The key that took its place.
+    pub next: PublicKey,
 }
 
 /// Everything the decision may look at. Rows that do not exist are absent.
@@ -44,6 +55,12 @@ pub struct Context {
     pub wallets: HashMap<WalletRef, WalletRow>,
     /// Their numbers by root key.
     pub wallet_refs: HashMap<PublicKey, WalletRef>,
+    /// Those of the root keys named that were replaced; their wallets are read too.
+    pub former_roots: HashMap<PublicKey, FormerRoot>,
+    /// Root keys that this batch put in the place of others.
+    pub new_roots: HashMap<PublicKey, WalletRef>,
+    /// Backups named, and all of the wallets that name one.
+    pub backups: HashMap<BackupName, BackupRow>,
     /// Creators of keys and those named.
     pub creators: HashMap<CreatorRef, CreatorRow>,
     /// Their numbers by public id.
@@ -103,6 +120,9 @@ impl Context {
             slots: HashMap::new(),
             wallets: HashMap::new(),
             wallet_refs: HashMap::new(),
+            backups: HashMap::new(),
+            former_roots: HashMap::new(),
+            new_roots: HashMap::new(),
             creators: HashMap::new(),
             creator_refs: HashMap::new(),
             profiles: HashMap::new(),

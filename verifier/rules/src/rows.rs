@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use farthing_shared::{
     ClaimId, CreatorId, ItemHash, Micros, OriginHash, Outcome, PublicKey, Refund, RefundOutcome,
-    UnixMillis, claim::Claim,
+    SignedBackup, SignedRotation, UnixMillis, claim::Claim,
 };
 
 use crate::accounts::Rail;
@@ -67,6 +67,38 @@ pub struct WalletRow {
     pub last_refund: EntryNumber,
     /// What it may pay at most; `None` until its holder has ever said so.
     pub budget: Option<BudgetRow>,
+    /// How often its root key was replaced.
+    pub generation: u32,
+}
+
+impl WalletRow {
+    /// Whether a key was allowed by a root key that has been replaced since.
+    #[must_use]
+    pub fn has_ended(&self, key: &KeyRow) -> bool {
+        key.generation < self.generation
+    }
+}
+
+/// A root key that a passkey has sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupRow {
+    /// Whose it is.
+    pub wallet: WalletRef,
+    /// The name, and what is kept under it.
+    pub signed: SignedBackup,
+}
+
+/// A root key that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationRow {
+    /// Whose it was.
+    pub wallet: WalletRef,
+    /// How many root keys the wallet had before it.
+    pub ended: u32,
+    /// When it ended.
+    pub at: UnixMillis,
+    /// The word of both keys.
+    pub signed: SignedRotation,
 }
 
 /// What the payer of an accepted claim was told.
@@ -126,6 +158,8 @@ pub struct KeyRow {
     pub grant: u64,
     /// A newer key took its place.
     pub revoked: bool,
+    /// How often the wallet's root key had been replaced when it signed these terms.
+    pub generation: u32,
     /// Spent under this grant.
     pub spent: Micros,
     /// The answer to its newest number.

@@ -4,7 +4,7 @@
 use farthing_rules::rows::{ClaimEntry, Entry, RefundEntry, WalletRow};
 use farthing_shared::{Budget, SignedBudget, UnixMillis};
 
-use super::{Rebuilt, Report};
+use super::{Rebuilt, Report, rotations};
 use crate::store::Snapshot;
 
 pub(super) fn take_claim(entry: &Entry, claim: &ClaimEntry, rebuilt: &mut Rebuilt) {
@@ -38,11 +38,13 @@ pub(super) fn compare(all: &Snapshot, row: &WalletRow, rebuilt: &Rebuilt, report
         return;
     };
     let terms = *signed.budget();
+    if !rotations::had_root(all, row.wallet, &terms.root, None) {
+        report.differs(format!("{}: another wallet's root key signed it", name()));
+    }
     if signed.verify().is_err() {
         report.differs(format!("{}: its signature does not hold", name()));
     }
     let said = Budget {
-        root: row.root,
         number: budget.number,
         per_day: budget.per_day,
         per_month: budget.per_month,

@@ -5,7 +5,7 @@ use farthing_rules::EntryNumber;
 use farthing_rules::rows::{ClaimEntry, Entry, EntryBody, RefundEntry};
 use farthing_shared::{ItemHash, Micros, RefundOutcome, SignedClaim, SignedRefund, UnixMillis};
 
-use super::{Rebuilt, Report, follow_wallet};
+use super::{Rebuilt, Report, follow_wallet, rotations};
 use crate::store::Snapshot;
 
 pub(super) fn take(
@@ -101,7 +101,7 @@ fn check_signed(
     report.compare(|| name.clone() + ": claim", &fields.claim, &paid.id());
     report.compare(|| name.clone() + ": entry of its claim", &fields.entry, &refund.claim.0);
     report.compare(|| name.clone() + ": verifier", &fields.verifier, &paid.claim().verifier);
-    let root = all.wallets.get(&claim.wallet).map(|row| row.root);
+    let is_root = rotations::had_root(all, claim.wallet, &fields.signer, Some(entry.at));
     let spending = || {
         all.keys.values().any(|key| {
             key.public == fields.signer
@@ -109,7 +109,7 @@ fn check_signed(
                 && key.creator == claim.creator
         })
     };
-    if root != Some(fields.signer) && !spending() {
+    if !is_root && !spending() {
         report.differs(format!("{name}: its request is signed by a stranger"));
     }
     let granted = (entry.number, request.id(), fields.asked_at);

@@ -78,6 +78,12 @@ impl FromText for PublicKey {
     }
 }
 
+impl FromText for farthing_shared::BackupName {
+    fn from_text(text: &str) -> Result<Self, farthing_shared::ids::BadId> {
+        Self::parse(text)
+    }
+}
+
 impl FromText for farthing_shared::ClaimId {
     fn from_text(text: &str) -> Result<Self, farthing_shared::ids::BadId> {
         Self::parse(text)

@@ -1,5 +1,6 @@
 //! The public listener: every route with its bounds in one table.
 
+mod backups;
 mod budgets;
 mod claims;
 mod creators;
@@ -17,6 +18,7 @@ mod problem;
 mod provider;
 mod refunds;
 mod review;
+mod rotations;
 mod serve;
 mod statement;
 mod text;
@@ -154,6 +156,9 @@ pub fn router(app: App) -> Router {
         ("/v1/wallets/{root}", get(wallets::show), READ),
         ("/v1/wallets/{root}/entries", get(wallets::entries), READ),
         ("/v1/wallets/{root}/budget", get(budgets::show).put(budgets::set), HEAVY),
+        ("/v1/wallets/{root}/backups", put(backups::keep), HEAVY),
+        ("/v1/backups/{name}", get(backups::show), READ),
+        ("/v1/wallets/{root}/rotations", post(rotations::rotate), HEAVY),
         ("/v1/wallets/{root}/top-ups", post(wallets::top_up), GUESS),
         ("/v1/wallets/{root}/standing", get(findings::of_wallet), READ),
         ("/v1/wallets/{root}/findings/{finding}/answers", post(findings::answer_as_visitor), HEAVY),

@@ -257,7 +257,10 @@ async fn what_the_key_has(
     let found = app
         .read(move |reader| {
             let Some(row) = reader.key(&key)? else { return Ok(None) };
-            let owned = match item {
+            // What was bought stays the wallet's; a browser that was cut off hears no more of it.
+            let wallet = reader.wallet_by_ref(row.wallet)?;
+            let has_ended = wallet.is_none_or(|wallet| wallet.has_ended(&row));
+            let owned = match item.filter(|_| !has_ended) {
                 None => None,
                 Some(hash) => match reader.owned(row.wallet, hash)? {
                     Some(receipt) => {

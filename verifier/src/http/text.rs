@@ -1,7 +1,8 @@
 //! Between the ledger's values and what people and programs read.
 
 use farthing_rules::commit::{
-    AllowanceRefusal, BudgetRefusal, ReviewRefusal, SaveRefusal, TopUpRefusal,
+    AllowanceRefusal, BackupRefusal, BudgetRefusal, ReviewRefusal, RotationRefusal, SaveRefusal,
+    TopUpRefusal,
 };
 use farthing_shared::UnixMillis;
 
@@ -56,6 +57,48 @@ impl Clause for BudgetRefusal {
                 "it was signed more than two minutes from now; date it by the time that is read \
                  with the budget",
             ),
+        }
+    }
+}
+
+impl Clause for BackupRefusal {
+    fn problem(self) -> Problem {
+        match self {
+            Self::WrongVerifier => Problem::field("backup", "it is made out to another provider"),
+            Self::UnknownWallet => Problem::missing("wallet; open it first"),
+            Self::NameTaken => {
+                Problem::new(Kind::Conflict, "another wallet is kept under this name")
+            }
+            Self::Expired => {
+                Problem::field("backup", "it was signed more than two minutes from now")
+            }
+            Self::Superseded => Problem::new(Kind::Conflict, "a newer one is kept by this name"),
+            Self::TooMany => {
+                Problem::new(Kind::Conflict, "this wallet is kept by eight passkeys already")
+            }
+        }
+    }
+}
+
+impl Clause for RotationRefusal {
+    fn problem(self) -> Problem {
+        match self {
+            Self::WrongVerifier => Problem::field("rotation", "it is made out to another provider"),
+            Self::UnknownWallet => Problem::missing("wallet; open it first"),
+            Self::Replaced => Problem::new(
+                Kind::Replaced,
+                "another key took the place of this one before; only that one can be replaced",
+            ),
+            Self::KeyTaken => Problem::new(
+                Kind::Conflict,
+                "the next key was used in this ledger before; make a new one",
+            ),
+            Self::Expired => {
+                Problem::field("rotation", "it was signed more than two minutes from now")
+            }
+            Self::TooMany => {
+                Problem::new(Kind::Conflict, "the key of this wallet was replaced too often")
+            }
         }
     }
 }

@@ -73,7 +73,7 @@ pub(super) struct WalletBody {
 }
 
 impl WalletBody {
-    fn of(app: &App, row: &WalletRow, allowances: Option<Vec<AllowanceBody>>) -> Self {
+    pub(super) fn of(app: &App, row: &WalletRow, allowances: Option<Vec<AllowanceBody>>) -> Self {
         Self {
             root: row.root.to_text(),
             balance: row.balance.to_decimal(),
@@ -88,7 +88,7 @@ impl WalletBody {
 /// Opens a wallet; opening it again answers 200 and changes nothing.
 #[utoipa::path(post, path = "/v1/wallets", request_body = OpenBody,
     responses((status = 201, body = WalletBody), (status = 200, body = WalletBody),
-        (status = 409, body = Problem), (status = 422, body = Problem)))]
+        (status = 409, body = Problem), (status = 410, body = Problem), (status = 422, body = Problem)))]
 pub(super) async fn open(
     State(app): State<App>,
     Extension(prefix): Extension<Prefix>,
@@ -122,6 +122,7 @@ pub(super) async fn open(
             let status = if opened { CREATED } else { StatusCode::OK };
             Ok((status, Json(WalletBody::of(&app, &wallet, None))))
         }
+        Answer::Replaced => Err(super::rotations::absent(&app, root).await?),
         _ => Err(Problem::new(Kind::Internal, "the ledger gave another answer")),
     }
 }
@@ -135,7 +136,8 @@ pub(super) fn own(root: PublicKey, reading: Reading) -> Result<(), Problem> {
 
 /// A wallet's balance and allowances, for its root key.
 #[utoipa::path(get, path = "/v1/wallets/{root}", params(("root" = String, Path)),
-    responses((status = 200, body = WalletBody), (status = 401, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = WalletBody), (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 410, body = Problem)))]
 pub(super) async fn show(
     State(app): State<App>,
     Named(root): Named<PublicKey>,
@@ -151,7 +153,9 @@ pub(super) async fn show(
             Ok(Some((wallet, bodies?)))
         })
         .await?;
-    let (wallet, allowances) = found.ok_or_else(|| Problem::missing("wallet"))?;
+    let Some((wallet, allowances)) = found else {
+        return Err(super::rotations::absent(&app, root).await?);
+    };
     let currency = &app.config.currency;
     let allowances = allowances.into_iter().flatten().map(|a| a.in_currency(currency)).collect();
     Ok(Json(WalletBody::of(&app, &wallet, Some(allowances))))
@@ -429,6 +433,9 @@ impl AllowanceBody {
         let wallet = reader.wallet_by_ref(row.wallet)?;
         let profile = reader.profile(row.creator)?;
         let (Some(wallet), Some(profile)) = (wallet, profile) else { return Ok(None) };
+        // A browser that was cut off hears no more of the wallet.
+        let has_ended = wallet.has_ended(&row);
+        let balance = if has_ended { Micros::ZERO } else { wallet.balance };
         Ok(Some(Self {
             key: row.public.to_text(),
             root: Some(wallet.root.to_text()),
@@ -442,9 +449,9 @@ impl AllowanceBody {
             serial: row.serial,
             grant: row.grant,
             device: Some(row.device),
-            revoked: row.revoked,
+            revoked: row.revoked || has_ended,
             last_sequence: row.last_sequence(),
-            balance: wallet.balance.to_decimal(),
+            balance: balance.to_decimal(),
         }))
     }
 

@@ -2,11 +2,14 @@
 //! be told to fail before or after a commit, which is what callers must be tested against.
 
 use farthing_rules::command::{ClaimName, Names};
-use farthing_rules::context::PastClaim;
+use farthing_rules::context::{FormerRoot, PastClaim};
 use farthing_rules::findings::Act;
-use farthing_rules::rows::{Entry, EntryBody, HoldRow, ReceiptRow, Spent};
+use farthing_rules::rows::{BackupRow, Entry, EntryBody, HoldRow, ReceiptRow, Spent};
 use farthing_rules::{Answer, Command, Context, EntryNumber, KeyRef, Policy, WalletRef, decide};
-use farthing_shared::{ItemHash, Outcome, SignedClaim, UnixMillis, limits};
+use farthing_shared::{
+    BackupName, ItemHash, Outcome, PublicKey, SignedBackup, SignedClaim, SignedRotation,
+    UnixMillis, limits,
+};
 
 use super::{Snapshot, StoreError};
 
@@ -69,7 +72,13 @@ impl MemoryStore {
         }
         for root in &names.roots {
             let wallet = self.rows.wallets.values().find(|row| row.root == *root);
-            wallet.into_iter().for_each(|row| context.put_wallet(*row));
+            match wallet {
+                Some(row) => context.put_wallet(*row),
+                None => self.load_former_root(&mut context, root),
+            }
+        }
+        for (root, name) in &names.backups {
+            self.load_backups(&mut context, root, *name);
         }
         for root in &names.spent {
             let wallet = self.rows.wallets.values().find(|row| row.root == *root);
@@ -125,6 +134,27 @@ impl MemoryStore {
         }
         self.load_findings(&mut context, names);
         context
+    }
+
+    fn load_backups(&self, context: &mut Context, root: &PublicKey, named: BackupName) {
+        let own = context.wallet_refs.get(root).copied();
+        for ((wallet, name), signed) in &self.rows.backups {
+            let wanted = Some(*wallet) == own || *name == named;
+            let signed = SignedBackup::decode(signed).ok().filter(|_| wanted);
+            let row = signed.map(|signed| BackupRow { wallet: *wallet, signed });
+            context.backups.extend(row.map(|row| (*name, row)));
+        }
+    }
+
+    fn load_former_root(&self, context: &mut Context, root: &PublicKey) {
+        for ((wallet, _), (_, signed)) in &self.rows.rotations {
+            let Ok(signed) = SignedRotation::decode(signed) else { continue };
+            if signed.rotation().root == *root {
+                self.rows.wallets.get(wallet).into_iter().for_each(|row| context.put_wallet(*row));
+                let next = signed.rotation().next;
+                context.former_roots.insert(*root, FormerRoot { wallet: *wallet, next });
+            }
+        }
     }
 
     fn spent(&self, wallet: WalletRef, now: UnixMillis) -> Spent {

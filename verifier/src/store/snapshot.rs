@@ -9,7 +9,7 @@ use farthing_rules::rows::{
     RefundRow, VoucherRow, WalletRow,
 };
 use farthing_rules::{Commit, CreatorRef, EntryNumber, ItemRef, KeyRef, VoucherHash, WalletRef};
-use farthing_shared::{ItemHash, Micros};
+use farthing_shared::{BackupName, ItemHash, Micros, UnixMillis};
 
 /// Every row of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,10 @@ pub struct Snapshot {
     pub allowances: BTreeMap<(KeyRef, u64), Vec<u8>>,
     /// Signed bytes of the budget in force, by wallet.
     pub budgets: BTreeMap<WalletRef, Vec<u8>>,
+    /// When a wallet's root keys ended, and the signed bytes, by wallet and how many it had before.
+    pub rotations: BTreeMap<(WalletRef, u32), (UnixMillis, Vec<u8>)>,
+    /// Signed bytes of backups, by wallet and name.
+    pub backups: BTreeMap<(WalletRef, BackupName), Vec<u8>>,
     /// By number.
     pub creators: BTreeMap<CreatorRef, CreatorRow>,
     /// By number.
@@ -69,6 +73,8 @@ impl Default for Snapshot {
             keys: BTreeMap::new(),
             allowances: BTreeMap::new(),
             budgets: BTreeMap::new(),
+            rotations: BTreeMap::new(),
+            backups: BTreeMap::new(),
             creators: BTreeMap::new(),
             profiles: BTreeMap::new(),
             items: BTreeMap::new(),
@@ -103,6 +109,15 @@ impl Snapshot {
         }
         for (wallet, signed) in &commit.budgets {
             self.budgets.insert(*wallet, signed.encode().to_vec());
+        }
+        for row in &commit.rotations {
+            let signed = row.signed.encode().to_vec();
+            self.rotations.insert((row.wallet, row.ended), (row.at, signed));
+            self.backups.retain(|(wallet, _), _| *wallet != row.wallet);
+        }
+        for row in &commit.backups {
+            let name = (row.wallet, row.signed.backup().name);
+            self.backups.insert(name, row.signed.encode().to_vec());
         }
         self.creators.extend(commit.creators.iter().map(|row| (row.creator, *row)));
         self.profiles.extend(commit.profiles.iter().map(|row| (row.creator, row.clone())));

@@ -82,6 +82,12 @@ fn due(wallet: &Wallet, key: &SigningKey, name: &str, rest: &str, now_ms: u64) -
             let refund = wallet.refund_request(key.public(), now_ms)?;
             Some(base64(&refund.sign(key).encode()))
         }
+        "backup" => Some(base64(&wallet.backup(key.public(), rest)?.sign(key).encode())),
+        "rotation-next" => {
+            let signature = wallet.rotation_to(key, rest)?.next_signature;
+            Some(base64(&signature))
+        }
+        "rotation" => Some(base64(&wallet.rotation(key.public(), rest)?.sign(key).encode())),
         "budget" => Some(base64(&wallet.budget(key.public(), rest)?.sign(key).encode())),
         "allowance" => {
             let allowance = wallet.allowance(whole(rest)?)?;

@@ -95,6 +95,11 @@ impl Wallet {
                 self.account = Some(None);
                 self.advance(now_ms)
             }
+            // Another device put its key in the place of this one, for good.
+            ("wallet" | "open", 410) => {
+                self.over = true;
+                Vec::from([Effect::View("ended")])
+            }
             // The key is of no use any more (a new verifier, say): ask as a stranger.
             ("quote", 401) if self.place == Place::Item && !self.key.is_empty() => {
                 self.key = String::new();

@@ -220,7 +220,7 @@ impl Wallet {
             .account
             .as_ref()
             .and_then(Option::as_ref)
-            .map_or(0, |account| account.serial_of(grant.creator, grant.origin, self.device));
+            .map_or(0, |account| account.serial_of(grant.creator, grant.origin, grant.device));
         let origin_hash = grant.origin.to_text();
         let slot = [&*grant.creator.to_text(), " ", &origin_hash].concat();
         self.grant = Some(grant);
@@ -242,6 +242,7 @@ impl Wallet {
                 per_claim_max,
                 expires_at_ms: now_ms.saturating_add(ALLOWANCE_LIFE_MS),
                 grant: None,
+                device: self.device,
             },
             Consent::Carried => {
                 let limits = &self.covering(now_ms)?.limits;
@@ -253,6 +254,7 @@ impl Wallet {
                     per_claim_max: limits.per_claim_max,
                     expires_at_ms: limits.expires_at_ms,
                     grant: Some(limits.grant),
+                    device: self.device,
                 }
             }
         };

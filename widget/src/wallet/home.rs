@@ -61,8 +61,15 @@ impl Wallet {
                     .origins
                     .iter()
                     .find(|(hash, _)| *hash == known.origin.to_text())
-                    .map_or(words::OTHER_DEVICE, |(_, origin)| &**origin);
-                let site = if site == self.origin { words::THIS_PAGE } else { site };
+                    .map(|(_, origin)| &**origin);
+                let site = match site {
+                    None => words::OTHER_DEVICE.into(),
+                    Some(site) if known.device != self.device => {
+                        say(&["\u{3}", site, "\u{3}", words::ELSEWHERE])
+                    }
+                    Some(site) if site == self.origin => words::THIS_PAGE.into(),
+                    Some(site) => site.into(),
+                };
                 let until = dated(limits.expires_at_ms);
                 let live = !limits.revoked && limits.cap > Micros::ZERO;
                 let spent = money(limits.spent);
@@ -81,7 +88,7 @@ impl Wallet {
                     words::WITHDRAWN.into()
                 };
                 let action = if live { limits.key.clone() } else { String::new() };
-                Vec::from([known.creator_name.clone(), site.into(), state, action])
+                Vec::from([known.creator_name.clone(), site, state, action])
             })
             .collect::<Vec<_>>();
         let vouchers = self.provider.as_ref().is_some_and(|provider| provider.vouchers);
@@ -107,8 +114,6 @@ impl Wallet {
             .iter()
             .find(|(hash, _)| *hash == known.origin.to_text())
             .map_or_else(String::new, |(_, origin)| origin.clone());
-        // Serials count per browser, so an allowance of another browser is withdrawn as that one.
-        self.device = known.device;
         let grant = Grant {
             key,
             creator: known.creator,
@@ -117,6 +122,8 @@ impl Wallet {
             per_claim_max: known.limits.per_claim_max,
             expires_at_ms: known.limits.expires_at_ms,
             grant: Some(known.limits.grant),
+            // Serials count per browser, so an allowance of another browser is withdrawn as that one.
+            device: known.device,
         };
         Vec::from([
             Effect::Set("home-note", words::WITHDRAWING.into()),

@@ -24,6 +24,7 @@ mod limits;
 mod opening;
 mod payment;
 mod refund;
+mod rotation;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -76,6 +77,8 @@ struct Grant {
     expires_at_ms: u64,
     /// The consent that it belongs to; `None` for a new one.
     grant: Option<u64>,
+    /// The browser that it is in force in.
+    device: u32,
 }
 
 /// How long a new allowance lasts.
@@ -327,7 +330,7 @@ impl Wallet {
             serial,
             // A new consent is named after the serial that it came with: unique, and growing.
             grant: grant.grant.unwrap_or(serial),
-            device: self.device,
+            device: grant.device,
             currency: provider.currency,
         })
     }

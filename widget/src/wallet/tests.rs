@@ -500,3 +500,54 @@ fn a_budget_is_what_was_typed() {
         assert_eq!(wallet.budget(root, wrong), None, "{wrong:?}");
     }
 }
+
+/// Another device put its key in the place of this browser's: said, and nothing is asked or opened any more.
+#[test]
+fn a_key_that_was_replaced_ends_the_page() {
+    for place in ["home", "allow"] {
+        let mut wallet = Wallet::new();
+        let root = key(1);
+        let boot = format!(
+            "place={place} opener=true stored=true origin=https://pay.example root={root} device=7"
+        );
+        wallet.boot(&row(&boot), NOW);
+        let mut effects = wallet.answer(&provider(), NOW);
+        if place == "allow" {
+            assert_eq!(paths(&wallet.asked(&question("0.05", ""), NOW)).len(), 1);
+            effects = wallet.answer(&quote("0.05"), NOW);
+        }
+        assert_eq!(paths(&effects), [format!("GET /v1/wallets/{root}")]);
+        let told = wallet.answer(&row("tag=wallet status=410"), NOW);
+        assert_eq!(told, [Effect::View("ended")], "{place}");
+        assert_eq!(wallet.retry(NOW), []);
+        assert_eq!(wallet.create(NOW), []);
+    }
+}
+
+/// Which browser an allowance is in is shown, and one of another browser is withdrawn as that one's.
+#[test]
+fn allowances_of_another_browser_are_told_apart() {
+    let mut wallet = Wallet::new();
+    let hash = farthing_shared::origin_hash(SITE).unwrap().to_text();
+    let boot = format!(
+        "place=home stored=true origin=https://pay.example root={} device=7 sites.0.hash={hash} sites.0.origin={SITE}",
+        key(1)
+    );
+    wallet.boot(&row(&boot), NOW);
+    wallet.answer(&provider(), NOW);
+    let there = allowance("allowances.1.", 3, "0.10").replace("device=7", "device=8");
+    let known = format!("{} {there}", allowance("allowances.0.", 2, "0.10"));
+    let shown = wallet.answer(&account("wallet", "0.60", &known), NOW);
+    let rows = shown.iter().find_map(|effect| match effect {
+        Effect::Rows { list: "allowances", rows, .. } => Some(rows),
+        _ => None,
+    });
+    let sites: Vec<_> = rows.unwrap().iter().map(|cells| cells[1].clone()).collect();
+    assert_eq!(sites, [SITE.into(), format!("\u{3}{SITE}\u{3}{}", words::ELSEWHERE)]);
+    for (of, device) in [(3, 8), (2, 7)] {
+        wallet.withdraw(Fields::read(&row(&format!("key={}", key(of)))));
+        let signed = wallet.allowance(4).unwrap();
+        assert_eq!((signed.device, signed.cap.get(), signed.key.to_text()), (device, 0, key(of)));
+        wallet.busy = "";
+    }
+}

@@ -39,22 +39,30 @@ pub(super) fn register(
         if !same_slot {
             return Err(AllowanceRefusal::KeyTaken);
         }
-        if same_terms(known, terms) {
+        // Of a key that ended with the root key that allowed it, the present one has to say so anew.
+        if same_terms(known, terms) && !working.has_ended(known) {
             // The same allowance again: the first answer again.
             return Ok(known.clone());
         }
+        if terms.serial <= known.serial {
+            return Err(AllowanceRefusal::Superseded);
+        }
     }
     let current = in_force.and_then(|key| working.context.keys.get(&key)).cloned();
-    if current.as_ref().is_some_and(|row| terms.serial <= row.serial) {
+    // What a replaced root key signed binds the present one to nothing: neither by its serials nor by what
+    // was spent of it.
+    let standing = current.as_ref().filter(|row| !working.has_ended(row));
+    if standing.is_some_and(|row| terms.serial <= row.serial) {
         return Err(AllowanceRefusal::Superseded);
     }
+    let generation = working.context.wallets.get(&wallet).map_or(0, |row| row.generation);
     let now = working.now;
     let latest = now.plus_ms(limits::ALLOWANCE_LIFE_MS_MAX).plus_ms(limits::CLOCK_SKEW_MS_MAX);
     if terms.expires_at <= now || terms.expires_at > latest {
         return Err(AllowanceRefusal::BadExpiry);
     }
     // After this point the allowance is in force.
-    let spent = current.as_ref().filter(|row| row.grant == terms.grant).map(|row| row.spent);
+    let spent = standing.filter(|row| row.grant == terms.grant).map(|row| row.spent);
     let spent = spent.unwrap_or(Micros::ZERO);
     if let Some(current) = current.filter(|row| Some(row.key) != known) {
         revoke(working, current);
@@ -63,7 +71,7 @@ pub(super) fn register(
         Some(row) => row,
         None => new_key(working, terms, wallet, creator),
     };
-    let row = with_terms(row, terms, spent);
+    let row = KeyRow { generation, ..with_terms(row, terms, spent) };
     working.context.put_key(row.clone());
     working.context.slots.insert(slot, row.key);
     working.touch_key(row.key);
@@ -122,6 +130,7 @@ fn new_key(
         serial: 0,
         grant: 0,
         revoked: false,
+        generation: 0,
         spent: Micros::ZERO,
         last: None,
         last_entry: EntryNumber(0),

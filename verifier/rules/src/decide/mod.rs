@@ -1,11 +1,13 @@
 //! The decision: commands and the rows they name go in, one commit comes out.
 
 mod allowances;
+mod backups;
 mod budgets;
 mod claims;
 mod creators;
 mod findings;
 mod refunds;
+mod rotations;
 mod wallets;
 mod working;
 
@@ -56,6 +58,10 @@ fn other_than_claim(policy: &Policy, working: &mut Working, command: &Command) -
             Answer::Allowance(allowances::register(policy, working, allowance))
         }
         Command::SetBudget { budget } => Answer::Budget(budgets::set(policy, working, budget)),
+        Command::Rotate { rotation } => {
+            Answer::Rotated(rotations::rotate(policy, working, rotation))
+        }
+        Command::KeepBackup { backup } => Answer::Kept(backups::keep(policy, working, backup)),
         Command::TopUp { root, voucher } => {
             Answer::TopUp(wallets::top_up(working, *root, *voucher))
         }

@@ -76,7 +76,10 @@ fn may_ask(working: &Working, signed: &SignedRefund, claim: &ClaimEntry) -> bool
     }
     let key = working.context.key_refs.get(signer).and_then(|key| working.context.keys.get(key));
     key.is_some_and(|key| {
-        !key.revoked && key.wallet == claim.wallet && key.creator == claim.creator
+        !key.revoked
+            && !working.has_ended(key)
+            && key.wallet == claim.wallet
+            && key.creator == claim.creator
     })
 }
 

@@ -19,8 +19,13 @@ pub(super) fn open(
     origin: Option<u64>,
 ) -> Answer {
     let known = working.context.wallet_refs.get(&root);
+    let known = known.or_else(|| working.context.new_roots.get(&root));
     if let Some(wallet) = known.and_then(|wallet| working.context.wallets.get(wallet)) {
         return Answer::Wallet { wallet: *wallet, opened: false };
+    }
+    // Whoever was cut off does not begin anew under the key that was taken away: it is told.
+    if working.context.former_roots.contains_key(&root) {
+        return Answer::Replaced;
     }
     let number = working.context.counters.wallet;
     let wallet = WalletRef(number);
@@ -36,6 +41,7 @@ pub(super) fn open(
         last_entry: EntryNumber(0),
         last_refund: EntryNumber(0),
         budget: None,
+        generation: 0,
     };
     working.context.put_wallet(row);
     working.touch_wallet(wallet);

@@ -4,16 +4,16 @@ use alloc::collections::BTreeMap;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use farthing_shared::{Micros, Outcome, SignedAllowance, SignedBudget, UnixMillis};
+use farthing_shared::{BackupName, Micros, Outcome, SignedAllowance, SignedBudget, UnixMillis};
 
 use crate::accounts::{Account, POSTINGS, Rail, balanced, postings};
 use crate::commit::{Answer, Commit};
 use crate::context::Context;
 use crate::findings::{Act, ClaimHold, Decision, FindingRef, FindingRow, Observation, Seen};
 use crate::rows::{
-    CreatorProfile, CreatorRef, Entry, EntryBody, EntryNumber, Equivocation, HoldChange, HoldRow,
-    ItemRef, ItemRow, ItemText, KeyRef, Ownership, ReceiptRow, RefundRow, RefundTally,
-    RefusalTally, Tally, VoucherHash, WalletRef,
+    BackupRow, CreatorProfile, CreatorRef, Entry, EntryBody, EntryNumber, Equivocation, HoldChange,
+    HoldRow, ItemRef, ItemRow, ItemText, KeyRef, KeyRow, Ownership, ReceiptRow, RefundRow,
+    RefundTally, RefusalTally, RotationRow, Tally, VoucherHash, WalletRef,
 };
 use farthing_shared::ItemHash;
 
@@ -32,6 +32,8 @@ pub(super) struct Working {
     vouchers: BTreeSet<VoucherHash>,
     allowances: Vec<(KeyRef, SignedAllowance)>,
     budgets: Vec<(WalletRef, SignedBudget)>,
+    rotations: Vec<RotationRow>,
+    backups: BTreeMap<BackupName, BackupRow>,
     holds_changed: BTreeMap<(CreatorRef, u64), i64>,
     holds_released: Vec<HoldRow>,
     refunds: BTreeMap<EntryNumber, RefundRow>,
@@ -66,6 +68,8 @@ impl Working {
             vouchers: BTreeSet::new(),
             allowances: Vec::new(),
             budgets: Vec::new(),
+            rotations: Vec::new(),
+            backups: BTreeMap::new(),
             holds_changed: BTreeMap::new(),
             holds_released: Vec::new(),
             refunds: BTreeMap::new(),
@@ -193,9 +197,30 @@ impl Working {
         self.creators.insert(creator);
     }
 
+    /// Whether a key's allowance ended because its wallet's root key was replaced.
+    pub(super) fn has_ended(&self, key: &KeyRow) -> bool {
+        self.context.wallets.get(&key.wallet).is_some_and(|wallet| wallet.has_ended(key))
+    }
+
     pub(super) fn keep_budget(&mut self, wallet: WalletRef, signed: &SignedBudget) {
         self.budgets.push((wallet, signed.clone()));
         self.touch_wallet(wallet);
+    }
+
+    pub(super) fn keep_rotation(&mut self, row: RotationRow) {
+        self.touch_wallet(row.wallet);
+        self.rotations.push(row);
+    }
+
+    pub(super) fn put_backup(&mut self, row: BackupRow) {
+        let name = row.signed.backup().name;
+        self.context.backups.insert(name, row.clone());
+        self.backups.insert(name, row);
+    }
+
+    pub(super) fn drop_backups(&mut self, wallet: WalletRef) {
+        self.context.backups.retain(|_, row| row.wallet != wallet);
+        self.backups.retain(|_, row| row.wallet != wallet);
     }
 
     pub(super) fn put_profile(&mut self, profile: CreatorProfile) {
@@ -375,6 +400,8 @@ impl Working {
             }),
             allowances: self.allowances,
             budgets: self.budgets,
+            rotations: self.rotations,
+            backups: self.backups.into_values().collect(),
             vouchers: rows(&self.vouchers, |hash| context.vouchers.get(hash).copied()),
             holds_changed: holds_changed(self.holds_changed),
             holds_released: self.holds_released,

@@ -2,16 +2,16 @@
 
 use farthing_rules::findings::{Place, Standing};
 use farthing_rules::rows::{
-    Accounts, BudgetRow, ClaimEntry, Counters, CreatorProfile, CreatorRow, Entry, EntryBody,
-    Equivocation, ItemRow, ItemText, KeyRow, LastAnswer, ReceiptRow, RefundEntry, RefundRow,
-    ReviewEntry, Spent, VoucherRow, WalletRow,
+    Accounts, BackupRow, BudgetRow, ClaimEntry, Counters, CreatorProfile, CreatorRow, Entry,
+    EntryBody, Equivocation, ItemRow, ItemText, KeyRow, LastAnswer, ReceiptRow, RefundEntry,
+    RefundRow, ReviewEntry, Spent, VoucherRow, WalletRow,
 };
 use farthing_rules::{
     CreatorRef, EntryNumber, FindingId, ItemRef, KeyRef, Rail, VoucherHash, WalletRef,
 };
 use farthing_shared::{
     Claim, ClaimId, CreatorId, ItemHash, Micros, OriginHash, Outcome, PublicKey, RefundOutcome,
-    UnixMillis,
+    SignedBackup, SignedRotation, UnixMillis,
 };
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
@@ -76,7 +76,7 @@ pub(super) fn counters(row: &Row<'_>) -> Sql<(Counters, Accounts)> {
 }
 
 pub(super) const WALLET: &str = "wallet, root, balance, opened_at, last_entry, last_refund, free, standing, \
-    budget";
+    budget, generation";
 
 pub(super) fn wallet(row: &Row<'_>) -> Sql<WalletRow> {
     Ok(WalletRow {
@@ -89,6 +89,7 @@ pub(super) fn wallet(row: &Row<'_>) -> Sql<WalletRow> {
         free: micros(row, 6)?,
         standing: coded(row, 7, Standing::from_code)?,
         budget: budget(row, 8)?,
+        generation: small(row, 9)?,
     })
 }
 
@@ -146,6 +147,18 @@ fn budget(row: &Row<'_>, at: usize) -> Sql<Option<BudgetRow>> {
     budget.map(Some).ok_or_else(|| broken(at, "a budget that cannot be read"))
 }
 
+pub(super) fn backup(row: &Row<'_>) -> Sql<BackupRow> {
+    let signed = SignedBackup::decode(row.get_ref(1)?.as_blob().unwrap_or_default());
+    let signed = signed.map_err(|_| broken(1, "a backup that cannot be read"))?;
+    Ok(BackupRow { wallet: WalletRef(nat(row, 0)?), signed })
+}
+
+/// The signed bytes of a rotation.
+pub(super) fn rotation(row: &Row<'_>, at: usize) -> Sql<SignedRotation> {
+    let bytes = row.get_ref(at)?.as_blob().unwrap_or_default();
+    SignedRotation::decode(bytes).map_err(|_| broken(at, "a rotation that cannot be read"))
+}
+
 /// A number that stands for something.
 pub(super) fn coded<T>(row: &Row<'_>, at: usize, read: fn(u8) -> Option<T>) -> Sql<T> {
     let code = u8::try_from(nat(row, at)?).ok();
@@ -155,7 +168,7 @@ pub(super) fn coded<T>(row: &Row<'_>, at: usize, read: fn(u8) -> Option<T>) -> S
 pub(super) const KEY: &str = "key, public, wallet, creator, origin, device, cap, per_claim_max, \
     expires_at, serial, consent, revoked, spent, last_sequence, last_claim, last_outcome, \
     last_receipt, last_at, last_amount, last_signed, last_entry, accepted, equivocations, \
-    minute, in_minute, mark";
+    minute, in_minute, mark, generation";
 
 pub(super) fn key(row: &Row<'_>) -> Sql<KeyRow> {
     Ok(KeyRow {
@@ -179,6 +192,7 @@ pub(super) fn key(row: &Row<'_>) -> Sql<KeyRow> {
         minute: nat(row, 23)?,
         in_minute: small(row, 24)?,
         mark: EntryNumber(nat(row, 25)?),
+        generation: small(row, 26)?,
     })
 }
 

@@ -1,14 +1,16 @@
 //! Reads what a batch of commands names, inside its transaction.
 
 use farthing_rules::command::{ClaimName, Names, Slot};
-use farthing_rules::context::PastClaim;
+use farthing_rules::context::{FormerRoot, PastClaim};
 use farthing_rules::rows::{
     Accounts, Counters, CreatorRow, Entry, EntryBody, HoldRow, ItemRow, KeyRow, ReceiptRow,
     RefundRow, Spent, WalletRow,
 };
 use farthing_rules::{Context, CreatorRef, EntryNumber, KeyRef, VoucherHash, WalletRef};
 use farthing_shared::time::month_of_day;
-use farthing_shared::{Claim, ItemHash, Micros, Outcome, SignedClaim, UnixMillis, limits};
+use farthing_shared::{
+    Claim, ItemHash, Micros, Outcome, PublicKey, SignedClaim, UnixMillis, limits,
+};
 use hashbrown::HashSet;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -45,7 +47,19 @@ pub(super) fn context(source: &mut Source<'_>, names: &Names, now: UnixMillis) -
         let sql = concat_wallet("root");
         let mut query = connection.prepare_cached(&sql)?;
         let found = query.query_row([&root.0], columns::wallet).optional()?;
-        found.into_iter().for_each(|row| context_ref.put_wallet(hot.wallet(row)));
+        match found {
+            Some(row) => context_ref.put_wallet(hot.wallet(row)),
+            None => former_root(connection, hot, context_ref, root)?,
+        }
+    }
+    for (root, name) in &names.backups {
+        let wallet = context_ref.wallet_refs.get(root).map_or(0, |wallet| int(wallet.0));
+        let sql = "SELECT wallet, signed FROM backups WHERE wallet = ?1 OR name = ?2";
+        let mut query = connection.prepare_cached(sql)?;
+        for row in query.query_map((wallet, &name.0), columns::backup)? {
+            let row = row?;
+            context_ref.backups.insert(row.signed.backup().name, row);
+        }
     }
     for root in &names.spent {
         let wallet = context_ref.wallet_refs.get(root);
@@ -86,6 +100,25 @@ pub(super) fn context(source: &mut Source<'_>, names: &Names, now: UnixMillis) -
 pub(super) fn counters(connection: &Connection) -> Sql<(Counters, Accounts)> {
     let sql = format!("SELECT {} FROM counters", columns::COUNTERS);
     connection.prepare_cached(&sql)?.query_row([], columns::counters)
+}
+
+/// A root key that was replaced, with the wallet that it had.
+fn former_root(
+    connection: &Connection,
+    hot: &Hot,
+    context: &mut Context,
+    root: &PublicKey,
+) -> Sql<()> {
+    let mut query = connection
+        .prepare_cached("SELECT wallet, signed FROM rotations WHERE substr(signed, 49, 32) = ?1")?;
+    let found =
+        query.query_row([&root.0], |row| Ok((WalletRef(nat(row, 0)?), columns::rotation(row, 1)?)));
+    let Some((wallet, signed)) = found.optional()? else { return Ok(()) };
+    let row = wallet_with_window(connection, wallet)?.0;
+    context.put_wallet(hot.wallet(row));
+    let next = signed.rotation().next;
+    context.former_roots.insert(*root, FormerRoot { wallet, next });
+    Ok(())
 }
 
 fn concat_wallet(by: &str) -> String {
@@ -329,8 +362,8 @@ pub(super) fn wallet_with_window(
     let sql =
         format!("SELECT {}, owned, owned_moved FROM wallets WHERE wallet = ?1", columns::WALLET);
     connection.prepare_cached(&sql)?.query_row([int(wallet.0)], |row| {
-        let pairs = row.get_ref(9)?.as_blob().unwrap_or_default().as_chunks().0.to_vec();
-        Ok((columns::wallet(row)?, OwnedWindow { pairs, moved: row.get(10)? }))
+        let pairs = row.get_ref(10)?.as_blob().unwrap_or_default().as_chunks().0.to_vec();
+        Ok((columns::wallet(row)?, OwnedWindow { pairs, moved: row.get(11)? }))
     })
 }
 

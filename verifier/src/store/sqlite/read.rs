@@ -7,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{
-    CreatorProfile, CreatorRow, Entry, Equivocation, ItemRow, ItemText, KeyRow, ReceiptRow,
-    RefundRow, Spent, VoucherRow, WalletRow,
+    BackupRow, CreatorProfile, CreatorRow, Entry, Equivocation, ItemRow, ItemText, KeyRow,
+    ReceiptRow, RefundRow, Spent, VoucherRow, WalletRow,
 };
 use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
-use farthing_shared::{CreatorId, ItemHash, Micros, PublicKey, UnixMillis};
+use farthing_shared::{BackupName, CreatorId, ItemHash, Micros, PublicKey, UnixMillis};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::{self, Sql, int, micros, nat, small};
@@ -287,6 +287,24 @@ impl Reader {
             let mut query = connection.prepare_cached(&sql)?;
             let found = query.query_row([&root.0], columns::wallet).optional()?;
             Ok(found.map(|row| newer.wallet(row)))
+        })
+    }
+
+    /// The backup of a name.
+    pub fn backup(&self, name: &BackupName) -> Read<Option<BackupRow>> {
+        self.with(|connection| {
+            let sql = "SELECT wallet, signed FROM backups WHERE name = ?1";
+            let mut query = connection.prepare_cached(sql)?;
+            query.query_row([&name.0], columns::backup).optional()
+        })
+    }
+
+    /// When another root key took the place of this one.
+    pub fn root_ended_at(&self, root: &PublicKey) -> Read<Option<UnixMillis>> {
+        self.with(|connection| {
+            let sql = "SELECT at FROM rotations WHERE substr(signed, 49, 32) = ?1";
+            let mut query = connection.prepare_cached(sql)?;
+            query.query_row([&root.0], |row| nat(row, 0).map(UnixMillis)).optional()
         })
     }
 

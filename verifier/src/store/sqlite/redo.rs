@@ -22,6 +22,10 @@ use super::columns;
 const VERSION: u8 = 4;
 /// Set in a wallet's standing when its budget follows: a wallet without one is not a byte longer.
 const BUDGET_FOLLOWS: u64 = 1 << 8;
+/// How often a wallet's root key was replaced stands above its standing, of a key's allowance above whether it
+/// is revoked: a word that was there before, so that nobody's row is longer.
+const GENERATION_SHIFT: u32 = 32;
+const BELOW_GENERATION: u64 = (1 << GENERATION_SHIFT) - 1;
 /// What counters of rows that did not have them stand at.
 const FIRST_NUMBER: u64 = 1;
 
@@ -81,7 +85,10 @@ impl Change {
             out.nats([row.wallet.0, row.balance.get(), row.opened_at.0, row.last_entry.0]);
             out.nats([row.last_refund.0]);
             let follows = if row.budget.is_some() { BUDGET_FOLLOWS } else { 0 };
-            out.nats([row.free.get(), u64::from(row.standing.code()) | follows]);
+            out.nats([
+                row.free.get(),
+                u64::from(row.standing.code()) | follows | above(row.generation),
+            ]);
             row.budget.iter().for_each(|budget| out.0.extend(columns::encode_budget(budget)));
         });
         out.list(&self.creators, |out, row| {
@@ -187,7 +194,12 @@ impl Out {
         self.0.extend(row.origin.0);
         self.nats([row.key.0, row.wallet.0, row.creator.0, row.device.into()]);
         self.nats([row.cap.get(), row.per_claim_max.get(), row.expires_at.0, row.serial]);
-        self.nats([row.grant, row.revoked.into(), row.spent.get(), row.last_entry.0]);
+        self.nats([
+            row.grant,
+            u64::from(row.revoked) | above(row.generation),
+            row.spent.get(),
+            row.last_entry.0,
+        ]);
         self.nats([row.accepted, row.mark.0, row.equivocations.into()]);
         self.nats([row.minute, row.in_minute.into()]);
         let last: Vec<&LastAnswer> = row.last.iter().collect();
@@ -200,6 +212,15 @@ impl Out {
             out.list(&signed, |out, signed| out.0.extend(*signed));
         });
     }
+}
+
+fn above(generation: u32) -> u64 {
+    u64::from(generation) << GENERATION_SHIFT
+}
+
+/// A generation, and what stands below it.
+fn apart(word: u64) -> Option<(u32, u64)> {
+    Some((u32::try_from(word >> GENERATION_SHIFT).ok()?, word & BELOW_GENERATION))
 }
 
 /// What is left to read, and the version it is written in.
@@ -263,14 +284,16 @@ impl From<'_> {
             free: Micros::new(self.nat_since(3)?)?,
             standing: Standing::Free,
             budget: None,
+            generation: 0,
         };
-        let standing = self.nat_since(3)?;
+        let (generation, standing) = apart(self.nat_since(3)?)?;
         let budget = match standing & BUDGET_FOLLOWS {
             0 => None,
             _ => Some(columns::decode_budget(&self.bytes()?)?),
         };
         let code = u8::try_from(standing & !BUDGET_FOLLOWS).ok()?;
-        Some(WalletRow { standing: Standing::from_code(code)?, budget, ..row })
+        let standing = Standing::from_code(code)?;
+        Some(WalletRow { standing, budget, generation, ..row })
     }
 
     fn creator(&mut self) -> Option<CreatorRow> {
@@ -295,19 +318,26 @@ impl From<'_> {
     }
 
     fn key(&mut self) -> Option<KeyRow> {
+        let (public, origin) = (PublicKey(self.bytes()?), OriginHash(self.bytes()?));
+        let (key, wallet) = (KeyRef(self.nat()?), WalletRef(self.nat()?));
+        let (creator, device) = (CreatorRef(self.nat()?), self.small()?);
+        let (cap, per_claim_max) = (self.micros()?, self.micros()?);
+        let (expires_at, serial) = (UnixMillis(self.nat()?), self.nat()?);
+        let (grant, (generation, revoked)) = (self.nat()?, apart(self.nat()?)?);
         Some(KeyRow {
-            public: PublicKey(self.bytes()?),
-            origin: OriginHash(self.bytes()?),
-            key: KeyRef(self.nat()?),
-            wallet: WalletRef(self.nat()?),
-            creator: CreatorRef(self.nat()?),
-            device: self.small()?,
-            cap: self.micros()?,
-            per_claim_max: self.micros()?,
-            expires_at: UnixMillis(self.nat()?),
-            serial: self.nat()?,
-            grant: self.nat()?,
-            revoked: self.nat()? != 0,
+            public,
+            origin,
+            key,
+            wallet,
+            creator,
+            device,
+            cap,
+            per_claim_max,
+            expires_at,
+            serial,
+            grant,
+            revoked: revoked != 0,
+            generation,
             spent: self.micros()?,
             last_entry: EntryNumber(self.nat()?),
             accepted: self.nat()?,

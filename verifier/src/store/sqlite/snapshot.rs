@@ -1,7 +1,7 @@
 //! Reads the whole ledger.
 
 use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
-use farthing_shared::{Claim, ItemHash, Micros, SignedClaim};
+use farthing_shared::{BackupName, Claim, ItemHash, Micros, SignedClaim, UnixMillis};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::columns::{self, Sql, bytes, micros, nat, small};
@@ -32,6 +32,16 @@ pub(super) fn read(connection: &Connection) -> Sql<Snapshot> {
     })?;
     each(&moment, "SELECT wallet, signed FROM budgets", |row| {
         all.budgets.insert(WalletRef(nat(row, 0)?), row.get(1)?);
+        Ok(())
+    })?;
+    each(&moment, "SELECT wallet, ended, at, signed FROM rotations", |row| {
+        let name = (WalletRef(nat(row, 0)?), small(row, 1)?);
+        all.rotations.insert(name, (UnixMillis(nat(row, 2)?), row.get(3)?));
+        Ok(())
+    })?;
+    each(&moment, "SELECT wallet, name, signed FROM backups", |row| {
+        let name = (WalletRef(nat(row, 0)?), BackupName(bytes(row, 1)?));
+        all.backups.insert(name, row.get(2)?);
         Ok(())
     })?;
     creators(&moment, &mut all)?;

@@ -40,6 +40,8 @@ pub(super) fn at_once(connection: &Connection, commit: &Commit, before: Counters
         let sql = "DELETE FROM holds WHERE minute = ?1 AND creator = ?2";
         connection.prepare_cached(sql)?.execute((int(row.minute), int(row.creator.0)))?;
     }
+    rotations(connection, commit)?;
+    backups(connection, commit)?;
     refunds(connection, commit)?;
     for proof in &commit.equivocations {
         let sql = "INSERT INTO equivocations (at, key, creator, sequence, first, second) \
@@ -317,6 +319,32 @@ fn refunds(connection: &Connection, commit: &Commit) -> Sql<()> {
     Ok(())
 }
 
+fn backups(connection: &Connection, commit: &Commit) -> Sql<()> {
+    for row in &commit.backups {
+        let name = row.signed.backup().name;
+        let sql = "INSERT OR REPLACE INTO backups (wallet, name, signed) VALUES (?1, ?2, ?3)";
+        let signed = row.signed.encode();
+        connection.prepare_cached(sql)?.execute((int(row.wallet.0), &name.0[..], &signed[..]))?;
+    }
+    Ok(())
+}
+
+/// A wallet is looked up by its root key, so the table has it at once.
+fn rotations(connection: &Connection, commit: &Commit) -> Sql<()> {
+    for row in &commit.rotations {
+        let sql = "DELETE FROM backups WHERE wallet = ?1";
+        connection.prepare_cached(sql)?.execute([int(row.wallet.0)])?;
+        let sql = "INSERT INTO rotations (wallet, ended, at, signed) VALUES (?1, ?2, ?3, ?4)";
+        let signed = row.signed.encode();
+        let (wallet, at) = (int(row.wallet.0), int(row.at.0));
+        connection.prepare_cached(sql)?.execute((wallet, row.ended, at, &signed[..]))?;
+        let sql = "UPDATE wallets SET root = ?2, generation = ?3 WHERE wallet = ?1";
+        let (generation, next) = (row.ended.saturating_add(1), row.signed.rotation().next);
+        connection.prepare_cached(sql)?.execute((wallet, &next.0[..], generation))?;
+    }
+    Ok(())
+}
+
 fn insert_wallet(connection: &Connection, row: &WalletRow) -> Sql<()> {
     let sql = "INSERT INTO wallets (wallet, root, balance, opened_at, last_entry, free, standing) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -398,7 +426,8 @@ fn keys<'a>(connection: &Connection, rows: impl Iterator<Item = &'a KeyRow>) -> 
         "UPDATE keys SET spent = ?2, last_sequence = ?3, last_claim = ?4, last_outcome = ?5, \
          last_receipt = ?6, last_at = ?7, last_amount = ?8, last_signed = ?9, last_entry = ?10, \
          accepted = ?11, equivocations = ?12, minute = ?13, in_minute = ?14, revoked = ?15, \
-         cap = ?16, per_claim_max = ?17, expires_at = ?18, serial = ?19, consent = ?20, mark = ?21 \
+         cap = ?16, per_claim_max = ?17, expires_at = ?18, serial = ?19, consent = ?20, mark = ?21, \
+         generation = ?22 \
          WHERE key = ?1",
     )?;
     for row in rows {
@@ -426,6 +455,7 @@ fn keys<'a>(connection: &Connection, rows: impl Iterator<Item = &'a KeyRow>) -> 
             int(row.serial),
             int(row.grant),
             int(row.mark.0),
+            row.generation,
         ])?;
         if changed == 0 {
             insert_key(connection, row)?;
@@ -438,8 +468,8 @@ fn keys<'a>(connection: &Connection, rows: impl Iterator<Item = &'a KeyRow>) -> 
 fn insert_key(connection: &Connection, row: &KeyRow) -> Sql<()> {
     let sql = "INSERT INTO keys (key, public, wallet, creator, origin, device, cap, \
                per_claim_max, expires_at, serial, consent, revoked, spent, last_sequence, \
-               last_entry, accepted, equivocations, minute, in_minute) VALUES \
-               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0, 0, 0, 0, 0)";
+               last_entry, accepted, equivocations, minute, in_minute, generation) VALUES \
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0, 0, 0, 0, 0, ?14)";
     connection.prepare_cached(sql)?.execute(params![
         int(row.key.0),
         &row.public.0[..],
@@ -454,6 +484,7 @@ fn insert_key(connection: &Connection, row: &KeyRow) -> Sql<()> {
         int(row.grant),
         row.revoked,
         row.spent.signed(),
+        row.generation,
     ])?;
     Ok(())
 }
