@@ -16,6 +16,7 @@ mod history;
 mod hostile;
 mod languages;
 mod limits;
+mod month;
 mod payment;
 mod policy;
 mod privacy;

@@ -28,6 +28,7 @@ const REASONS = {
   wrong_currency: ["Another currency", "The payment was in a currency that this provider does not keep."],
   amount_out_of_range: ["Impossible amount", "The amount was nothing, or more than one payment may move."],
   unknown_item: ["Not for sale", "The item has no price or is not on sale. Look whether the name in your tag and in your price list agree."],
+  month_covered: ["Open this month", "The visitor has paid as much as you take in a month. Nothing was charged, and the item opened."],
   price_changed: ["Price changed", "The visitor saw an older price. The wallet shows the new one and asks again."],
   key_exhausted: ["Key used up", "The visitor's key had made as many payments as one can, and is replaced by itself."],
   unknown_creator: ["Unknown creator", "The payment named a creator that is not known here."],

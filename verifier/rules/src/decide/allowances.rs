@@ -6,7 +6,7 @@ use super::working::Working;
 use crate::command::Slot;
 use crate::commit::AllowanceRefusal;
 use crate::policy::Policy;
-use crate::rows::{CreatorRef, EntryNumber, KeyRef, KeyRow, WalletRef};
+use crate::rows::{CreatorRef, EntryNumber, InMonth, KeyRef, KeyRow, WalletRef};
 
 /// Puts an allowance in force, revoking the key that was in force at its slot.
 pub(super) fn register(
@@ -57,7 +57,7 @@ pub(super) fn register(
     let spent = current.as_ref().filter(|row| row.grant == terms.grant).map(|row| row.spent);
     let spent = spent.unwrap_or(Micros::ZERO);
     if let Some(current) = current.filter(|row| Some(row.key) != known) {
-        revoke(working, current);
+        working.revoke(current.key);
     }
     let row = match known.and_then(|key| working.context.keys.get(&key)).cloned() {
         Some(row) => row,
@@ -95,12 +95,6 @@ fn same_terms(row: &KeyRow, terms: &Allowance) -> bool {
         && row.expires_at == terms.expires_at
 }
 
-fn revoke(working: &mut Working, mut row: KeyRow) {
-    row.revoked = true;
-    working.touch_key(row.key);
-    working.context.keys.insert(row.key, row);
-}
-
 fn new_key(
     working: &mut Working,
     terms: &Allowance,
@@ -109,8 +103,10 @@ fn new_key(
 ) -> KeyRow {
     let number = working.context.counters.key;
     working.context.counters.key = number.checked_add(1).expect("2^64 keys are never reached");
+    let key = KeyRef(number);
+    let first = *working.context.first_keys.entry((wallet, creator)).or_insert(key);
     KeyRow {
-        key: KeyRef(number),
+        key,
         public: terms.key,
         wallet,
         creator,
@@ -130,6 +126,8 @@ fn new_key(
         equivocations: 0,
         minute: 0,
         in_minute: 0,
+        first,
+        in_month: InMonth::default(),
     }
 }
 

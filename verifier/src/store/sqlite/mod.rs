@@ -44,6 +44,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("0004-findings.sql")),
     M::up(include_str!("0005-summed.sql")),
     M::up(include_str!("0006-budgets.sql")),
+    M::up(include_str!("0007-ceilings.sql")),
 ];
 
 /// How long to wait for another process that writes.

@@ -7,8 +7,8 @@
 
 use farthing_rules::findings::Standing;
 use farthing_rules::rows::{
-    Accounts, Counters, CreatorRow, HoldChange, KeyRow, LastAnswer, Ownership, ReceiptRow,
-    RefusalTally, Tally, WalletRow,
+    Accounts, Ceiling, Counters, CreatorRow, HoldChange, InMonth, KeyRow, LastAnswer, Ownership,
+    ReceiptRow, RefusalTally, Tally, WalletRow,
 };
 use farthing_rules::{Commit, CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
 use farthing_shared::{
@@ -18,10 +18,13 @@ use farthing_shared::{
 use super::columns;
 
 /// What is written. Version 1 knew no refunds, version 2 no findings and no free credit, version 3 no
-/// budgets.
-const VERSION: u8 = 4;
+/// budgets, version 4 no ceilings.
+const VERSION: u8 = 5;
 /// Set in a wallet's standing when its budget follows: a wallet without one is not a byte longer.
 const BUDGET_FOLLOWS: u64 = 1 << 8;
+/// Set in a key's `revoked` when its first key and what was paid in a month follow: a key that is its
+/// wallet's only one for a creator without a ceiling is not a byte longer.
+const MONTH_FOLLOWS: u64 = 1 << 8;
 /// What counters of rows that did not have them stand at.
 const FIRST_NUMBER: u64 = 1;
 
@@ -92,6 +95,15 @@ impl Change {
             let window: Vec<u64> = row.refund_window_ms.into_iter().collect();
             out.list(&window, |out, window| out.nats([*window]));
             out.nats([row.review.get(), row.free.get()]);
+            let Ceiling { before, most, from } = row.ceiling;
+            let known: &[_] = if row.ceiling.is_known() { &[(before, most, from)] } else { &[] };
+            out.list(known, |out, (before, most, from)| {
+                for amount in [before, most] {
+                    let amount: Vec<Micros> = amount.iter().copied().collect();
+                    out.list(&amount, |out, amount| out.nats([amount.get()]));
+                }
+                out.nats([u64::from(*from)]);
+            });
         });
         out.list(&self.owned, |out, (wallet, pair)| {
             out.nats([wallet.0]);
@@ -187,7 +199,9 @@ impl Out {
         self.0.extend(row.origin.0);
         self.nats([row.key.0, row.wallet.0, row.creator.0, row.device.into()]);
         self.nats([row.cap.get(), row.per_claim_max.get(), row.expires_at.0, row.serial]);
-        self.nats([row.grant, row.revoked.into(), row.spent.get(), row.last_entry.0]);
+        let follows = row.first != row.key || row.in_month != InMonth::default();
+        let revoked = u64::from(row.revoked) | if follows { MONTH_FOLLOWS } else { 0 };
+        self.nats([row.grant, revoked, row.spent.get(), row.last_entry.0]);
         self.nats([row.accepted, row.mark.0, row.equivocations.into()]);
         self.nats([row.minute, row.in_minute.into()]);
         let last: Vec<&LastAnswer> = row.last.iter().collect();
@@ -199,6 +213,9 @@ impl Out {
             let signed: Vec<&[u8]> = last.signed.iter().map(|signed| &signed[..]).collect();
             out.list(&signed, |out, signed| out.0.extend(*signed));
         });
+        if follows {
+            self.nats([row.first.0, row.in_month.month.into(), row.in_month.paid.get()]);
+        }
     }
 }
 
@@ -291,14 +308,25 @@ impl From<'_> {
             },
             review: Micros::new(self.nat_since(3)?)?,
             free: Micros::new(self.nat_since(3)?)?,
+            ceiling: match self.1 {
+                ..5 => Ceiling::default(),
+                _ => self.list(Self::ceiling)?.pop().unwrap_or_default(),
+            },
         })
     }
 
+    fn ceiling(&mut self) -> Option<Ceiling> {
+        let (before, most) = (self.list(Self::micros)?.pop(), self.list(Self::micros)?.pop());
+        Some(Ceiling { before, most, from: self.small()? })
+    }
+
     fn key(&mut self) -> Option<KeyRow> {
-        Some(KeyRow {
-            public: PublicKey(self.bytes()?),
-            origin: OriginHash(self.bytes()?),
-            key: KeyRef(self.nat()?),
+        let (public, origin) = (PublicKey(self.bytes()?), OriginHash(self.bytes()?));
+        let key = KeyRef(self.nat()?);
+        let row = KeyRow {
+            public,
+            origin,
+            key,
             wallet: WalletRef(self.nat()?),
             creator: CreatorRef(self.nat()?),
             device: self.small()?,
@@ -307,7 +335,21 @@ impl From<'_> {
             expires_at: UnixMillis(self.nat()?),
             serial: self.nat()?,
             grant: self.nat()?,
-            revoked: self.nat()? != 0,
+            revoked: false,
+            spent: Micros::ZERO,
+            last_entry: EntryNumber(0),
+            accepted: 0,
+            mark: EntryNumber(0),
+            equivocations: 0,
+            minute: 0,
+            in_minute: 0,
+            last: None,
+            first: key,
+            in_month: InMonth::default(),
+        };
+        let revoked = self.nat()?;
+        let row = KeyRow {
+            revoked: revoked & !MONTH_FOLLOWS != 0,
             spent: self.micros()?,
             last_entry: EntryNumber(self.nat()?),
             accepted: self.nat()?,
@@ -316,6 +358,16 @@ impl From<'_> {
             minute: self.nat()?,
             in_minute: self.small()?,
             last: self.list(Self::last_answer)?.pop(),
+            ..row
+        };
+        if revoked & MONTH_FOLLOWS == 0 {
+            return Some(row);
+        }
+        let first = KeyRef(self.nat()?);
+        Some(KeyRow {
+            first,
+            in_month: InMonth { month: self.small()?, paid: self.micros()? },
+            ..row
         })
     }
 

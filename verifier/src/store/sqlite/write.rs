@@ -29,7 +29,8 @@ pub(super) fn at_once(connection: &Connection, commit: &Commit, before: Counters
     new_wallets.into_iter().try_for_each(|row| insert_wallet(connection, row))?;
     let registered: HashSet<KeyRef> = commit.allowances.iter().map(|(key, _)| *key).collect();
     // Terms and whether a key is in force are looked up in the table.
-    let terms = commit.keys.iter().filter(|row| row.revoked || registered.contains(&row.key));
+    let changed = |key| registered.contains(key) || commit.revoked.contains(key);
+    let terms = commit.keys.iter().filter(|row| changed(&row.key));
     keys(connection, terms)?;
     let new_creators = commit.creators.iter().filter(|row| row.creator.0 >= before.creator);
     creators(connection, new_creators)?;
@@ -398,7 +399,8 @@ fn keys<'a>(connection: &Connection, rows: impl Iterator<Item = &'a KeyRow>) -> 
         "UPDATE keys SET spent = ?2, last_sequence = ?3, last_claim = ?4, last_outcome = ?5, \
          last_receipt = ?6, last_at = ?7, last_amount = ?8, last_signed = ?9, last_entry = ?10, \
          accepted = ?11, equivocations = ?12, minute = ?13, in_minute = ?14, revoked = ?15, \
-         cap = ?16, per_claim_max = ?17, expires_at = ?18, serial = ?19, consent = ?20, mark = ?21 \
+         cap = ?16, per_claim_max = ?17, expires_at = ?18, serial = ?19, consent = ?20, mark = ?21, \
+         month = ?22, in_month = ?23 \
          WHERE key = ?1",
     )?;
     for row in rows {
@@ -426,6 +428,8 @@ fn keys<'a>(connection: &Connection, rows: impl Iterator<Item = &'a KeyRow>) -> 
             int(row.serial),
             int(row.grant),
             int(row.mark.0),
+            row.in_month.month,
+            row.in_month.paid.signed(),
         ])?;
         if changed == 0 {
             insert_key(connection, row)?;
@@ -438,8 +442,8 @@ fn keys<'a>(connection: &Connection, rows: impl Iterator<Item = &'a KeyRow>) -> 
 fn insert_key(connection: &Connection, row: &KeyRow) -> Sql<()> {
     let sql = "INSERT INTO keys (key, public, wallet, creator, origin, device, cap, \
                per_claim_max, expires_at, serial, consent, revoked, spent, last_sequence, \
-               last_entry, accepted, equivocations, minute, in_minute) VALUES \
-               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0, 0, 0, 0, 0)";
+               last_entry, accepted, equivocations, minute, in_minute, first) VALUES \
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0, 0, 0, 0, 0, ?14)";
     connection.prepare_cached(sql)?.execute(params![
         int(row.key.0),
         &row.public.0[..],
@@ -454,16 +458,18 @@ fn insert_key(connection: &Connection, row: &KeyRow) -> Sql<()> {
         int(row.grant),
         row.revoked,
         row.spent.signed(),
+        int(row.first.0),
     ])?;
     Ok(())
 }
 
 fn creators<'a>(connection: &Connection, rows: impl Iterator<Item = &'a CreatorRow>) -> Sql<()> {
     let mut upsert = connection.prepare_cached(
-        "INSERT INTO creators VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+        "INSERT INTO creators VALUES \
+         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
          ON CONFLICT (creator) DO UPDATE SET payable = ?3, held = ?4, number = ?5, total = ?6, \
          last_entry = ?7, refunds = ?8, refunded = ?9, last_refund = ?10, refund_window = ?11, \
-         free = ?12, review = ?13",
+         free = ?12, review = ?13, ceiling_before = ?14, ceiling = ?15, ceiling_from = ?16",
     )?;
     for row in rows {
         upsert.execute(params![
@@ -480,6 +486,9 @@ fn creators<'a>(connection: &Connection, rows: impl Iterator<Item = &'a CreatorR
             row.refund_window_ms.map(int),
             row.free.signed(),
             row.review.signed(),
+            row.ceiling.before.map(Micros::signed),
+            row.ceiling.most.map(Micros::signed),
+            row.ceiling.from,
         ])?;
     }
     Ok(())
