@@ -271,6 +271,43 @@ fn a_ceiling_outlives_the_process() {
     assert_eq!(buy(&mut ledger, &mut ada, key, "song-1", "0.01"), Outcome::Accepted);
 }
 
+/// A ledger of before there were ceilings: two browsers of a wallet find each other all the same.
+#[test]
+fn an_older_ledger_learns_to_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let open = || Writer::Sqlite(Box::new(SqliteWriter::open(&path, Durability::Full).unwrap()));
+    let mut ledger = Ledger::new(open());
+    (0..4).for_each(|number| ledger.price(&format!("song-{number}"), "0.04"));
+    let (mut ada, key) = ledger.visitor(1, "9.00");
+    let (mut phone, phones) = phone(&mut ledger, 2);
+    let (_, others) = ledger.visitor(2, "1.00");
+    assert_eq!(buy(&mut ledger, &mut ada, key, "song-0", "0.04"), Outcome::Accepted);
+    ledger.writer = Writer::Memory(Box::default());
+    let before = rusqlite::Connection::open(&path).unwrap();
+    before
+        .execute_batch(
+            "ALTER TABLE keys DROP COLUMN first; ALTER TABLE keys DROP COLUMN month;
+             ALTER TABLE keys DROP COLUMN in_month; ALTER TABLE creators DROP COLUMN ceiling;
+             ALTER TABLE creators DROP COLUMN ceiling_before;
+             ALTER TABLE creators DROP COLUMN ceiling_from; PRAGMA user_version = 6;",
+        )
+        .unwrap();
+    drop(before);
+    ledger.writer = open();
+    let all = ledger.writer.snapshot().unwrap();
+    let firsts = [key, phones, others].map(|key| all.keys[&key].first);
+    assert_eq!(firsts, [key, key, others]);
+    ledger.assert_sound();
+    // The creator was paid before, so its ceiling begins with the next month.
+    ledger.ceiling(Some("0.05"));
+    assert_eq!(buy(&mut ledger, &mut phone, phones, "song-1", "0.04"), Outcome::Accepted);
+    ledger.now = DECEMBER;
+    assert_eq!(buy(&mut ledger, &mut phone, phones, "song-2", "0.04"), Outcome::Accepted);
+    assert_eq!(buy(&mut ledger, &mut ada, key, "song-3", "0.04"), Outcome::PriceChanged);
+    assert_eq!(buy(&mut ledger, &mut ada, key, "song-3", "0.01"), Outcome::Accepted);
+}
+
 type Tamper = fn(&mut Snapshot);
 
 #[test]

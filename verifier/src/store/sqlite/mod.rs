@@ -125,6 +125,8 @@ impl SqliteWriter {
             pace: Pace::USUAL,
         };
         writer.fold().map_err(|error| failed(error.to_string()))?;
+        // What an older build held back does not know all that the tables do by now.
+        writer.cache.clear();
         Ok(writer)
     }
 

@@ -384,3 +384,88 @@ impl From<'_> {
         Some(LastAnswer { sequence, claim, outcome, receipt, signed })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(first: u64, month: u32, cents: u64) -> KeyRow {
+        let paid = Micros::new(cents * 10_000).expect("some cents");
+        KeyRow {
+            key: KeyRef(2),
+            public: PublicKey([7; 32]),
+            wallet: WalletRef(1),
+            creator: CreatorRef(1),
+            origin: OriginHash([9; 32]),
+            device: 1,
+            cap: paid,
+            per_claim_max: paid,
+            expires_at: UnixMillis(5),
+            serial: 3,
+            grant: 4,
+            revoked: month == 1,
+            spent: paid,
+            last: None,
+            last_entry: EntryNumber(6),
+            accepted: 8,
+            mark: EntryNumber(0),
+            equivocations: 0,
+            minute: 10,
+            in_minute: 11,
+            first: KeyRef(first),
+            in_month: InMonth { month, paid },
+        }
+    }
+
+    fn creator(ceiling: Ceiling) -> CreatorRow {
+        CreatorRow {
+            creator: CreatorRef(1),
+            id: CreatorId([5; 16]),
+            payable: Micros::ZERO,
+            held: Micros::ZERO,
+            review: Micros::ZERO,
+            free: Micros::ZERO,
+            number: 1,
+            total: Micros::ZERO,
+            last_entry: EntryNumber(1),
+            refunds: 0,
+            refunded: Micros::ZERO,
+            last_refund: EntryNumber(0),
+            refund_window_ms: None,
+            ceiling,
+        }
+    }
+
+    fn change(keys: Vec<KeyRow>, creators: Vec<CreatorRow>) -> Change {
+        Change {
+            counters: Counters::FIRST,
+            accounts: Accounts::default(),
+            keys,
+            wallets: Vec::new(),
+            creators,
+            owned: Vec::new(),
+            holds: Vec::new(),
+            tallies: Vec::new(),
+            refusals: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn months_come_back_and_cost_nothing_where_there_are_none() {
+        let some = |cents: u64| Micros::new(cents * 10_000);
+        let keys = vec![key(2, 0, 0), key(1, 0, 0), key(2, 683, 4), key(2, 1, 4), key(1, 683, 0)];
+        let ceilings = [
+            Ceiling::default(),
+            Ceiling { before: None, most: some(5), from: 0 },
+            Ceiling { before: some(5), most: None, from: 683 },
+            Ceiling { before: some(5), most: some(9), from: 683 },
+        ];
+        let all = change(keys, ceilings.map(creator).into());
+        assert_eq!(Change::decode(&all.encode()), Some(all));
+        let alone = change(vec![key(2, 0, 0)], Vec::new()).encode();
+        assert_eq!(change(vec![key(1, 0, 0)], Vec::new()).encode().len(), alone.len() + 24);
+        // A row of version 4, which knew neither: it has the same bytes where no creator is in it.
+        let older = [&[4], &alone[1..]].concat();
+        assert_eq!(Change::decode(&older), Some(change(vec![key(2, 0, 0)], Vec::new())));
+    }
+}
