@@ -520,7 +520,8 @@ async fn once_a_month_is_paid_everything_is_open() -> Test {
         verifier.get_as(&path("film"), &other.spending).await.json(),
         verifier.get_as(&path("film"), &visitor.root).await.json(),
     ] {
-        assert_eq!((&quote["owned"], &quote["price"]), (&json!(null), &json!("0.50")));
+        // More than the ceiling is due from nobody.
+        assert_eq!((&quote["owned"], &quote["price"]), (&json!(null), &json!("0.07")));
     }
     let film = visitor.view(CREATOR, "film", "0.50", verifier.now());
     let refused = verifier.charge(&visitor.sign(&film)).await.json();
@@ -532,6 +533,19 @@ async fn once_a_month_is_paid_everything_is_open() -> Test {
     let wallet = verifier.get_as(&wallet, &visitor.root).await.json();
     let month = json!({"most": "0.07", "paid": "0.07", "until": until});
     assert_eq!(wallet["allowances"][0]["month"], month);
+    // Word for a frame that the wallet page cannot reach.
+    let name = "0f1e2d3c-4b5a-4678-9abc-def012345678";
+    for (who, status) in [(&other, StatusCode::NOT_FOUND), (&visitor, StatusCode::NO_CONTENT)] {
+        let access = verifier.access("POST", "/v1/notices", &who.spending);
+        let body = json!({"name": name, "creator": CREATOR.to_text(), "item": "film"});
+        let request = axum::http::Request::post("/v1/notices")
+            .header("content-type", "application/json")
+            .header("authorization", access)
+            .body(axum::body::Body::from(body.to_string()))?;
+        assert_eq!(verifier.send(request).await.status, status);
+    }
+    let heard = verifier.get(&format!("/v1/notices/{name}")).await.json();
+    assert_eq!(heard["content_key"], Base64UrlUnpadded::encode_string(&key));
     // A key that was replaced opens nothing any more.
     let anew =
         Visitor { spending: SigningKey::from_seed(&seed(1, 9)), ..Visitor::new(1, verifier.id()) };

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use base64ct::{Base64UrlUnpadded, Encoding};
-use farthing_rules::rows::{CreatorProfile, CreatorRow, InMonth, ItemRow, ItemText};
+use farthing_rules::rows::{CreatorProfile, CreatorRow, InMonth, ItemRow, ItemText, KeyRow};
 use farthing_rules::{Command, CreatorRef, ItemRef};
 use farthing_shared::time::day_after_month_of;
 use farthing_shared::{
@@ -19,6 +19,7 @@ use super::extract::{Asked, MaybeReading, binary};
 use super::problem::{Kind, Problem};
 use super::text::{Clause, time};
 use super::wallets::AllowanceBody;
+use crate::store::sqlite::{ReadError, Reader};
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Status {
@@ -248,10 +249,7 @@ async fn quoted_item(
     }
     let now = app.clock.now();
     let found = app.read(move |reader| reader.item(&hash)).await?;
-    let for_sale = |(row, _): &(ItemRow, ItemText)| {
-        row.on_sale && row.expires_at.is_none_or(|expires_at| now < expires_at)
-    };
-    found.filter(for_sale).ok_or_else(|| Problem::missing("item for sale"))
+    found.filter(|(row, _)| is_for_sale(row, now)).ok_or_else(|| Problem::missing("item for sale"))
 }
 
 /// Takes the creator's signed offer into the price list, unless it is there already.
@@ -340,6 +338,29 @@ async fn what_the_key_has(
     });
     let allowance = allowance.map(|body| body.for_a_frame().in_currency(&app.config.currency));
     Ok(KeyHas { owned, allowance, paid: Some(paid) })
+}
+
+/// What a key's wallet paid for the month, where that opens an item which it does not own.
+pub(super) fn open_by_month(
+    reader: &Reader,
+    key: &KeyRow,
+    item: &ItemHash,
+    now: UnixMillis,
+) -> Result<Option<Micros>, ReadError> {
+    let Some((item, _)) = reader.item(item)?.filter(|(row, _)| is_for_sale(row, now)) else {
+        return Ok(None);
+    };
+    let Some(creator) = reader.creator_by_ref(key.creator)? else { return Ok(None) };
+    if key.revoked || item.creator != key.creator {
+        return Ok(None);
+    }
+    let paid = reader.key_by_ref(key.first)?.map(|first| first.in_month).unwrap_or_default();
+    let is_open = creator.ceiling.due(item.price, paid, now) == Micros::ZERO;
+    Ok(creator.ceiling.at(now).filter(|_| is_open))
+}
+
+fn is_for_sale(row: &ItemRow, now: UnixMillis) -> bool {
+    row.on_sale && row.expires_at.is_none_or(|expires_at| now < expires_at)
 }
 
 /// The key to an item's sealed content, as base64url.
