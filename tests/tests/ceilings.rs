@@ -287,7 +287,8 @@ fn an_older_ledger_learns_to_count() {
     let before = rusqlite::Connection::open(&path).unwrap();
     before
         .execute_batch(
-            "ALTER TABLE keys DROP COLUMN first; ALTER TABLE keys DROP COLUMN month;
+            "DROP INDEX keys_of_wallet;
+             ALTER TABLE keys DROP COLUMN first; ALTER TABLE keys DROP COLUMN month;
              ALTER TABLE keys DROP COLUMN in_month; ALTER TABLE creators DROP COLUMN ceiling;
              ALTER TABLE creators DROP COLUMN ceiling_before;
              ALTER TABLE creators DROP COLUMN ceiling_from; PRAGMA user_version = 6;",

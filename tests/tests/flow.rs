@@ -479,7 +479,7 @@ async fn once_a_month_is_paid_everything_is_open() -> Test {
     verifier.app.intake.ask(price).await.map_err(|e| format!("{e:?}"))?;
     let mut visitor = verifier.visitor(1, "1.00").await;
     let path = |item| format!("/v1/quote?creator={CREATOR}&item={item}&origin={ORIGIN}");
-    let until = json!("2026-12-01T00:00:00Z");
+    let until = json!("2026-12-01T00:00:00.000Z");
 
     let stranger = verifier.get(&path("song")).await.json();
     let month = json!({"most": "0.07", "paid": null, "until": until});

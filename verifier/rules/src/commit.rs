@@ -194,8 +194,6 @@ pub struct Commit {
     pub wallets: Vec<WalletRow>,
     /// Spending keys that are new or changed, as they are now.
     pub keys: Vec<KeyRow>,
-    /// Those of them that were revoked by this batch.
-    pub revoked: Vec<KeyRef>,
     /// Creators that are new or changed, as they are now.
     pub creators: Vec<CreatorRow>,
     /// Profiles that are new or changed, as they are now.

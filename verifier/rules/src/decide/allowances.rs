@@ -57,7 +57,7 @@ pub(super) fn register(
     let spent = current.as_ref().filter(|row| row.grant == terms.grant).map(|row| row.spent);
     let spent = spent.unwrap_or(Micros::ZERO);
     if let Some(current) = current.filter(|row| Some(row.key) != known) {
-        working.revoke(current.key);
+        revoke(working, current);
     }
     let row = match known.and_then(|key| working.context.keys.get(&key)).cloned() {
         Some(row) => row,
@@ -93,6 +93,12 @@ fn same_terms(row: &KeyRow, terms: &Allowance) -> bool {
         && row.cap == terms.cap
         && row.per_claim_max == terms.per_claim_max
         && row.expires_at == terms.expires_at
+}
+
+fn revoke(working: &mut Working, mut row: KeyRow) {
+    row.revoked = true;
+    working.touch_key(row.key);
+    working.context.keys.insert(row.key, row);
 }
 
 fn new_key(

@@ -26,7 +26,6 @@ pub(super) struct Working {
     disowned: Vec<Ownership>,
     wallets: BTreeSet<WalletRef>,
     keys: BTreeSet<KeyRef>,
-    revoked: Vec<KeyRef>,
     creators: BTreeSet<CreatorRef>,
     profiles: BTreeSet<CreatorRef>,
     items: BTreeSet<ItemHash>,
@@ -61,7 +60,6 @@ impl Working {
             disowned: Vec::new(),
             wallets: BTreeSet::new(),
             keys: BTreeSet::new(),
-            revoked: Vec::new(),
             creators: BTreeSet::new(),
             profiles: BTreeSet::new(),
             items: BTreeSet::new(),
@@ -189,15 +187,6 @@ impl Working {
 
     pub(super) fn touch_key(&mut self, key: KeyRef) {
         self.keys.insert(key);
-    }
-
-    /// A newer key takes its place.
-    pub(super) fn revoke(&mut self, key: KeyRef) {
-        if let Some(row) = self.context.keys.get_mut(&key) {
-            row.revoked = true;
-        }
-        self.revoked.push(key);
-        self.touch_key(key);
     }
 
     pub(super) fn touch_creator(&mut self, creator: CreatorRef) {
@@ -379,7 +368,6 @@ impl Working {
             disowned: self.disowned,
             wallets: rows(&self.wallets, |wallet| context.wallets.get(wallet).copied()),
             keys: rows(&self.keys, |key| context.keys.get(key).cloned()),
-            revoked: self.revoked,
             creators: rows(&self.creators, |creator| context.creators.get(creator).copied()),
             profiles: rows(&self.profiles, |creator| context.profiles.get(creator).cloned()),
             items: rows(&self.items, |hash| {

@@ -5,10 +5,12 @@ ALTER TABLE creators ADD COLUMN ceiling INTEGER;
 ALTER TABLE creators ADD COLUMN ceiling_from INTEGER NOT NULL DEFAULT 0;
 
 -- What a wallet paid a creator within a month stands with the first key that the wallet had for it, which all its
--- keys for that creator name: the row is found by its number, so that no index has random keys.
+-- keys for that creator name: a claim finds the row by its number. The index is written where a key is registered,
+-- in force or not: the first one may long be revoked.
 ALTER TABLE keys ADD COLUMN first INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE keys ADD COLUMN month INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE keys ADD COLUMN in_month INTEGER NOT NULL DEFAULT 0 CHECK (in_month >= 0);
 UPDATE keys SET first = firsts.key FROM
   (SELECT wallet, creator, MIN(key) AS key FROM keys GROUP BY wallet, creator) AS firsts
   WHERE firsts.wallet = keys.wallet AND firsts.creator = keys.creator;
+CREATE INDEX keys_of_wallet ON keys (wallet, creator);

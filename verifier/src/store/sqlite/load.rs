@@ -516,8 +516,7 @@ fn load_slot(connection: &Connection, hot: &Hot, context: &mut Context, slot: &S
     else {
         return Ok(());
     };
-    // Some key of a wallet for a creator is always in force, once there was one.
-    let sql = "SELECT first FROM keys WHERE wallet = ?1 AND creator = ?2 AND revoked = 0 LIMIT 1";
+    let sql = "SELECT first FROM keys WHERE wallet = ?1 AND creator = ?2 LIMIT 1";
     let mut query = connection.prepare_cached(sql)?;
     let place = (int(wallet.0), int(creator.0));
     if let Some(first) = query.query_row(place, |row| nat(row, 0)).optional()? {

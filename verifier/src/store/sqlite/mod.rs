@@ -193,7 +193,11 @@ impl SqliteWriter {
             if commit.is_empty() {
                 return Ok(Written { value: commit.answers, change: None, step });
             }
-            write::at_once(source.connection, &commit, before)?;
+            let was_revoked = |key| {
+                let known = source.hot.keys.get(&key).or_else(|| source.cache.keys.peek(&key));
+                known.is_some_and(|row| row.revoked)
+            };
+            write::at_once(source.connection, &commit, before, was_revoked)?;
             for (item, _) in &commit.items {
                 source.cache.items.remove(&item.hash);
             }

@@ -22,15 +22,24 @@ use super::load;
 const OWNED_WINDOW: usize = 16;
 
 /// Writes what a batch made that is not held back: entries, rows that are new or are looked up by
-/// more than their number, prices, vouchers, proofs. `before` tells which numbers are new.
-pub(super) fn at_once(connection: &Connection, commit: &Commit, before: Counters) -> Sql<()> {
+/// more than their number, prices, vouchers, proofs. `before` tells which numbers are new, and
+/// `was_revoked` of which keys the table says already that they are not in force.
+pub(super) fn at_once(
+    connection: &Connection,
+    commit: &Commit,
+    before: Counters,
+    was_revoked: impl Fn(KeyRef) -> bool,
+) -> Sql<()> {
     entries(connection, &commit.entries)?;
     let new_wallets = commit.wallets.iter().filter(|row| row.wallet.0 >= before.wallet);
     new_wallets.into_iter().try_for_each(|row| insert_wallet(connection, row))?;
     let registered: HashSet<KeyRef> = commit.allowances.iter().map(|(key, _)| *key).collect();
     // Terms and whether a key is in force are looked up in the table.
-    let changed = |key| registered.contains(key) || commit.revoked.contains(key);
-    let terms = commit.keys.iter().filter(|row| changed(&row.key));
+    // A revoked key that goes on counting (its wallet's first for a creator) is no page of the table a claim.
+    let terms = commit
+        .keys
+        .iter()
+        .filter(|row| registered.contains(&row.key) || (row.revoked && !was_revoked(row.key)));
     keys(connection, terms)?;
     let new_creators = commit.creators.iter().filter(|row| row.creator.0 >= before.creator);
     creators(connection, new_creators)?;
