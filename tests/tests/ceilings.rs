@@ -62,8 +62,8 @@ fn the_last_payment_takes_what_is_left_and_then_everything_is_open() {
             ("song-2", "0.01", Outcome::PriceChanged),
             ("song-2", "0.02", Outcome::Accepted),
             ("song-2", "0.02", Outcome::AlreadyOwned),
-            ("song-3", "0.04", Outcome::MonthCovered),
-            ("song-3", "0.000001", Outcome::MonthCovered),
+            ("song-3", "0.04", Outcome::PriceChanged),
+            ("song-3", "0.000001", Outcome::PriceChanged),
             ("unpriced", "0.04", Outcome::UnknownItem),
         ] {
             assert_eq!(buy(&mut ledger, &mut ada, key, item, amount), outcome, "{item} {amount}");
@@ -107,7 +107,7 @@ fn all_browsers_of_a_wallet_count_together() {
                 other => panic!("another answer: {other:?}"),
             })
             .collect();
-        assert_eq!(outcomes, [Outcome::Accepted, Outcome::Accepted, Outcome::MonthCovered]);
+        assert_eq!(outcomes, [Outcome::Accepted, Outcome::Accepted, Outcome::PriceChanged]);
         // The first browser lost its key, and its place went to another: the sum stays.
         let spending = SigningKey::from_seed(&seed(1, 40));
         let mut anew = Visitor { spending, ..Visitor::new(1, VERIFIER) };
@@ -116,7 +116,7 @@ fn all_browsers_of_a_wallet_count_together() {
         let answers = ledger.apply(&[Command::RegisterAllowance { allowance }]);
         let [Answer::Allowance(Ok(row))] = &answers[..] else { panic!("{answers:?}") };
         let (row, first) = (row.key, key);
-        assert_eq!(buy(&mut ledger, &mut anew, row, "song-4", "0.04"), Outcome::MonthCovered);
+        assert_eq!(buy(&mut ledger, &mut anew, row, "song-4", "0.04"), Outcome::PriceChanged);
         assert_eq!(buy(&mut ledger, &mut ada, first, "song-4", "0.04"), Outcome::KeyRevoked);
         assert_eq!(ledger.balance(&ada), micros("8.90"));
         ledger.assert_sound();
@@ -148,7 +148,7 @@ fn the_first_keys_of_one_batch_know_each_other() {
         assert_eq!((one.first, other.first), (one.key, one.key));
         let (one, other) = (one.key, other.key);
         assert_eq!(buy(&mut ledger, &mut two[1].1, other, "song-0", "0.04"), Outcome::Accepted);
-        assert_eq!(buy(&mut ledger, &mut two[0].1, one, "song-1", "0.04"), Outcome::MonthCovered);
+        assert_eq!(buy(&mut ledger, &mut two[0].1, one, "song-1", "0.04"), Outcome::PriceChanged);
     });
 }
 
@@ -166,7 +166,7 @@ fn a_refund_is_due_again() {
         let songs = ledger.charge(&phone, phones, &song).receipt.unwrap().entry.0;
         let rest = ada.view(CREATOR, "song-1", "0.01", ledger.now);
         let rests = ledger.charge(&ada, key, &rest).receipt.unwrap().entry.0;
-        assert_eq!(buy(&mut ledger, &mut ada, key, "song-2", "0.04"), Outcome::MonthCovered);
+        assert_eq!(buy(&mut ledger, &mut ada, key, "song-2", "0.04"), Outcome::PriceChanged);
         // A gift that comes back opens and closes nothing.
         let back = phone.refund(&gift, gifts, ledger.now);
         assert_eq!(ledger.refund(&back, &phone.spending).outcome, RefundOutcome::Refunded);
@@ -205,14 +205,14 @@ fn a_change_holds_from_the_next_month_on() {
             ledger.ceiling(other);
         }
         assert_eq!(buy(&mut ledger, &mut ada, key, "song-1", "0.04"), Outcome::Accepted);
-        assert_eq!(buy(&mut ledger, &mut ada, key, "song-2", "0.04"), Outcome::MonthCovered);
+        assert_eq!(buy(&mut ledger, &mut ada, key, "song-2", "0.04"), Outcome::PriceChanged);
         ledger.now = DECEMBER;
         for song in ["song-2", "song-3", "song-4"] {
             assert_eq!(buy(&mut ledger, &mut ada, key, song, "0.04"), Outcome::Accepted);
         }
-        assert_eq!(buy(&mut ledger, &mut ada, key, "song-5", "0.04"), Outcome::MonthCovered);
+        assert_eq!(buy(&mut ledger, &mut ada, key, "song-5", "0.04"), Outcome::PriceChanged);
         ledger.ceiling(None);
-        assert_eq!(buy(&mut ledger, &mut ada, key, "song-5", "0.04"), Outcome::MonthCovered);
+        assert_eq!(buy(&mut ledger, &mut ada, key, "song-5", "0.04"), Outcome::PriceChanged);
         ledger.now = DECEMBER.plus_ms(31 * DAY_MS);
         let (mut ada, key) = (ada, ledger_key(&mut ledger));
         for song in ["song-5", "song-6", "song-7", "song-8"] {
@@ -238,7 +238,7 @@ fn what_is_open_needs_no_budget_and_no_money() {
         let mut ledger = offered(make(), "0.04");
         let (mut ada, key) = ledger.visitor(1, "0.04");
         assert_eq!(buy(&mut ledger, &mut ada, key, "song-0", "0.04"), Outcome::Accepted);
-        assert_eq!(buy(&mut ledger, &mut ada, key, "song-1", "0.04"), Outcome::MonthCovered);
+        assert_eq!(buy(&mut ledger, &mut ada, key, "song-1", "0.04"), Outcome::PriceChanged);
         // A pause is named first, as for every payment: the quote opens what is open, not a claim.
         let paused = Budget { paused: true, ..ada.budget(1, ledger.now) };
         ledger.set_budget(&ada, &paused).unwrap();

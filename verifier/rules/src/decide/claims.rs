@@ -283,11 +283,8 @@ fn item_for(working: &Working, claim: &Claim, row: &KeyRow) -> Result<ItemRef, O
     if !for_sale {
         return Err(Outcome::UnknownItem);
     }
-    let due = due(working, row, item.price);
-    if due == Micros::ZERO {
-        return Err(Outcome::MonthCovered);
-    }
-    if due != claim.amount {
+    // Nothing is due for what is open this month, and no claim is of nothing: the next quote opens it.
+    if due(working, row, item.price) != claim.amount {
         return Err(Outcome::PriceChanged);
     }
     Ok(item.item)
