@@ -56,6 +56,9 @@ async fn then_everything_is_open(world: Rc<World>) {
     browser.leave().await;
     browser.press_in(&three).await;
     browser.frame_shows(&three, "paid").await;
+    browser.enter(&three).await;
+    browser.text("small", |text| text.contains("Everything here is open to you until")).await;
+    browser.leave().await;
     // The gate opens by itself, without a click and without a claim.
     browser.text("farthing-gate", |text| text.contains("La la la")).await;
     assert_eq!(provider.proxy.count("POST /v1/claims"), 3);

@@ -87,7 +87,7 @@ export const after = (port, record, wanted, ask, signWith, now) => {
   // What the creator takes in a month at most, and what of that was paid.
   const tellMonth = ({ most, paid: sum, until }) => {
     const day = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone: "UTC" }).format(Date.parse(until));
-    const [text, ...values] = paid.open_until
+    const [text, ...values] = paid.open_until || sum == most
       ? ["$monthOpen", money(most), day]
       : ["$month", money(sum), money(most), day];
     month = document.createElement("small");
