@@ -463,9 +463,12 @@ async fn creators_sessions_end_with_a_new_link() -> Test {
     Ok(())
 }
 
-/// What is due under a ceiling is said by the quote to whoever signs for a key, and to nobody else.
-#[tokio::test]
-async fn once_a_month_is_paid_everything_is_open() -> Test {
+/// When November ends, in which these tests play.
+const MONTH_ENDS: &str = "2026-12-01T00:00:00.000Z";
+
+/// A creator that takes 0.07 a month, with an essay and a song at 0.05 and a film at 0.50; a visitor that has
+/// paid the essay.
+async fn under_a_ceiling() -> Result<(Verifier, Visitor), Box<dyn std::error::Error>> {
     let mut verifier = Verifier::start().await;
     let sites = [ORIGIN.to_owned()];
     let mut draft =
@@ -478,15 +481,24 @@ async fn once_a_month_is_paid_everything_is_open() -> Test {
         .map_err(|(field, why)| format!("{field}: {why}"))?;
     verifier.app.intake.ask(price).await.map_err(|e| format!("{e:?}"))?;
     let mut visitor = verifier.visitor(1, "1.00").await;
-    let path = |item| format!("/v1/quote?creator={CREATOR}&item={item}&origin={ORIGIN}");
-    let until = json!("2026-12-01T00:00:00.000Z");
+    let essay = visitor.view(CREATOR, "essay", "0.05", verifier.now());
+    assert_eq!(verifier.charge(&visitor.sign(&essay)).await.json()["outcome"], "accepted");
+    Ok((verifier, visitor))
+}
 
+fn quote_path(item: &str) -> String {
+    format!("/v1/quote?creator={CREATOR}&item={item}&origin={ORIGIN}")
+}
+
+/// What is due under a ceiling is said by the quote to whoever signs for a key, and only that is charged.
+#[tokio::test]
+async fn once_a_month_is_paid_everything_is_open() -> Test {
+    let (verifier, mut visitor) = under_a_ceiling().await?;
+    let (path, until) = (quote_path, json!(MONTH_ENDS));
     let stranger = verifier.get(&path("song")).await.json();
     let month = json!({"most": "0.07", "paid": null, "until": until});
     assert_eq!((&stranger["price"], &stranger["month"]), (&json!("0.05"), &month));
 
-    let essay = visitor.view(CREATOR, "essay", "0.05", verifier.now());
-    assert_eq!(verifier.charge(&visitor.sign(&essay)).await.json()["outcome"], "accepted");
     let quote = verifier.get_as(&path("song"), &visitor.spending).await.json();
     let month = json!({"most": "0.07", "paid": "0.05", "until": until});
     assert_eq!((&quote["price"], &quote["month"]), (&json!("0.02"), &month));
@@ -508,6 +520,26 @@ async fn once_a_month_is_paid_everything_is_open() -> Test {
         json!([null, null, "0.07", until, Base64UrlUnpadded::encode_string(&key), null])
     );
     assert_eq!(quote["price"], "0.50");
+    let film = visitor.view(CREATOR, "film", "0.50", verifier.now());
+    let refused = verifier.charge(&visitor.sign(&film)).await.json();
+    assert_eq!(
+        json!(pick(&refused, &["outcome", "charged", "content_key"])),
+        json!(["price_changed", false, null])
+    );
+    let wallet = format!("/v1/wallets/{}", visitor.root_key());
+    let wallet = verifier.get_as(&wallet, &visitor.root).await.json();
+    let month = json!({"most": "0.07", "paid": "0.07", "until": until});
+    assert_eq!(wallet["allowances"][0]["month"], month);
+    sound(&verifier)
+}
+
+#[tokio::test]
+async fn what_is_open_is_open_to_its_wallet_alone() -> Test {
+    let (mut verifier, mut visitor) = under_a_ceiling().await?;
+    let (path, until) = (quote_path, json!(MONTH_ENDS));
+    let song = visitor.view(CREATOR, "song", "0.02", verifier.now());
+    assert_eq!(verifier.charge(&visitor.sign(&song)).await.json()["outcome"], "accepted");
+    let key = verifier.app.secrets.content_key(&CREATOR, &item_hash(&CREATOR, "film")?);
     // What was bought says so, and nobody else is let in: not without a signature, nor as another wallet.
     let quote = verifier.get_as(&path("song"), &visitor.spending).await.json();
     assert_eq!(
@@ -523,16 +555,6 @@ async fn once_a_month_is_paid_everything_is_open() -> Test {
         // More than the ceiling is due from nobody.
         assert_eq!((&quote["owned"], &quote["price"]), (&json!(null), &json!("0.07")));
     }
-    let film = visitor.view(CREATOR, "film", "0.50", verifier.now());
-    let refused = verifier.charge(&visitor.sign(&film)).await.json();
-    assert_eq!(
-        json!(pick(&refused, &["outcome", "charged", "content_key"])),
-        json!(["price_changed", false, null])
-    );
-    let wallet = format!("/v1/wallets/{}", visitor.root_key());
-    let wallet = verifier.get_as(&wallet, &visitor.root).await.json();
-    let month = json!({"most": "0.07", "paid": "0.07", "until": until});
-    assert_eq!(wallet["allowances"][0]["month"], month);
     // Word for a frame that the wallet page cannot reach.
     let name = "0f1e2d3c-4b5a-4678-9abc-def012345678";
     for (who, status) in [(&other, StatusCode::NOT_FOUND), (&visitor, StatusCode::NO_CONTENT)] {
