@@ -17,6 +17,7 @@ mod history;
 mod hostile;
 mod languages;
 mod limits;
+mod month;
 mod passkey;
 mod payment;
 mod policy;

@@ -8,6 +8,7 @@ use farthing_shared::{
     Backup, Budget, Claim, CreatorId, Micros, Outcome, Refund, Rotation, SignedRefund, SigningKey,
     UnixMillis, Verified, VerifierId, item_hash, origin_hash,
 };
+use farthing_verifier::store::sqlite::{Durability, Pace, SqliteWriter};
 use farthing_verifier::store::{StoreError, Writer};
 
 use crate::actors::{ORIGIN, Visitor, eur, micros};
@@ -48,10 +49,50 @@ pub fn policy() -> Policy {
     }
 }
 
+/// A creator with one site, as tests register it.
+#[must_use]
+pub fn draft_of(id: CreatorId, site: &str) -> CreatorDraft {
+    CreatorDraft {
+        id,
+        name: "A creator".into(),
+        sites: vec![site.into()],
+        threshold: micros("10.00"),
+        offer_key: None,
+        refund_window_ms: None,
+        month_max: None,
+        revoke_links: false,
+    }
+}
+
 /// A checked refund request.
 #[must_use]
 pub fn asked(request: &Refund, key: &SigningKey) -> Verified<SignedRefund> {
     request.sign(key).verify().expect("it was just signed by the key it names")
+}
+
+/// Makes an empty store.
+pub type Make<'a> = &'a mut dyn FnMut() -> Writer;
+
+/// Runs a check on the model and on SQLite, also with hardly any row in memory, and with rows folded into the
+/// tables all the time.
+///
+/// # Panics
+/// When no folder or ledger can be made.
+pub fn on_each_store(check: fn(Make<'_>)) {
+    check(&mut || Writer::Memory(Box::default()));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut count = 0;
+    let mut sqlite = |set_up: fn(&mut SqliteWriter)| {
+        count += 1;
+        let path = folder.path().join(format!("ledger-{count}.db"));
+        let mut writer =
+            SqliteWriter::open(&path, Durability::Full).expect("an empty ledger opens");
+        set_up(&mut writer);
+        Writer::Sqlite(Box::new(writer))
+    };
+    check(&mut || sqlite(|_| {}));
+    check(&mut || sqlite(|writer| writer.keep_rows(1)));
+    check(&mut || sqlite(|writer| writer.fold_at(Pace { begin: 1, step: 1, each: 1 })));
 }
 
 impl Ledger {
@@ -66,15 +107,7 @@ impl Ledger {
     pub fn with_policy(writer: Writer, policy: Policy) -> Self {
         let mut ledger = Self { writer, policy, now: START, vouchers: 0 };
         for (id, site) in [(CREATOR, ORIGIN), (OTHER, "https://other.example")] {
-            ledger.save(Command::SaveCreator(CreatorDraft {
-                id,
-                name: "A creator".into(),
-                sites: vec![site.into()],
-                threshold: micros("10.00"),
-                offer_key: None,
-                refund_window_ms: None,
-                revoke_links: false,
-            }));
+            ledger.save(Command::SaveCreator(draft_of(id, site)));
         }
         ledger.price("essay", "0.05");
         ledger.price("film", "0.50");
@@ -98,6 +131,12 @@ impl Ledger {
     pub fn save(&mut self, command: Command) {
         let answers = self.apply(&[command]);
         assert_eq!(answers, [Answer::Saved(Ok(()))]);
+    }
+
+    /// Sets what [`CREATOR`] takes from one wallet in a month at most.
+    pub fn ceiling(&mut self, most: Option<&str>) {
+        let month_max = most.map(micros);
+        self.save(Command::SaveCreator(CreatorDraft { month_max, ..draft_of(CREATOR, ORIGIN) }));
     }
 
     /// Sets a price of [`CREATOR`].

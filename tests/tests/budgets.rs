@@ -11,28 +11,9 @@ use farthing_shared::{
     VerifierId, limits,
 };
 use farthing_tests::actors::{Visitor, micros, seed};
-use farthing_tests::ledger::{CREATOR, Ledger, START, VERIFIER, asked};
-use farthing_verifier::store::sqlite::{Durability, Pace, SqliteWriter};
+use farthing_tests::ledger::{CREATOR, Ledger, START, VERIFIER, asked, on_each_store};
+use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
 use farthing_verifier::store::{Snapshot, Writer};
-
-type Make<'a> = &'a mut dyn FnMut() -> Writer;
-
-fn on_each_store(check: fn(Make<'_>)) {
-    check(&mut || Writer::Memory(Box::default()));
-    let folder = tempfile::tempdir().unwrap();
-    let mut count = 0;
-    let mut sqlite = |set_up: fn(&mut SqliteWriter)| {
-        count += 1;
-        let path = folder.path().join(format!("ledger-{count}.db"));
-        let mut writer = SqliteWriter::open(&path, Durability::Full).unwrap();
-        set_up(&mut writer);
-        Writer::Sqlite(Box::new(writer))
-    };
-    check(&mut || sqlite(|_| {}));
-    // With hardly any row in memory, and with rows folded into the tables all the time.
-    check(&mut || sqlite(|writer| writer.keep_rows(1)));
-    check(&mut || sqlite(|writer| writer.fold_at(Pace { begin: 1, step: 1, each: 1 })));
-}
 
 /// Donates, and gives the outcome.
 fn give(ledger: &mut Ledger, visitor: &mut Visitor, key: KeyRef, amount: &str) -> Outcome {

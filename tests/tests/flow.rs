@@ -463,6 +463,124 @@ async fn creators_sessions_end_with_a_new_link() -> Test {
     Ok(())
 }
 
+/// When November ends, in which these tests play.
+const MONTH_ENDS: &str = "2026-12-01T00:00:00.000Z";
+
+/// A creator that takes 0.07 a month, with an essay and a song at 0.05 and a film at 0.50; a visitor that has
+/// paid the essay.
+async fn under_a_ceiling() -> Result<(Verifier, Visitor), Box<dyn std::error::Error>> {
+    let mut verifier = Verifier::start().await;
+    let sites = [ORIGIN.to_owned()];
+    let mut draft =
+        farthing_verifier::admin::creator_draft(CREATOR, "The Blog", &sites, "10.00", None)
+            .map_err(|(field, why)| format!("{field}: {why}"))?;
+    draft.month_max = Some(micros("0.07"));
+    let saved = verifier.app.intake.ask(farthing_rules::Command::SaveCreator(draft)).await;
+    saved.map_err(|e| format!("{e:?}"))?;
+    let price = farthing_verifier::admin::set_item_command(CREATOR, "song", "song", "0.05", true)
+        .map_err(|(field, why)| format!("{field}: {why}"))?;
+    verifier.app.intake.ask(price).await.map_err(|e| format!("{e:?}"))?;
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let essay = visitor.view(CREATOR, "essay", "0.05", verifier.now());
+    assert_eq!(verifier.charge(&visitor.sign(&essay)).await.json()["outcome"], "accepted");
+    Ok((verifier, visitor))
+}
+
+fn quote_path(item: &str) -> String {
+    format!("/v1/quote?creator={CREATOR}&item={item}&origin={ORIGIN}")
+}
+
+/// What is due under a ceiling is said by the quote to whoever signs for a key, and only that is charged.
+#[tokio::test]
+async fn once_a_month_is_paid_everything_is_open() -> Test {
+    let (verifier, mut visitor) = under_a_ceiling().await?;
+    let (path, until) = (quote_path, json!(MONTH_ENDS));
+    let stranger = verifier.get(&path("song")).await.json();
+    let month = json!({"most": "0.07", "paid": null, "until": until});
+    assert_eq!((&stranger["price"], &stranger["month"]), (&json!("0.05"), &month));
+
+    let quote = verifier.get_as(&path("song"), &visitor.spending).await.json();
+    let month = json!({"most": "0.07", "paid": "0.05", "until": until});
+    assert_eq!((&quote["price"], &quote["month"]), (&json!("0.02"), &month));
+    let song = visitor.view(CREATOR, "song", "0.05", verifier.now());
+    let refused = verifier.charge(&visitor.sign(&song)).await.json();
+    assert_eq!(
+        json!(pick(&refused, &["outcome", "charged", "retry"])),
+        json!(["price_changed", false, "after_quote"])
+    );
+    let song = visitor.view(CREATOR, "song", "0.02", verifier.now());
+    let paid = verifier.charge(&visitor.sign(&song)).await.json();
+    assert_eq!(json!(pick(&paid, &["outcome", "amount"])), json!(["accepted", "0.02"]));
+
+    let key = verifier.app.secrets.content_key(&CREATOR, &item_hash(&CREATOR, "film")?);
+    let quote = verifier.get_as(&path("film"), &visitor.spending).await.json();
+    let names = ["entry", "at", "amount", "open_until", "content_key", "claim_id"];
+    assert_eq!(
+        json!(pick(&quote["owned"], &names)),
+        json!([null, null, "0.07", until, Base64UrlUnpadded::encode_string(&key), null])
+    );
+    assert_eq!(quote["price"], "0.50");
+    let film = visitor.view(CREATOR, "film", "0.50", verifier.now());
+    let refused = verifier.charge(&visitor.sign(&film)).await.json();
+    assert_eq!(
+        json!(pick(&refused, &["outcome", "charged", "content_key"])),
+        json!(["price_changed", false, null])
+    );
+    let wallet = format!("/v1/wallets/{}", visitor.root_key());
+    let wallet = verifier.get_as(&wallet, &visitor.root).await.json();
+    let month = json!({"most": "0.07", "paid": "0.07", "until": until});
+    assert_eq!(wallet["allowances"][0]["month"], month);
+    sound(&verifier)
+}
+
+#[tokio::test]
+async fn what_is_open_is_open_to_its_wallet_alone() -> Test {
+    let (mut verifier, mut visitor) = under_a_ceiling().await?;
+    let (path, until) = (quote_path, json!(MONTH_ENDS));
+    let song = visitor.view(CREATOR, "song", "0.02", verifier.now());
+    assert_eq!(verifier.charge(&visitor.sign(&song)).await.json()["outcome"], "accepted");
+    let key = verifier.app.secrets.content_key(&CREATOR, &item_hash(&CREATOR, "film")?);
+    // What was bought says so, and nobody else is let in: not without a signature, nor as another wallet.
+    let quote = verifier.get_as(&path("song"), &visitor.spending).await.json();
+    assert_eq!(
+        (&quote["owned"]["amount"], &quote["owned"]["open_until"]),
+        (&json!("0.02"), &json!(null))
+    );
+    let other = verifier.visitor(2, "1.00").await;
+    for quote in [
+        verifier.get(&path("film")).await.json(),
+        verifier.get_as(&path("film"), &other.spending).await.json(),
+        verifier.get_as(&path("film"), &visitor.root).await.json(),
+    ] {
+        // More than the ceiling is due from nobody.
+        assert_eq!((&quote["owned"], &quote["price"]), (&json!(null), &json!("0.07")));
+    }
+    // Word for a frame that the wallet page cannot reach.
+    let name = "0f1e2d3c-4b5a-4678-9abc-def012345678";
+    for (who, status) in [(&other, StatusCode::NOT_FOUND), (&visitor, StatusCode::NO_CONTENT)] {
+        let access = verifier.access("POST", "/v1/notices", &who.spending);
+        let body = json!({"name": name, "creator": CREATOR.to_text(), "item": "film"});
+        let request = axum::http::Request::post("/v1/notices")
+            .header("content-type", "application/json")
+            .header("authorization", access)
+            .body(axum::body::Body::from(body.to_string()))?;
+        assert_eq!(verifier.send(request).await.status, status);
+    }
+    let heard = verifier.get(&format!("/v1/notices/{name}")).await.json();
+    assert_eq!(heard["content_key"], Base64UrlUnpadded::encode_string(&key));
+    // A key that was replaced opens nothing any more.
+    let anew =
+        Visitor { spending: SigningKey::from_seed(&seed(1, 9)), ..Visitor::new(1, verifier.id()) };
+    let terms = Allowance { serial: 2, ..anew.terms(CREATOR, verifier.now().plus_ms(1_000)) };
+    let body = json!({ "allowance": text(&anew.allow(&terms).encode()) });
+    assert_eq!(verifier.post("/v1/allowances", &body).await.status, StatusCode::OK);
+    let quote = verifier.get_as(&path("film"), &visitor.spending).await.json();
+    assert_eq!(quote["owned"], Value::Null);
+    let quote = verifier.get_as(&path("film"), &anew.spending).await.json();
+    assert_eq!(quote["owned"]["open_until"], until);
+    sound(&verifier)
+}
+
 #[tokio::test]
 async fn every_route_is_documented_and_every_document_is_a_route() -> Test {
     let verifier = Verifier::start().await;

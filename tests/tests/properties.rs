@@ -2,15 +2,17 @@
 //! finds nothing; then rows are changed behind the ledger's back, and it finds each change.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use farthing_rules::command::CreatorDraft;
 use farthing_rules::findings::{Act, FindingRef, Standing};
 use farthing_rules::{
     Answer, Command, EntryBody, EntryNumber, KeyRef, Policy, VoucherHash, WalletRef,
 };
 use farthing_shared::{
-    Allowance, Budget, Claim, ItemHash, Kind, Micros, Refund, SignedClaim, UnixMillis, item_hash,
+    Allowance, Budget, Claim, ItemHash, Kind, Micros, Refund, SignedClaim, SigningKey, UnixMillis,
+    item_hash,
 };
-use farthing_tests::actors::{Visitor, micros};
-use farthing_tests::ledger::{CREATOR, Ledger, OTHER, VERIFIER, asked, policy};
+use farthing_tests::actors::{ORIGIN, Visitor, micros, seed};
+use farthing_tests::ledger::{CREATOR, Ledger, OTHER, VERIFIER, asked, draft_of, policy};
 use farthing_tests::suspicion::draft;
 use farthing_verifier::store::sqlite::{Durability, Pace, SqliteWriter};
 use farthing_verifier::store::{Failure, Snapshot, StoreError, Writer};
@@ -33,6 +35,8 @@ enum Step {
     Allow { visitor: u64, serial: u64, grant: u64, cap_cents: u64 },
     /// A price changes.
     Price { item: usize, cents: u64 },
+    /// The creator offers another ceiling a month, or none.
+    Ceiling { cents: u64 },
     /// What is due becomes payable.
     Release,
     /// Payers want their money back, in one batch with claims.
@@ -72,18 +76,23 @@ struct Pay {
     item: Option<usize>,
     cents: u64,
     expiry_ms: u64,
+    /// From the visitor's second browser.
+    phone: bool,
 }
 
 fn pay() -> impl Strategy<Value = Pay> {
     let item = prop_oneof![Just(None), (0..ITEMS.len()).prop_map(Some)];
-    (0..VISITORS, 1_u64..12, item, 1_u64..8, prop_oneof![Just(60_000_u64), 1_u64..200_000])
-        .prop_map(|(visitor, sequence, item, cents, expiry_ms)| Pay {
+    let expiry_ms = prop_oneof![Just(60_000_u64), 1_u64..200_000];
+    (0..VISITORS, 1_u64..12, item, 1_u64..8, expiry_ms, any::<bool>()).prop_map(
+        |(visitor, sequence, item, cents, expiry_ms, phone)| Pay {
             visitor,
             sequence,
             item,
             cents,
             expiry_ms,
-        })
+            phone,
+        },
+    )
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
@@ -133,6 +142,8 @@ fn step() -> impl Strategy<Value = Step> {
             |(visitor, serial, grant, cap_cents)| Step::Allow { visitor, serial, grant, cap_cents }
         ),
         1 => (0..ITEMS.len() - 1, 1_u64..8).prop_map(|(item, cents)| Step::Price { item, cents }),
+        // 0 stands for no ceiling.
+        1 => (0_u64..12).prop_map(|cents| Step::Ceiling { cents }),
         1 => Just(Step::Release),
         6 => (prop::collection::vec(ask(), 1..6), prop::collection::vec(pay(), 0..3))
             .prop_map(|(asks, pays)| Step::Refunds(asks, pays)),
@@ -182,11 +193,26 @@ fn visitor(number: u64) -> Visitor {
     Visitor::new(number, VERIFIER)
 }
 
+/// A visitor in a second browser.
+fn phone(number: u64) -> Visitor {
+    Visitor { spending: SigningKey::from_seed(&seed(number, 9)), ..visitor(number) }
+}
+
 fn prepared(writer: Writer) -> (Ledger, Vec<KeyRef>) {
     let policy = Policy { fee_ppm: 100_000, welcome: micros("0.10"), ..policy() };
     let mut ledger = Ledger::with_policy(writer, policy);
     ledger.price("song", "0.02");
-    let keys = (0..VISITORS).map(|number| ledger.visitor(number, "0.30").1).collect();
+    ledger.ceiling(Some("0.11"));
+    let mut keys: Vec<KeyRef> =
+        (0..VISITORS).map(|number| ledger.visitor(number, "0.30").1).collect();
+    for number in 0..VISITORS {
+        let terms = phone(number).terms(CREATOR, ledger.now.plus_ms(30 * 86_400_000));
+        let allowance = phone(number).checked_allowance(&Allowance { device: 2, ..terms });
+        match &ledger.apply(&[Command::RegisterAllowance { allowance }])[..] {
+            [Answer::Allowance(Ok(row))] => keys.push(row.key),
+            other => panic!("the allowance was refused: {other:?}"),
+        }
+    }
     let expires_at = ledger.now.plus_ms(3_600_000);
     let vouchers = (0..6).map(|n| VoucherHash([200 + n; 32])).collect();
     ledger.save(Command::IssueVouchers { vouchers, amount: micros("0.10"), expires_at });
@@ -211,7 +237,7 @@ fn pair() -> Pair {
 }
 
 fn claim(pay: &Pay, now: UnixMillis) -> (Visitor, Claim) {
-    let mut visitor = visitor(pay.visitor);
+    let mut visitor = if pay.phone { phone(pay.visitor) } else { visitor(pay.visitor) };
     visitor.next = pay.sequence;
     let mut claim = visitor.donation(CREATOR, "0.01", now);
     claim.expires_at = now.plus_ms(pay.expiry_ms);
@@ -260,7 +286,8 @@ fn commands(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
             .iter()
             .map(|pay| {
                 let (visitor, claim) = claim(pay, now);
-                let key = keys[usize::try_from(pay.visitor).expect("a small number")];
+                let number = pay.visitor + if pay.phone { VISITORS } else { 0 };
+                let key = keys[usize::try_from(number).expect("a small number")];
                 Command::Claim { claim: visitor.checked(&claim), key }
             })
             .collect(),
@@ -287,6 +314,10 @@ fn commands(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
                 price: cents(*price),
                 on_sale: true,
             }]
+        }
+        Step::Ceiling { cents: most } => {
+            let month_max = Some(cents(*most)).filter(|most| *most > Micros::ZERO);
+            vec![Command::SaveCreator(CreatorDraft { month_max, ..draft_of(CREATOR, ORIGIN) })]
         }
         Step::Release => vec![Command::ReleaseHolds],
         Step::Refunds(asks, pays) => {

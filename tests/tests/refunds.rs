@@ -7,30 +7,7 @@ use farthing_shared::{
     Claim, Micros, Outcome, Refund, RefundOutcome, SigningKey, UnixMillis, limits,
 };
 use farthing_tests::actors::{ORIGIN, Visitor, micros, seed};
-use farthing_tests::ledger::{CREATOR, Ledger, OTHER, asked, policy};
-use farthing_verifier::store::Writer;
-use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
-
-type Make<'a> = &'a mut dyn FnMut() -> Writer;
-
-fn on_each_store(check: fn(Make<'_>)) {
-    check(&mut || Writer::Memory(Box::default()));
-    let folder = tempfile::tempdir().unwrap();
-    let mut count = 0;
-    check(&mut || {
-        count += 1;
-        let path = folder.path().join(format!("ledger-{count}.db"));
-        Writer::Sqlite(Box::new(SqliteWriter::open(&path, Durability::Full).unwrap()))
-    });
-    // With hardly any row in memory, answers are the same.
-    check(&mut || {
-        count += 1;
-        let path = folder.path().join(format!("ledger-{count}.db"));
-        let mut writer = SqliteWriter::open(&path, Durability::Full).unwrap();
-        writer.keep_rows(1);
-        Writer::Sqlite(Box::new(writer))
-    });
-}
+use farthing_tests::ledger::{CREATOR, Ledger, Make, OTHER, asked, on_each_store, policy};
 
 /// A ledger with a fee of a tenth, a visitor with 1.00, and an essay that was paid.
 struct Paid {
@@ -326,6 +303,7 @@ fn a_creator_gives_longer_for_what_is_bought_from_then_on() {
             threshold: micros("10.00"),
             offer_key: None,
             refund_window_ms: Some(86_400_000),
+            month_max: None,
             revoke_links: false,
         }));
         let film = paid.visitor.view(CREATOR, "film", "0.50", paid.ledger.now);

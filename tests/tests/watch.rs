@@ -88,6 +88,7 @@ async fn prepare(verifier: &Verifier) {
             offer_key: None,
             revoke_links: false,
             refund_window_ms: None,
+            month_max: None,
         };
         ask(verifier, Command::SaveCreator(draft)).await;
     }

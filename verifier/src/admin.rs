@@ -45,6 +45,21 @@ pub fn refund_window(minutes: Option<u64>) -> Result<Option<u64>, WrongField> {
     Err(("refund_minutes", "expected 1 minute to 30 days (43200)".into()))
 }
 
+/// What a creator takes from one wallet in a month at most; `none` for no such limit.
+///
+/// # Errors
+/// The field and the reason.
+pub fn month_max(typed: &str) -> Result<Option<Micros>, WrongField> {
+    if typed == "none" {
+        return Ok(None);
+    }
+    match Micros::parse(typed) {
+        Ok(most) if most > Micros::ZERO => Ok(Some(most)),
+        Ok(_) => Err(("month_max", "expected more than nothing, or: none".into())),
+        Err(why) => Err(("month_max", format!("{why}, or: none"))),
+    }
+}
+
 /// A creator's profile.
 ///
 /// # Errors
@@ -75,6 +90,7 @@ pub fn creator_draft(
         threshold,
         offer_key,
         refund_window_ms: None,
+        month_max: None,
         revoke_links: false,
     })
 }

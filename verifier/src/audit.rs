@@ -3,6 +3,7 @@
 //! and the allowances.
 
 mod budgets;
+mod ceilings;
 mod findings;
 mod refunds;
 mod rotations;
@@ -81,13 +82,14 @@ struct Rebuilt {
     free_of_creator: HashMap<CreatorRef, Micros>,
     claim_holds: BTreeMap<EntryNumber, farthing_rules::findings::ClaimHold>,
     spent: HashMap<WalletRef, Spent>,
+    in_month: HashMap<(WalletRef, CreatorRef), ceilings::Counted>,
 }
 
 /// Audits a ledger.
 #[must_use]
 pub fn audit(all: &Snapshot) -> Report {
     let mut report = Report::default();
-    let mut rebuilt = Rebuilt::default();
+    let mut rebuilt = Rebuilt { in_month: ceilings::to_count(all), ..Rebuilt::default() };
     let mut expected = 1_u64;
     for entry in &all.entries {
         if entry.number.0 != expected {
@@ -185,6 +187,7 @@ fn take_claim(
 
     findings::take_free(entry, claim, rebuilt, report);
     budgets::take_claim(entry, claim, rebuilt);
+    ceilings::take_claim(entry, claim, rebuilt);
     let credited = claim.credited().unwrap_or(Micros::ZERO);
     let number = rebuilt.number.entry(claim.creator).or_default();
     *number = number.saturating_add(1);
@@ -338,6 +341,7 @@ fn compare_keys(all: &Snapshot, rebuilt: &Rebuilt, report: &mut Report) {
         let mark = mark.and_then(|count| rebuilt.counted.get(&(*number, count)).copied());
         report.compare(|| name() + " mark", &row.mark, &mark.unwrap_or_default());
         check_allowance(all, *number, row, report);
+        ceilings::compare(all, row, rebuilt, report);
     }
     missing("spending key", rebuilt.last_of_key.keys(), |n| all.keys.contains_key(n), report);
 }

@@ -81,6 +81,11 @@ pub mod wallet {
     pub const OF: &str = " of ";
     pub const AT_MOST: &str = "; at most ";
     pub const AT_ONCE: &str = " for one payment, until ";
+    pub const THIS_MONTH: &str = ". This month ";
+    pub const OF_MONTH: &str = " of at most ";
+    pub const THEN_OPEN: &str = "; then everything there is open.";
+    pub const NEVER_MORE: &str = "Never more than ";
+    pub const A_MONTH: &str = " a month (UTC) from you, donations aside; then everything of this creator is open until it ends.";
     pub const WITHDRAWN: &str = "Withdrawn";
     pub const OVER: &str = "Expired";
     pub const WITHDRAWING: &str = "Withdrawing\u{2026}";

@@ -28,7 +28,7 @@ const REASONS = {
   wrong_currency: ["Another currency", "The payment was in a currency that this provider does not keep."],
   amount_out_of_range: ["Impossible amount", "The amount was nothing, or more than one payment may move."],
   unknown_item: ["Not for sale", "The item has no price or is not on sale. Look whether the name in your tag and in your price list agree."],
-  price_changed: ["Price changed", "The visitor saw an older price. The wallet shows the new one and asks again."],
+  price_changed: ["Price changed", "The visitor saw an older price, or had paid as much as you take in a month. The wallet shows the new price, or opens the item."],
   key_exhausted: ["Key used up", "The visitor's key had made as many payments as one can, and is replaced by itself."],
   unknown_creator: ["Unknown creator", "The payment named a creator that is not known here."],
   creator_full: ["Account full", "Your account cannot receive more at present. Ask your provider."],

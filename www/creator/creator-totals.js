@@ -54,15 +54,18 @@ export class Overview {
         review: h("p", { class: "detail", id: "under-review" }),
         bar: h("progress", { max: "1000", "aria-label": "Payable, out of your payout threshold" }),
         threshold: h("p", { class: "detail" }), heldWhy: h("p", { class: "detail" }),
+        month: h("p", { class: "detail", id: "month-max" }),
       };
       const mark = () => (this.account.demo ? h("small", { class: "demo-mark" }, " demo") : null);
       byId("payout").replaceChildren(
         h("dl", { class: "pair" },
           h("div", {}, h("dt", {}, "Payable"), h("dd", {}, this.payout.payable, mark())),
           h("div", {}, h("dt", {}, "Held for now"), h("dd", {}, this.payout.held, mark()))),
-        this.payout.bar, this.payout.threshold, this.payout.heldWhy, this.payout.review);
+        this.payout.bar, this.payout.threshold, this.payout.heldWhy, this.payout.month, this.payout.review);
     }
-    const { payable, held, bar, threshold, heldWhy, review } = this.payout;
+    const { payable, held, bar, threshold, heldWhy, month, review } = this.payout;
+    setFigure(month, monthText(totals));
+    month.hidden = month.textContent === "";
     const isReviewed = micros(totals.under_review) > 0n;
     review.hidden = !isReviewed;
     review.replaceChildren(...(isReviewed ? [`${money(totals.under_review, totals.currency)} is held until your provider has reviewed what was found. `,
@@ -108,6 +111,14 @@ export class Overview {
 // Welcome credit opens items and is credited to nobody, so it stands beside the total.
 function freeText(sum, currency) {
   return micros(sum.free) === 0n ? "" : `, and ${money(sum.free, currency)} in welcome credit, which is never paid out`;
+}
+
+// What visitors are promised for a month, and what they will be from the next one on.
+function monthText({ month_max: most, month_max_next: next, currency }) {
+  const now = most === null ? "" : `One visitor pays you at most ${money(most, currency)} a calendar month (UTC); then everything of yours is open to them until it ends. Donations do not count.`;
+  if (next === null) return now;
+  const then = next.most === null ? "there is no such limit" : `it is ${money(next.most, currency)}`;
+  return `${now || "What one visitor pays you a month has no limit."} From ${next.from.slice(0, 10)} on ${then}.`;
 }
 
 function thresholdText(totals, thousandths) {

@@ -70,6 +70,7 @@ export const after = (port, record, wanted, ask, signWith, now, unopened) => {
   // What the verifier says that is owned, and whether its money is on the way back.
   let paid;
   let currency;
+  let month;
   let giving = false;
   let over = false;
   // The language of the page may be written in any way; one that is no tag is passed over.
@@ -79,13 +80,24 @@ export const after = (port, record, wanted, ask, signWith, now, unopened) => {
   } catch {
     locale = root.lang;
   }
-  const money = () =>
+  const money = (amount = paid.amount) =>
     new Intl.NumberFormat(locale, {
       style: "currency",
       currency,
       maximumFractionDigits: 6,
-    }).format(paid.amount);
+    }).format(amount);
   const fill = (text) => text.replace("%0", money());
+
+  // What the creator takes in a month at most, and what of that was paid.
+  const tellMonth = ({ most, paid: sum, until }) => {
+    const day = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone: "UTC" }).format(Date.parse(until));
+    const [text, ...values] = paid.open_until || sum == most
+      ? ["$monthOpen", money(most), day]
+      : ["$month", money(sum), money(most), day];
+    month = document.createElement("small");
+    month.textContent = text.replace(/%(\d)/g, (_, place) => values[place]);
+    main.append(month);
+  };
 
   const tell = (text, ...buttons) => {
     const line = document.createElement("span");
@@ -135,6 +147,7 @@ export const after = (port, record, wanted, ask, signWith, now, unopened) => {
     main.firstElementChild.hidden = true;
     said.textContent = fill(text);
     place.replaceChildren();
+    month?.remove();
   };
 
   // What was refused once is not asked for again by itself.
@@ -211,8 +224,9 @@ export const after = (port, record, wanted, ask, signWith, now, unopened) => {
       const isFirst = !paid;
       paid = answer.owned;
       if (isFirst) offer();
+      if (isFirst && answer.month?.paid) tellMonth(answer.month);
       release();
-    } else if (paid) {
+    } else if (paid && !paid.open_until) {
       back("$backDone", null);
     }
   };

@@ -18,7 +18,10 @@ export interface PaidDetail {
   item: string | null;
   /** A decimal of the provider's currency, such as `"0.05"`. */
   amount: string;
-  /** The entry's number in the ledger; null when the frame could not speak to the wallet page. */
+  /**
+   * The entry's number in the ledger; null when the frame could not speak to the wallet page, and where nothing
+   * was bought, since everything is open this month.
+   */
   entry: number | null;
   /** Null when it was owned before, or paid on the provider's page. */
   claim_id: string | null;

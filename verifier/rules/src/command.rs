@@ -160,6 +160,8 @@ pub struct CreatorDraft {
     pub offer_key: Option<PublicKey>,
     /// How long its payers may ask for refunds; `None` for as long as the provider says.
     pub refund_window_ms: Option<u64>,
+    /// What it takes from one wallet in a calendar month of UTC at most; `None` for no such limit.
+    pub month_max: Option<Micros>,
     /// Whether sign-in links and sessions made before become void.
     pub revoke_links: bool,
 }

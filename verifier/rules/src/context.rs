@@ -51,6 +51,8 @@ pub struct Context {
     pub key_refs: HashMap<PublicKey, KeyRef>,
     /// The key in force at each slot named.
     pub slots: HashMap<Slot, KeyRef>,
+    /// The first key of the wallet for the creator of each slot named, where there is one.
+    pub first_keys: HashMap<(WalletRef, CreatorRef), KeyRef>,
     /// Wallets of keys and root keys.
     pub wallets: HashMap<WalletRef, WalletRow>,
     /// Their numbers by root key.
@@ -118,6 +120,7 @@ impl Context {
             keys: HashMap::new(),
             key_refs: HashMap::new(),
             slots: HashMap::new(),
+            first_keys: HashMap::new(),
             wallets: HashMap::new(),
             wallet_refs: HashMap::new(),
             backups: HashMap::new(),

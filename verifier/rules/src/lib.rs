@@ -14,6 +14,7 @@ extern crate alloc;
 
 pub mod accounts;
 pub mod budget;
+pub mod ceiling;
 pub mod command;
 pub mod commit;
 pub mod context;

@@ -11,6 +11,7 @@ use farthing_shared::{
 
 use crate::accounts::Rail;
 pub use crate::budget::{BudgetRow, Spent};
+pub use crate::ceiling::{Ceiling, InMonth};
 use crate::findings::{FindingId, Place, Standing};
 
 macro_rules! reference {
@@ -176,6 +177,11 @@ pub struct KeyRow {
     pub minute: u64,
     /// Claims decided within that minute.
     pub in_minute: u32,
+    /// The first key of its wallet for its creator, itself perhaps: there `in_month` counts for all of
+    /// them. Never changes.
+    pub first: KeyRef,
+    /// What the wallet paid the creator within a month, where this is the first key.
+    pub in_month: InMonth,
 }
 
 impl KeyRow {
@@ -215,6 +221,8 @@ pub struct CreatorRow {
     pub last_refund: EntryNumber,
     /// How long its payers may ask for refunds; `None` for as long as the provider says.
     pub refund_window_ms: Option<u64>,
+    /// What it takes from one wallet in a month at most.
+    pub ceiling: Ceiling,
 }
 
 /// What a creator is called and where it publishes.

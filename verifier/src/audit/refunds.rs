@@ -58,6 +58,7 @@ pub(super) fn take(
         return;
     };
     super::budgets::take_refund(entry, refund, paid_at, rebuilt);
+    super::ceilings::take_refund(refund, paid_at, rebuilt);
     let copy =
         (refund.wallet, refund.creator, refund.item, (refund.amount, refund.free, refund.fee));
     let paid = (claim.wallet, claim.creator, claim.item, (claim.amount, claim.free, claim.fee));

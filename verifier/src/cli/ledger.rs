@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use farthing_rules::rows::{CreatorProfile, CreatorRow};
 use farthing_rules::{Answer, Command as LedgerCommand};
-use farthing_shared::{CreatorId, Micros, item_hash};
+use farthing_shared::time::day_after_month_of;
+use farthing_shared::{CreatorId, Micros, UnixMillis, item_hash};
 use farthing_verifier::clock::Clock;
 use farthing_verifier::config::Config;
 use farthing_verifier::secrets::Secrets;
@@ -37,6 +38,11 @@ pub(super) enum CreatorCommand {
         /// Minutes in which a payment can be refunded, 1 to 43200; unless set, as the provider says.
         #[arg(long)]
         refund_minutes: Option<u64>,
+        /// What the creator takes from one visitor in a calendar month (UTC) at most, such as 5.00; then everything
+        /// of the creator is open to that visitor until the month ends. Donations do not count. A change holds
+        /// from the next month on. "none" for no such limit.
+        #[arg(long)]
+        month_max: Option<String>,
     },
     /// Change name, sites, threshold or offer key; what is not given stays.
     Edit {
@@ -57,6 +63,11 @@ pub(super) enum CreatorCommand {
         /// Minutes in which a payment can be refunded, 1 to 43200; unless set, as the provider says.
         #[arg(long)]
         refund_minutes: Option<u64>,
+        /// What the creator takes from one visitor in a calendar month (UTC) at most, such as 5.00; then everything
+        /// of the creator is open to that visitor until the month ends. Donations do not count. A change holds
+        /// from the next month on. "none" for no such limit.
+        #[arg(long)]
+        month_max: Option<String>,
     },
     /// List the creators with their totals.
     List,
@@ -197,7 +208,7 @@ fn told((field, why): admin::WrongField) -> Failure {
 pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Failure> {
     let mut ledger = Ledger::open(config)?;
     match command {
-        CreatorCommand::Add { name, sites, threshold, offer_key, refund_minutes } => {
+        CreatorCommand::Add { name, sites, threshold, offer_key, refund_minutes, month_max } => {
             let mut id = [0; 16];
             getrandom::fill(&mut id).map_err(|error| error.to_string())?;
             let id = CreatorId(id);
@@ -205,11 +216,21 @@ pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Fa
                 admin::creator_draft(id, &name, &sites, &threshold, offer_key.as_deref())
                     .map_err(told)?;
             draft.refund_window_ms = admin::refund_window(refund_minutes).map_err(told)?;
+            draft.month_max =
+                admin::month_max(month_max.as_deref().unwrap_or("none")).map_err(told)?;
             ledger.save(LedgerCommand::SaveCreator(draft))?;
             println!("{id}");
             println!("{}", ledger.link(id, 1));
         }
-        CreatorCommand::Edit { id, name, sites, threshold, offer_key, refund_minutes } => {
+        CreatorCommand::Edit {
+            id,
+            name,
+            sites,
+            threshold,
+            offer_key,
+            refund_minutes,
+            month_max,
+        } => {
             let (row, known) = ledger.creator(&id)?;
             let threshold = threshold.unwrap_or_else(|| known.threshold.to_decimal());
             let offer_key = offer_key.or_else(|| known.offer_key.map(|key| key.to_text()));
@@ -220,7 +241,14 @@ pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Fa
                     .map_err(told)?;
             let window = admin::refund_window(refund_minutes).map_err(told)?;
             draft.refund_window_ms = window.or(row.refund_window_ms);
+            draft.month_max = row.ceiling.most;
+            if let Some(typed) = &month_max {
+                draft.month_max = admin::month_max(typed).map_err(told)?;
+            }
             ledger.save(LedgerCommand::SaveCreator(draft))?;
+            if month_max.is_some() {
+                say_when(&ledger, &id)?;
+            }
         }
         CreatorCommand::List => list_creators(&ledger)?,
         CreatorCommand::Link { id, revoke } => {
@@ -238,6 +266,7 @@ pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Fa
                 )
                 .map_err(told)?;
                 draft.refund_window_ms = row.refund_window_ms;
+                draft.month_max = row.ceiling.most;
                 draft.revoke_links = true;
                 ledger.save(LedgerCommand::SaveCreator(draft))?;
                 generation = ledger.creator(&id)?.1.link_generation;
@@ -248,16 +277,33 @@ pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Fa
     Ok(())
 }
 
+/// Tells from when on a ceiling holds: what visitors were promised for this month stays.
+fn say_when(ledger: &Ledger, id: &str) -> Result<(), Failure> {
+    let (row, _) = ledger.creator(id)?;
+    let now = ledger.clock.now();
+    if row.ceiling.at(now) != row.ceiling.most {
+        let next = UnixMillis::of_day(day_after_month_of(now.day()));
+        println!("holds from {} on; until then: {}", show_time(next), most(row.ceiling.at(now)));
+    }
+    Ok(())
+}
+
+fn most(ceiling: Option<Micros>) -> String {
+    ceiling.map_or_else(|| "none".into(), Micros::to_decimal)
+}
+
 fn list_creators(ledger: &Ledger) -> Result<(), Failure> {
-    println!("id\tname\tpayable\theld\tpayments\tsites");
+    println!("id\tname\tpayable\theld\tpayments\tmost a month\tsites");
+    let now = ledger.clock.now();
     for (row, profile) in ledger.reader.creators().map_err(|error| error.to_string())? {
         println!(
-            "{}\t{}\t{}\t{}\t{}\t{}",
+            "{}\t{}\t{}\t{}\t{}\t{}\t{}",
             profile.id,
             profile.name,
             row.payable,
             row.held,
             row.number,
+            most(row.ceiling.at(now)),
             profile.sites.join(" ")
         );
     }

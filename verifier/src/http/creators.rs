@@ -8,9 +8,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use farthing_rules::rows::{CreatorProfile, CreatorRow, ItemRow, ItemText};
+use farthing_rules::rows::{Ceiling, CreatorProfile, CreatorRow, ItemRow, ItemText};
 use farthing_rules::{Answer, EntryNumber, ItemRef};
-use farthing_shared::{Micros, item_hash};
+use farthing_shared::time::day_after_month_of;
+use farthing_shared::{Micros, UnixMillis, item_hash};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use utoipa::ToSchema;
@@ -163,6 +164,10 @@ pub(super) struct TotalsBody {
     /// Held because of findings that nobody has decided yet.
     under_review: String,
     threshold: String,
+    /// What one visitor pays in a month at most, donations aside; none where there is no such limit.
+    month_max: Option<String>,
+    /// Where that changes: from when on, and to what.
+    month_max_next: Option<NextMonthMax>,
     payments: u64,
     total: String,
     refunds: u64,
@@ -173,6 +178,12 @@ pub(super) struct TotalsBody {
     days: Vec<DayBody>,
     items: Vec<ItemSums>,
     refused: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct NextMonthMax {
+    from: String,
+    most: Option<String>,
 }
 
 struct Sums {
@@ -219,6 +230,7 @@ fn empty_row(profile: &CreatorProfile) -> CreatorRow {
         refunded: Micros::ZERO,
         last_refund: EntryNumber(0),
         refund_window_ms: None,
+        ceiling: Ceiling::default(),
     }
 }
 
@@ -249,6 +261,10 @@ async fn totals_of(app: &App, profile: CreatorProfile, days: u32) -> Result<Tota
         let sum = sum(&|day| day == number && day != 0);
         DayBody { day: day(number), count: sum.count, total: sum.amount.to_decimal() }
     });
+    let ceiling = sums.row.ceiling;
+    let from = UnixMillis::of_day(day_after_month_of(today));
+    let month_max_next = (ceiling.at(now) != ceiling.most)
+        .then(|| NextMonthMax { from: time(from), most: ceiling.most.map(Micros::to_decimal) });
     Ok(TotalsBody {
         currency: app.config.currency.clone(),
         demo: app.config.demo,
@@ -257,6 +273,8 @@ async fn totals_of(app: &App, profile: CreatorProfile, days: u32) -> Result<Tota
         held: sums.row.held.to_decimal(),
         under_review: sums.row.review.to_decimal(),
         threshold: threshold.to_decimal(),
+        month_max: ceiling.at(now).map(Micros::to_decimal),
+        month_max_next,
         payments: sums.row.number,
         total: sums.row.total.to_decimal(),
         refunds: sums.row.refunds,

@@ -18,15 +18,14 @@ use std::sync::{Mutex, PoisonError};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use farthing_rules::rows::ReceiptRow;
-use farthing_shared::{ClaimId, CreatorId, ItemHash, PublicKey, UnixMillis, item_hash};
+use farthing_shared::{ClaimId, CreatorId, ItemHash, Micros, PublicKey, UnixMillis, item_hash};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
 use super::extract::{Body, FromText, Named, Reading};
 use super::problem::{Kind, Problem};
-use super::provider::content_key;
+use super::provider::{content_key, open_by_month};
 use crate::intake::Seen;
 
 /// A frame asks for about five minutes; a slow visitor may take as long again.
@@ -58,7 +57,7 @@ impl FromText for Name {
 struct Notice {
     creator: CreatorId,
     item: Option<ItemHash>,
-    receipt: ReceiptRow,
+    amount: Micros,
     /// The spending key that left it.
     key: PublicKey,
     until: UnixMillis,
@@ -127,8 +126,8 @@ pub(super) struct ToldBody {
     content_key: Option<String>,
 }
 
-/// Leaves word for a frame, signed by the spending key that paid: of an item that its wallet owns, or of a
-/// donation by its claim.
+/// Leaves word for a frame, signed by the spending key that paid: of an item that its wallet owns or that is
+/// open to it in this month, or of a donation by its claim.
 #[utoipa::path(post, path = "/v1/notices", request_body = NoticeBody,
     responses((status = 204), (status = 404, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn leave(
@@ -142,18 +141,24 @@ pub(super) async fn leave(
         None => None,
         Some(name) => Some(item_hash(&creator, name).map_err(|why| Problem::field("item", why))?),
     };
-    let receipt = match (item, &body.claim_id, body.sequence) {
+    let now = app.clock.now();
+    let amount = match (item, &body.claim_id, body.sequence) {
         (Some(hash), _, _) => {
-            let owned = app.read(move |reader| match reader.key(&key)? {
-                Some(row) => reader.owned(row.wallet, hash),
-                None => Ok(None),
+            let opened = app.read(move |reader| {
+                let Some(row) = reader.key(&key)? else { return Ok(None) };
+                match reader.owned(row.wallet, hash)? {
+                    Some(receipt) => Ok(Some(receipt.amount)),
+                    None => open_by_month(reader, &row, &hash, now),
+                }
             });
-            owned.await?
+            opened.await?
         }
         (None, Some(id), Some(sequence)) => {
             let id = ClaimId::parse(id).map_err(|why| Problem::field("claim_id", why))?;
             match app.intake.first_answer(key, sequence, id).await? {
-                Seen::Answered(answer) if answer.outcome.is_success() => answer.receipt,
+                Seen::Answered(answer) if answer.outcome.is_success() => {
+                    answer.receipt.map(|receipt| receipt.amount)
+                }
                 _ => None,
             }
         }
@@ -161,9 +166,8 @@ pub(super) async fn leave(
             return Err(Problem::field("item", "name the item, or the claim of a donation"));
         }
     };
-    let receipt = receipt.ok_or_else(|| Problem::missing("payment"))?;
-    let now = app.clock.now();
-    let notice = Notice { creator, item, receipt, key, until: now.plus_ms(LIFE_MS) };
+    let amount = amount.ok_or_else(|| Problem::missing("payment"))?;
+    let notice = Notice { creator, item, amount, key, until: now.plus_ms(LIFE_MS) };
     if app.notices.put(name, notice, now) {
         Ok(StatusCode::NO_CONTENT)
     } else {
@@ -181,7 +185,7 @@ pub(super) async fn hear(
     let notice = app.notices.find(name, app.clock.now());
     let notice = notice.ok_or_else(|| Problem::missing("notice"))?;
     Ok(Json(ToldBody {
-        amount: notice.receipt.amount.to_decimal(),
+        amount: notice.amount.to_decimal(),
         currency: app.config.currency.clone(),
         content_key: notice.item.map(|item| content_key(&app, &notice.creator, &item)),
     }))
@@ -189,20 +193,17 @@ pub(super) async fn hear(
 
 #[cfg(test)]
 mod tests {
-    use farthing_rules::EntryNumber;
-    use farthing_shared::Micros;
-
     use super::*;
 
     #[test]
     fn a_notice_is_heard_for_ten_minutes_and_there_is_room_again_after() {
         let notices = Notices::default();
-        let receipt = ReceiptRow { entry: EntryNumber(7), at: UnixMillis(0), amount: Micros::ZERO };
         let by = |key: u16, until| {
             let mut bytes = [0; 32];
             bytes[..2].copy_from_slice(&key.to_be_bytes());
             let creator = CreatorId([1; 16]);
-            Notice { creator, item: None, receipt, key: PublicKey(bytes), until }
+            let amount = Micros::ZERO;
+            Notice { creator, item: None, amount, key: PublicKey(bytes), until }
         };
         let named = |n: u128| Name(n);
         let full = u128::try_from(NOTICES_MAX).expect("a small number");
@@ -221,12 +222,11 @@ mod tests {
     #[test]
     fn the_oldest_of_a_key_makes_room_and_a_name_keeps_its_first() {
         let notices = Notices::default();
-        let receipt = ReceiptRow { entry: EntryNumber(7), at: UnixMillis(0), amount: Micros::ZERO };
         let creator = CreatorId([1; 16]);
         let by = |key, until| Notice {
             creator,
             item: None,
-            receipt,
+            amount: Micros::ZERO,
             key: PublicKey([key; 32]),
             until: UnixMillis(until),
         };

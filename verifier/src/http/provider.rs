@@ -4,10 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use base64ct::{Base64UrlUnpadded, Encoding};
-use farthing_rules::rows::{CreatorProfile, ItemRow, ItemText};
-use farthing_rules::{Command, ItemRef};
+use farthing_rules::rows::{CreatorProfile, CreatorRow, InMonth, ItemRow, ItemText, KeyRow};
+use farthing_rules::{Command, CreatorRef, ItemRef};
+use farthing_shared::time::day_after_month_of;
 use farthing_shared::{
-    CreatorId, ItemHash, Micros, PublicKey, SignedOffer, item_hash, origin_hash, title_hash,
+    CreatorId, ItemHash, Micros, PublicKey, SignedOffer, UnixMillis, item_hash, origin_hash,
+    title_hash,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,6 +19,7 @@ use super::extract::{Asked, MaybeReading, binary};
 use super::problem::{Kind, Problem};
 use super::text::{Clause, time};
 use super::wallets::AllowanceBody;
+use crate::store::sqlite::{ReadError, Reader};
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Status {
@@ -115,22 +118,49 @@ impl ItemName {
     }
 }
 
+/// What opens without a payment: it was bought, or nothing more is due to the creator in this month.
 #[derive(Serialize, ToSchema)]
 pub(super) struct OwnedBody {
-    entry: u64,
-    at: String,
+    /// Of the purchase; none where nothing was bought.
+    entry: Option<u64>,
+    at: Option<String>,
+    /// What was paid for it; where nothing was bought, what was paid for the month.
     amount: String,
+    /// Where nothing was bought: when it closes again, as the month ends.
+    open_until: Option<String>,
     content_key: String,
     claim_id: Option<String>,
     /// While its money can be had back.
     refundable_until: Option<String>,
 }
 
+/// What the creator takes from one wallet in a calendar month of UTC at most.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MonthBody {
+    most: String,
+    /// What the wallet of the key that asks has paid of it, donations aside.
+    paid: Option<String>,
+    until: String,
+}
+
+impl MonthBody {
+    /// None where the creator has no ceiling now.
+    pub(super) fn of(creator: &CreatorRow, paid: Option<InMonth>, now: UnixMillis) -> Option<Self> {
+        Some(Self {
+            most: creator.ceiling.at(now)?.to_decimal(),
+            paid: paid.map(|paid| paid.at(now).paid.to_decimal()),
+            until: time(UnixMillis::of_day(day_after_month_of(now.day()))),
+        })
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 pub(super) struct QuoteBody {
     creator: CreatorName,
     item: Option<ItemName>,
+    /// What is due now: less than the item's price where the creator's month is nearly used up.
     price: Option<String>,
+    month: Option<MonthBody>,
     currency: String,
     demo: bool,
     fee_ppm: u32,
@@ -157,22 +187,37 @@ pub(super) async fn quote(
         None => None,
         Some(name) => Some(quoted_item(&app, &profile, name, &asked).await?),
     };
-    let (owned, allowance) = match key {
-        None => (None, None),
-        Some(key) => what_the_key_has(&app, key, id, item.as_ref()).await?,
+    let KeyHas { owned, allowance, paid } = match key {
+        None => KeyHas::default(),
+        Some(key) => what_the_key_has(&app, key, (id, row.creator), item.as_ref()).await?,
     };
     let price = item.as_ref().map(|(row, _)| row.price);
+    let now = app.clock.now();
+    let due = price.map(|price| row.ceiling.due(price, paid.unwrap_or_default(), now));
+    let month = MonthBody::of(&row, paid, now);
+    let open = item.as_ref().zip(month.as_ref()).filter(|_| due == Some(Micros::ZERO));
+    let open = open.map(|((row, _), month)| OwnedBody {
+        entry: None,
+        at: None,
+        amount: month.most.clone(),
+        open_until: Some(month.until.clone()),
+        content_key: content_key(&app, &id, &row.hash),
+        claim_id: None,
+        refundable_until: None,
+    });
     Ok(Json(QuoteBody {
+        // Where nothing is due the item is open, and its price is what it costs others.
+        price: due.filter(|due| *due > Micros::ZERO).or(price).map(Micros::to_decimal),
+        month,
         creator: CreatorName { id: id.to_text(), name: profile.name },
         item: item.as_ref().map(|(row, text)| ItemName::of(row, text)),
-        price: price.map(Micros::to_decimal),
         currency: app.config.currency.clone(),
         demo: app.config.demo,
         fee_ppm: app.policy.fee_ppm,
         refund_window_ms: row.refund_window_ms.unwrap_or(app.policy.refund_window_ms),
         suggested_cap: suggested(price, 40, 2_000_000),
         suggested_claim_max: suggested(price, 10, 500_000),
-        owned,
+        owned: owned.or(open),
         allowance,
     }))
 }
@@ -204,10 +249,7 @@ async fn quoted_item(
     }
     let now = app.clock.now();
     let found = app.read(move |reader| reader.item(&hash)).await?;
-    let for_sale = |(row, _): &(ItemRow, ItemText)| {
-        row.on_sale && row.expires_at.is_none_or(|expires_at| now < expires_at)
-    };
-    found.filter(for_sale).ok_or_else(|| Problem::missing("item for sale"))
+    found.filter(|(row, _)| is_for_sale(row, now)).ok_or_else(|| Problem::missing("item for sale"))
 }
 
 /// Takes the creator's signed offer into the price list, unless it is there already.
@@ -246,12 +288,21 @@ async fn take_offer(
     }
 }
 
+/// What the ledger knows of whoever signed the question.
+#[derive(Default)]
+struct KeyHas {
+    owned: Option<OwnedBody>,
+    allowance: Option<AllowanceBody>,
+    /// What its wallet paid the creator in a month; none where no wallet is known.
+    paid: Option<InMonth>,
+}
+
 async fn what_the_key_has(
     app: &App,
     key: PublicKey,
-    creator: CreatorId,
+    (creator, of): (CreatorId, CreatorRef),
     item: Option<&(ItemRow, ItemText)>,
-) -> Result<(Option<OwnedBody>, Option<AllowanceBody>), Problem> {
+) -> Result<KeyHas, Problem> {
     let item = item.map(|(row, _)| row.hash);
     let now = app.clock.now();
     let found = app
@@ -270,20 +321,49 @@ async fn what_the_key_has(
                     None => None,
                 },
             };
+            let first = reader.key_by_ref(row.first)?;
+            // A key of another creator has paid this one nothing, and a revoked one opens nothing new.
+            let first = first.filter(|first| first.creator == of && !row.revoked);
+            let paid = first.map(|first| first.in_month).unwrap_or_default();
             let body = AllowanceBody::read(reader, row)?;
-            Ok(Some((owned, body)))
+            Ok(Some((owned, body, paid)))
         })
         .await?;
-    let Some((owned, allowance)) = found else { return Ok((None, None)) };
+    let Some((owned, allowance, paid)) = found else { return Ok(KeyHas::default()) };
     let owned = owned.map(|(receipt, hash, way)| OwnedBody {
-        entry: receipt.entry.0,
-        at: time(receipt.at),
+        entry: Some(receipt.entry.0),
+        at: Some(time(receipt.at)),
         amount: receipt.amount.to_decimal(),
+        open_until: None,
         content_key: content_key(app, &creator, &hash),
         claim_id: way.map(|(id, _)| id.to_text()),
         refundable_until: way.and_then(|(_, until)| until).map(time),
     });
-    Ok((owned, allowance.map(|body| body.for_a_frame().in_currency(&app.config.currency))))
+    let allowance = allowance.map(|body| body.for_a_frame().in_currency(&app.config.currency));
+    Ok(KeyHas { owned, allowance, paid: Some(paid) })
+}
+
+/// What a key's wallet paid for the month, where that opens an item which it does not own.
+pub(super) fn open_by_month(
+    reader: &Reader,
+    key: &KeyRow,
+    item: &ItemHash,
+    now: UnixMillis,
+) -> Result<Option<Micros>, ReadError> {
+    let Some((item, _)) = reader.item(item)?.filter(|(row, _)| is_for_sale(row, now)) else {
+        return Ok(None);
+    };
+    let Some(creator) = reader.creator_by_ref(key.creator)? else { return Ok(None) };
+    if key.revoked || item.creator != key.creator {
+        return Ok(None);
+    }
+    let paid = reader.key_by_ref(key.first)?.map(|first| first.in_month).unwrap_or_default();
+    let is_open = creator.ceiling.due(item.price, paid, now) == Micros::ZERO;
+    Ok(creator.ceiling.at(now).filter(|_| is_open))
+}
+
+fn is_for_sale(row: &ItemRow, now: UnixMillis) -> bool {
+    row.on_sale && row.expires_at.is_none_or(|expires_at| now < expires_at)
 }
 
 /// The key to an item's sealed content, as base64url.

@@ -19,7 +19,7 @@ use super::App;
 use super::extract::{Asked, Body, CREATED, Named, Reading, binary};
 use super::network::Prefix;
 use super::problem::{Kind, Problem};
-use super::provider::{CreatorName, ItemName};
+use super::provider::{CreatorName, ItemName, MonthBody};
 use super::text::{Clause, time};
 use crate::store::sqlite::{EntryView, ReadError, Reader};
 
@@ -144,12 +144,13 @@ pub(super) async fn show(
     reading: Reading,
 ) -> Result<Json<WalletBody>, Problem> {
     own(root, reading)?;
+    let now = app.clock.now();
     let found = app
         .read(move |reader| {
             let Some(wallet) = reader.wallet(&root)? else { return Ok(None) };
             let keys = reader.keys_of_wallet(wallet.wallet)?;
             let bodies: Result<Vec<_>, ReadError> =
-                keys.into_iter().map(|row| AllowanceBody::read(reader, row)).collect();
+                keys.into_iter().map(|row| AllowanceBody::of_wallet(reader, row, now)).collect();
             Ok(Some((wallet, bodies?)))
         })
         .await?;
@@ -424,9 +425,24 @@ pub(super) struct AllowanceBody {
     revoked: bool,
     last_sequence: u64,
     balance: String,
+    /// To the wallet: where its creator takes no more than so much a month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    month: Option<MonthBody>,
 }
 
 impl AllowanceBody {
+    /// As the wallet is told it.
+    fn of_wallet(reader: &Reader, row: KeyRow, now: UnixMillis) -> Result<Option<Self>, ReadError> {
+        let (first, creator) = (row.first, row.creator);
+        let Some(body) = Self::read(reader, row)? else { return Ok(None) };
+        let Some(creator) = reader.creator_by_ref(creator)? else { return Ok(Some(body)) };
+        if !creator.ceiling.is_known() {
+            return Ok(Some(body));
+        }
+        let paid = reader.key_by_ref(first)?.map(|first| first.in_month).unwrap_or_default();
+        Ok(Some(Self { month: MonthBody::of(&creator, Some(paid), now), ..body }))
+    }
+
     /// The allowance of a key row; none when its wallet or creator is gone, which never happens
     /// in a sound ledger.
     pub(super) fn read(reader: &Reader, row: KeyRow) -> Result<Option<Self>, ReadError> {
@@ -452,6 +468,7 @@ impl AllowanceBody {
             revoked: row.revoked || has_ended,
             last_sequence: row.last_sequence(),
             balance: balance.to_decimal(),
+            month: None,
         }))
     }
 

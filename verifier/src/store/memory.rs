@@ -241,6 +241,7 @@ impl MemoryStore {
         }
         self.rows.wallets.get(&key.wallet).into_iter().for_each(|row| context.put_wallet(*row));
         self.rows.creators.get(&key.creator).into_iter().for_each(|row| context.put_creator(*row));
+        self.rows.keys.get(&key.first).into_iter().for_each(|row| context.put_key(row.clone()));
         context.put_key(key.clone());
     }
 
@@ -281,6 +282,11 @@ impl MemoryStore {
         let wallet = self.rows.wallets.values().find(|row| row.root == slot.root);
         let creator = self.rows.creators.values().find(|row| row.id == slot.creator);
         let (Some(wallet), Some(creator)) = (wallet, creator) else { return };
+        let place = (wallet.wallet, creator.creator);
+        let same = self.rows.keys.values().find(|row| (row.wallet, row.creator) == place);
+        if let Some(row) = same {
+            context.first_keys.insert(place, row.first);
+        }
         let key = self.rows.keys.values().find(|row| {
             !row.revoked
                 && row.wallet == wallet.wallet
@@ -301,6 +307,10 @@ impl MemoryStore {
         context.claims.insert(number, (**claim).clone());
         if let Some(row) = self.rows.refunds.get(&number) {
             context.refunds.insert(number, *row);
+        }
+        if let Some(key) = self.rows.keys.get(&claim.key) {
+            let first = self.rows.keys.get(&key.first);
+            first.into_iter().chain([key]).for_each(|row| context.put_key(row.clone()));
         }
         let bucket = (claim.creator, claim.release_minute);
         if let Some(held) = self.rows.holds.get(&bucket) {

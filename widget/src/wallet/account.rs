@@ -62,6 +62,8 @@ pub struct Known {
     pub origin: OriginHash,
     /// In which browser.
     pub device: u32,
+    /// What the creator takes in a month at most, and what it took of that.
+    pub month: Option<(Micros, Micros)>,
 }
 
 impl Account {
@@ -120,6 +122,7 @@ impl Known {
             creator_name: row.owned("creator.name"),
             origin: OriginHash::parse(row.text("origin_hash")).ok()?,
             device: row.number("device").and_then(|n| u32::try_from(n).ok())?,
+            month: row.micros("month.most").zip(row.micros("month.paid")),
         })
     }
 }

@@ -81,10 +81,17 @@ impl Wallet {
         else {
             return Vec::new();
         };
-        if quote.price.is_some_and(|price| price != self.amount) {
+        // The last payment to a creator whose month is nearly used up is less than the price; the frame's
+        // key was told so, and the verifier takes nothing else.
+        let most = Micros::parse(quote.text("month.most")).ok();
+        let fits = |price| self.amount == price || most.is_some() && self.amount < price;
+        if !quote.price.is_none_or(fits) {
             // The frame showed another price: it has to show the new one first.
             return self.decline();
         }
+        let month = most.map_or_else(String::new, |most| {
+            say(&[words::NEVER_MORE, &money(most), words::A_MONTH])
+        });
         let cap = sensible(suggested(quote, "suggested_cap"), self.amount);
         let each = self.claim_max().min(cap);
         let until = now_ms.saturating_add(ALLOWANCE_LIFE_MS);
@@ -114,6 +121,7 @@ impl Wallet {
             Effect::Set("cap2", money(times(cap, 2))),
             Effect::Set("cap3", money(times(cap, 5))),
             Effect::Set("each", each),
+            Effect::Set("month", month),
             Effect::Set("money", money_words),
             Effect::Set("allow", say(&[verb, &money(self.amount)])),
             Effect::Set("cap-problem", String::new()),

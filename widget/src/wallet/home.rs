@@ -73,6 +73,10 @@ impl Wallet {
                 let until = dated(limits.expires_at_ms);
                 let live = !limits.revoked && limits.cap > Micros::ZERO;
                 let spent = money(limits.spent);
+                let month = known.month.map_or_else(String::new, |(most, paid)| {
+                    let (most, paid) = (money(most), money(paid));
+                    say(&[words::THIS_MONTH, &paid, words::OF_MONTH, &most, words::THEN_OPEN])
+                });
                 let state = if live {
                     say(&[
                         words::SO_FAR,
@@ -83,6 +87,7 @@ impl Wallet {
                         &money(limits.per_claim_max.min(limits.cap)),
                         words::AT_ONCE,
                         &until,
+                        &month,
                     ])
                 } else {
                     words::WITHDRAWN.into()

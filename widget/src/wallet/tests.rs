@@ -176,6 +176,46 @@ fn the_first_payment_takes_one_click_here() {
     assert!(over.contains(&Effect::Close));
 }
 
+/// Under a creator's ceiling the frame may ask for less than the price, never for more; without one for neither.
+#[test]
+fn the_last_payment_of_a_month_is_less_than_the_price() {
+    let under = |price: &str| [&*quote(price), "\u{1f}month.most\u{1f}0.50"].concat();
+    for (quote, asked, shown) in [
+        (under("0.20"), "0.20", true),
+        (under("0.20"), "0.10", true),
+        (under("0.20"), "0.21", false),
+        (quote("0.20"), "0.10", false),
+    ] {
+        let mut wallet = popup("");
+        wallet.asked(&question(asked, ""), NOW);
+        let said = wallet.answer(&quote, NOW);
+        let expected = if shown { (Some("consent"), None) } else { (None, Some("declined")) };
+        assert_eq!((view(&said), sent(&said, "t")), expected, "{asked}");
+        let month = set(&said, "month");
+        assert_eq!(month.contains("\u{1}0.50\u{1} a month"), quote.contains("month") && shown);
+    }
+    let mut wallet = Wallet::new();
+    let root = format!("root={} device=7", key(1));
+    wallet.boot(&row(&format!("place=home stored=true origin=https://pay.example {root}")), NOW);
+    wallet.answer(&provider(), NOW);
+    let known = format!(
+        "{} allowances.0.month.most=0.50 allowances.0.month.paid=0.40",
+        allowance("allowances.0.", 2, "0.40")
+    );
+    let home = wallet.answer(&account("wallet", "0.60", &known), NOW);
+    let rows = home.iter().find_map(|effect| match effect {
+        Effect::Rows { rows, .. } => Some(rows),
+        _ => None,
+    });
+    let state = &rows.expect("the allowances are listed")[0][2];
+    assert!(
+        state.ends_with(
+            ". This month \u{1}0.40\u{1} of at most \u{1}0.50\u{1}; then everything there is open."
+        ),
+        "{state}"
+    );
+}
+
 #[test]
 fn a_frame_that_lost_its_key_is_served_without_a_click() {
     let root = format!("root={} device=7", key(1));

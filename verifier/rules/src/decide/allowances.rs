@@ -6,7 +6,7 @@ use super::working::Working;
 use crate::command::Slot;
 use crate::commit::AllowanceRefusal;
 use crate::policy::Policy;
-use crate::rows::{CreatorRef, EntryNumber, KeyRef, KeyRow, WalletRef};
+use crate::rows::{CreatorRef, EntryNumber, InMonth, KeyRef, KeyRow, WalletRef};
 
 /// Puts an allowance in force, revoking the key that was in force at its slot.
 pub(super) fn register(
@@ -117,8 +117,10 @@ fn new_key(
 ) -> KeyRow {
     let number = working.context.counters.key;
     working.context.counters.key = number.checked_add(1).expect("2^64 keys are never reached");
+    let key = KeyRef(number);
+    let first = *working.context.first_keys.entry((wallet, creator)).or_insert(key);
     KeyRow {
-        key: KeyRef(number),
+        key,
         public: terms.key,
         wallet,
         creator,
@@ -139,6 +141,8 @@ fn new_key(
         equivocations: 0,
         minute: 0,
         in_minute: 0,
+        first,
+        in_month: InMonth::default(),
     }
 }
 

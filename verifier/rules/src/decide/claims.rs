@@ -9,7 +9,7 @@ use crate::commit::ClaimAnswer;
 use crate::findings::{Seen, Standing};
 use crate::policy::Policy;
 use crate::rows::{
-    ClaimEntry, EntryBody, Equivocation, ItemRef, KeyRef, KeyRow, LastAnswer, MARK_EVERY,
+    ClaimEntry, EntryBody, Equivocation, InMonth, ItemRef, KeyRef, KeyRow, LastAnswer, MARK_EVERY,
     ReceiptRow,
 };
 
@@ -269,7 +269,7 @@ fn held_back(policy: &Policy, working: &Working, row: &KeyRow) -> Option<Outcome
     }
 }
 
-/// The item that a claim buys at its present price; a donation buys none.
+/// The item that a claim buys for what is due; a donation buys none.
 fn item_for(working: &Working, claim: &Claim, row: &KeyRow) -> Result<ItemRef, Outcome> {
     if claim.kind == Kind::Donation || claim.item == ItemHash::NONE {
         return Ok(ItemRef(0));
@@ -283,10 +283,33 @@ fn item_for(working: &Working, claim: &Claim, row: &KeyRow) -> Result<ItemRef, O
     if !for_sale {
         return Err(Outcome::UnknownItem);
     }
-    if item.price != claim.amount {
+    // Nothing is due for what is open this month, and no claim is of nothing: the next quote opens it.
+    if due(working, row, item.price) != claim.amount {
         return Err(Outcome::PriceChanged);
     }
     Ok(item.item)
+}
+
+/// What is due for an item of this price from the wallet of a key, under the creator's ceiling.
+fn due(working: &Working, row: &KeyRow, price: Micros) -> Micros {
+    let Some(creator) = working.context.creators.get(&row.creator) else { return price };
+    creator.ceiling.due(price, paid_in_month(working, row), working.now)
+}
+
+/// What the wallet of a key paid the key's creator in a month: its first key counts it.
+fn paid_in_month(working: &Working, row: &KeyRow) -> InMonth {
+    let first = working.context.keys.get(&row.first).filter(|first| first.key != row.key);
+    first.map_or(row.in_month, |first| first.in_month)
+}
+
+fn count_in_month(working: &mut Working, row: &mut KeyRow, amount: Micros) {
+    let now = working.now;
+    if row.first == row.key {
+        row.in_month = row.in_month.and(now, amount);
+    } else if let Some(first) = working.context.keys.get_mut(&row.first) {
+        first.in_month = first.in_month.and(now, amount);
+        working.touch_key(row.first);
+    }
 }
 
 /// Moves the money. After [`Working::record`] has returned an entry, nothing here can fail.
@@ -339,6 +362,9 @@ fn accept(
         row.mark = entry;
     }
     row.last_entry = entry;
+    if claim.item != ItemHash::NONE && creator.ceiling.at(now).is_some() {
+        count_in_month(working, row, claim.amount);
+    }
     if let Some(wallet) = working.context.wallets.get_mut(&row.wallet) {
         wallet.last_entry = entry;
         wallet.free = wallet.free.minus(free).unwrap_or(Micros::ZERO);

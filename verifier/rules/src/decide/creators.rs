@@ -7,16 +7,18 @@ use crate::command::{CreatorDraft, EarlyRefusal};
 use crate::commit::SaveRefusal;
 use crate::policy::Policy;
 use crate::rows::{
-    CreatorProfile, CreatorRef, CreatorRow, EntryBody, EntryNumber, HoldRow, ItemRef, ItemRow,
-    ItemText,
+    Ceiling, CreatorProfile, CreatorRef, CreatorRow, EntryBody, EntryNumber, HoldRow, ItemRef,
+    ItemRow, ItemText,
 };
 
 /// Registers a creator or changes its profile; balances stay.
 pub(super) fn save(working: &mut Working, draft: &CreatorDraft) -> Result<(), SaveRefusal> {
     let known = working.context.creator_refs.get(&draft.id).copied();
     let creator = known.unwrap_or_else(|| register(working, draft.id));
+    let now = working.now;
     if let Some(row) = working.context.creators.get_mut(&creator) {
         row.refund_window_ms = draft.refund_window_ms;
+        row.ceiling = row.ceiling.changed(draft.month_max, now, row.number > 0);
     }
     working.touch_creator(creator);
     let generation = working.context.profiles.get(&creator).map_or(1, |p| p.link_generation);
@@ -52,6 +54,7 @@ fn register(working: &mut Working, id: CreatorId) -> CreatorRef {
         refunded: Micros::ZERO,
         last_refund: EntryNumber(0),
         refund_window_ms: None,
+        ceiling: Ceiling::default(),
     });
     creator
 }

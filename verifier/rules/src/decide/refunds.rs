@@ -2,12 +2,16 @@
 
 use alloc::boxed::Box;
 
-use farthing_shared::{ItemHash, Micros, RefundOutcome, SignedClaim, SignedRefund, limits};
+use farthing_shared::{
+    ItemHash, Micros, RefundOutcome, SignedClaim, SignedRefund, UnixMillis, limits,
+};
 
 use super::working::Working;
 use crate::commit::RefundAnswer;
 use crate::policy::Policy;
-use crate::rows::{ClaimEntry, EntryBody, EntryNumber, ReceiptRow, RefundEntry, RefundRow};
+use crate::rows::{
+    ClaimEntry, EntryBody, EntryNumber, ItemRef, ReceiptRow, RefundEntry, RefundRow,
+};
 
 /// Refunds a claim, or says why not.
 pub(super) fn refund(
@@ -154,6 +158,9 @@ fn give_back(
             *spent = spent.refunded(now, paid_at, claim.amount);
         }
     }
+    if let Some(paid_at) = paid_at.filter(|_| claim.item != ItemRef(0)) {
+        uncount_in_month(working, claim, paid_at);
+    }
     if let Some(row) = working.context.creators.get_mut(&claim.creator) {
         row.refunds = refunds;
         row.refunded = refunded;
@@ -165,6 +172,18 @@ fn give_back(
     let recent = working.context.recent_refunds.entry(claim.wallet).or_default();
     recent.insert(0, (now, claim.creator));
     Ok(ReceiptRow { entry, at: now, amount: claim.amount })
+}
+
+/// Takes a payment out of what its wallet paid in that month, if it was counted.
+fn uncount_in_month(working: &mut Working, claim: &ClaimEntry, paid_at: UnixMillis) {
+    let first = working.context.keys.get(&claim.key).map(|row| row.first);
+    let Some(row) = first.and_then(|first| working.context.keys.get_mut(&first)) else { return };
+    let after = row.in_month.refunded(paid_at, claim.amount);
+    if after != row.in_month {
+        row.in_month = after;
+        let first = row.key;
+        working.touch_key(first);
+    }
 }
 
 fn back(taken: Micros) -> i64 {

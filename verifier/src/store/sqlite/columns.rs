@@ -2,9 +2,9 @@
 
 use farthing_rules::findings::{Place, Standing};
 use farthing_rules::rows::{
-    Accounts, BackupRow, BudgetRow, ClaimEntry, Counters, CreatorProfile, CreatorRow, Entry,
-    EntryBody, Equivocation, ItemRow, ItemText, KeyRow, LastAnswer, ReceiptRow, RefundEntry,
-    RefundRow, ReviewEntry, Spent, VoucherRow, WalletRow,
+    Accounts, BackupRow, BudgetRow, Ceiling, ClaimEntry, Counters, CreatorProfile, CreatorRow,
+    Entry, EntryBody, Equivocation, InMonth, ItemRow, ItemText, KeyRow, LastAnswer, ReceiptRow,
+    RefundEntry, RefundRow, ReviewEntry, Spent, VoucherRow, WalletRow,
 };
 use farthing_rules::{
     CreatorRef, EntryNumber, FindingId, ItemRef, KeyRef, Rail, VoucherHash, WalletRef,
@@ -168,7 +168,7 @@ pub(super) fn coded<T>(row: &Row<'_>, at: usize, read: fn(u8) -> Option<T>) -> S
 pub(super) const KEY: &str = "key, public, wallet, creator, origin, device, cap, per_claim_max, \
     expires_at, serial, consent, revoked, spent, last_sequence, last_claim, last_outcome, \
     last_receipt, last_at, last_amount, last_signed, last_entry, accepted, equivocations, \
-    minute, in_minute, mark, generation";
+    minute, in_minute, mark, generation, first, month, in_month";
 
 pub(super) fn key(row: &Row<'_>) -> Sql<KeyRow> {
     Ok(KeyRow {
@@ -193,6 +193,8 @@ pub(super) fn key(row: &Row<'_>) -> Sql<KeyRow> {
         in_minute: small(row, 24)?,
         mark: EntryNumber(nat(row, 25)?),
         generation: small(row, 26)?,
+        first: KeyRef(nat(row, 27)?),
+        in_month: InMonth { month: small(row, 28)?, paid: micros(row, 29)? },
     })
 }
 
@@ -224,7 +226,7 @@ fn last_answer(row: &Row<'_>) -> Sql<Option<LastAnswer>> {
 }
 
 pub(super) const CREATOR: &str = "creator, id, payable, held, number, total, last_entry, \
-    refunds, refunded, last_refund, refund_window, review, free";
+    refunds, refunded, last_refund, refund_window, review, free, ceiling_before, ceiling, ceiling_from";
 
 pub(super) fn creator(row: &Row<'_>) -> Sql<CreatorRow> {
     Ok(CreatorRow {
@@ -244,7 +246,17 @@ pub(super) fn creator(row: &Row<'_>) -> Sql<CreatorRow> {
         },
         review: micros(row, 11)?,
         free: micros(row, 12)?,
+        ceiling: Ceiling {
+            before: some_micros(row, 13)?,
+            most: some_micros(row, 14)?,
+            from: small(row, 15)?,
+        },
     })
+}
+
+fn some_micros(row: &Row<'_>, at: usize) -> Sql<Option<Micros>> {
+    let value: Option<i64> = row.get(at)?;
+    value.map(|_| micros(row, at)).transpose()
 }
 
 pub(super) const PROFILE: &str = "p.creator, c.id, p.name, p.sites, p.threshold, p.offer_key, \

@@ -42,7 +42,7 @@ pub struct Pace {
 
 impl Pace {
     /// Held back: while 65,536 rows are folded at most half as many come, so that there are never more
-    /// than some 100,000, 30 MB. Each command changes two rows at most and folds four, so that a folding
+    /// than some 100,000, 30 MB. Each command changes three rows at most and folds four, so that a folding
     /// ends before there is enough for the next. 64 rows are a quarter of a millisecond if each has a
     /// page to itself.
     pub(super) const USUAL: Self = Self { begin: 65_536, step: 64, each: 4 };

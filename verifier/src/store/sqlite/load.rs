@@ -158,6 +158,7 @@ fn claims(source: &mut Source<'_>, names: &Names, context: &mut Context) -> Sql<
         if name.item == ItemHash::NONE {
             continue;
         }
+        first_key(source, context, name.key)?;
         if !context.items.contains_key(&name.item)
             && let Some(row) = source.item(name.item)?
         {
@@ -166,6 +167,20 @@ fn claims(source: &mut Source<'_>, names: &Names, context: &mut Context) -> Sql<
         if let Some(receipt) = source.owned(wallet, name.item)? {
             context.owned.insert((wallet, name.item), receipt);
         }
+    }
+    Ok(())
+}
+
+/// The key that counts what the wallet of a key paid in a month, where the key's creator has a ceiling.
+fn first_key(source: &mut Source<'_>, context: &mut Context, key: KeyRef) -> Sql<()> {
+    let Some(row) = context.keys.get(&key) else { return Ok(()) };
+    let first = row.first;
+    let is_known = context.creators.get(&row.creator).is_some_and(|row| row.ceiling.is_known());
+    if is_known
+        && !context.keys.contains_key(&first)
+        && let Some(row) = source.key(first)?
+    {
+        context.put_key(row);
     }
     Ok(())
 }
@@ -221,6 +236,12 @@ pub(super) fn claim_of_entry(
         let row = source.creator(claim.creator)?;
         context.put_creator(row);
     }
+    if !context.keys.contains_key(&claim.key)
+        && let Some(row) = source.key(claim.key)?
+    {
+        context.put_key(row);
+    }
+    first_key(source, context, claim.key)?;
     let newest = context.wallets.get(&claim.wallet).map_or(EntryNumber(0), |w| w.last_refund);
     let recent = recent_refunds(connection, newest)?;
     context.recent_refunds.insert(claim.wallet, recent);
@@ -528,6 +549,12 @@ fn load_slot(connection: &Connection, hot: &Hot, context: &mut Context, slot: &S
     else {
         return Ok(());
     };
+    let sql = "SELECT first FROM keys WHERE wallet = ?1 AND creator = ?2 LIMIT 1";
+    let mut query = connection.prepare_cached(sql)?;
+    let place = (int(wallet.0), int(creator.0));
+    if let Some(first) = query.query_row(place, |row| nat(row, 0)).optional()? {
+        context.first_keys.insert((*wallet, *creator), KeyRef(first));
+    }
     let sql = format!(
         "SELECT {} FROM keys WHERE wallet = ?1 AND creator = ?2 AND device = ?3 \
          AND origin = ?4 AND revoked = 0",

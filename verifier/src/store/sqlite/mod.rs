@@ -45,6 +45,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("0004-findings.sql")),
     M::up(include_str!("0005-summed.sql")),
     M::up(include_str!("0006-budgets.sql")),
+    M::up(include_str!("0007-ceilings.sql")),
     M::up(include_str!("0008-rotations.sql")),
 ];
 
@@ -126,6 +127,8 @@ impl SqliteWriter {
             pace: Pace::USUAL,
         };
         writer.fold().map_err(|error| failed(error.to_string()))?;
+        // What an older build held back does not know all that the tables do by now.
+        writer.cache.clear();
         Ok(writer)
     }
 
@@ -192,7 +195,11 @@ impl SqliteWriter {
             if commit.is_empty() {
                 return Ok(Written { value: commit.answers, change: None, step });
             }
-            write::at_once(source.connection, &commit, before)?;
+            let was_revoked = |key| {
+                let known = source.hot.keys.get(&key).or_else(|| source.cache.keys.peek(&key));
+                known.is_some_and(|row| row.revoked)
+            };
+            write::at_once(source.connection, &commit, before, was_revoked)?;
             for (item, _) in &commit.items {
                 source.cache.items.remove(&item.hash);
             }

@@ -334,6 +334,16 @@ impl Reader {
         })
     }
 
+    /// A creator by its number.
+    pub fn creator_by_ref(&self, creator: CreatorRef) -> Read<Option<CreatorRow>> {
+        self.with_newer(|connection, newer| {
+            let sql = format!("SELECT {} FROM creators WHERE creator = ?1", columns::CREATOR);
+            let mut query = connection.prepare_cached(&sql)?;
+            let found = query.query_row([int(creator.0)], columns::creator).optional()?;
+            Ok(found.map(|row| newer.creator(row)))
+        })
+    }
+
     /// Profile of a creator by its number.
     pub fn profile(&self, creator: CreatorRef) -> Read<Option<CreatorProfile>> {
         self.with(|connection| profile(connection, creator))

@@ -7,8 +7,8 @@
 
 use farthing_rules::findings::Standing;
 use farthing_rules::rows::{
-    Accounts, Counters, CreatorRow, HoldChange, KeyRow, LastAnswer, Ownership, ReceiptRow,
-    RefusalTally, Tally, WalletRow,
+    Accounts, Ceiling, Counters, CreatorRow, HoldChange, InMonth, KeyRow, LastAnswer, Ownership,
+    ReceiptRow, RefusalTally, Tally, WalletRow,
 };
 use farthing_rules::{Commit, CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
 use farthing_shared::{
@@ -18,14 +18,17 @@ use farthing_shared::{
 use super::columns;
 
 /// What is written. Version 1 knew no refunds, version 2 no findings and no free credit, version 3 no
-/// budgets.
-const VERSION: u8 = 4;
+/// budgets, version 4 no ceilings.
+const VERSION: u8 = 5;
 /// Set in a wallet's standing when its budget follows: a wallet without one is not a byte longer.
 const BUDGET_FOLLOWS: u64 = 1 << 8;
 /// How often a wallet's root key was replaced stands above its standing, of a key's allowance above whether it
 /// is revoked: a word that was there before, so that nobody's row is longer.
 const GENERATION_SHIFT: u32 = 32;
 const BELOW_GENERATION: u64 = (1 << GENERATION_SHIFT) - 1;
+/// Set in a key's `revoked` when its first key and what was paid in a month follow: a key that is its
+/// wallet's only one for a creator without a ceiling is not a byte longer.
+const MONTH_FOLLOWS: u64 = 1 << 8;
 /// What counters of rows that did not have them stand at.
 const FIRST_NUMBER: u64 = 1;
 
@@ -99,6 +102,15 @@ impl Change {
             let window: Vec<u64> = row.refund_window_ms.into_iter().collect();
             out.list(&window, |out, window| out.nats([*window]));
             out.nats([row.review.get(), row.free.get()]);
+            let Ceiling { before, most, from } = row.ceiling;
+            let known: &[_] = if row.ceiling.is_known() { &[(before, most, from)] } else { &[] };
+            out.list(known, |out, (before, most, from)| {
+                for amount in [before, most] {
+                    let amount: Vec<Micros> = amount.iter().copied().collect();
+                    out.list(&amount, |out, amount| out.nats([amount.get()]));
+                }
+                out.nats([u64::from(*from)]);
+            });
         });
         out.list(&self.owned, |out, (wallet, pair)| {
             out.nats([wallet.0]);
@@ -194,12 +206,10 @@ impl Out {
         self.0.extend(row.origin.0);
         self.nats([row.key.0, row.wallet.0, row.creator.0, row.device.into()]);
         self.nats([row.cap.get(), row.per_claim_max.get(), row.expires_at.0, row.serial]);
-        self.nats([
-            row.grant,
-            u64::from(row.revoked) | above(row.generation),
-            row.spent.get(),
-            row.last_entry.0,
-        ]);
+        let follows = row.first != row.key || row.in_month != InMonth::default();
+        let month_follows = if follows { MONTH_FOLLOWS } else { 0 };
+        let revoked = u64::from(row.revoked) | month_follows | above(row.generation);
+        self.nats([row.grant, revoked, row.spent.get(), row.last_entry.0]);
         self.nats([row.accepted, row.mark.0, row.equivocations.into()]);
         self.nats([row.minute, row.in_minute.into()]);
         let last: Vec<&LastAnswer> = row.last.iter().collect();
@@ -211,6 +221,9 @@ impl Out {
             let signed: Vec<&[u8]> = last.signed.iter().map(|signed| &signed[..]).collect();
             out.list(&signed, |out, signed| out.0.extend(*signed));
         });
+        if follows {
+            self.nats([row.first.0, row.in_month.month.into(), row.in_month.paid.get()]);
+        }
     }
 }
 
@@ -314,29 +327,49 @@ impl From<'_> {
             },
             review: Micros::new(self.nat_since(3)?)?,
             free: Micros::new(self.nat_since(3)?)?,
+            ceiling: match self.1 {
+                ..5 => Ceiling::default(),
+                _ => self.list(Self::ceiling)?.pop().unwrap_or_default(),
+            },
         })
+    }
+
+    fn ceiling(&mut self) -> Option<Ceiling> {
+        let (before, most) = (self.list(Self::micros)?.pop(), self.list(Self::micros)?.pop());
+        Some(Ceiling { before, most, from: self.small()? })
     }
 
     fn key(&mut self) -> Option<KeyRow> {
         let (public, origin) = (PublicKey(self.bytes()?), OriginHash(self.bytes()?));
-        let (key, wallet) = (KeyRef(self.nat()?), WalletRef(self.nat()?));
-        let (creator, device) = (CreatorRef(self.nat()?), self.small()?);
-        let (cap, per_claim_max) = (self.micros()?, self.micros()?);
-        let (expires_at, serial) = (UnixMillis(self.nat()?), self.nat()?);
-        let (grant, (generation, revoked)) = (self.nat()?, apart(self.nat()?)?);
-        Some(KeyRow {
+        let key = KeyRef(self.nat()?);
+        let row = KeyRow {
             public,
             origin,
             key,
-            wallet,
-            creator,
-            device,
-            cap,
-            per_claim_max,
-            expires_at,
-            serial,
-            grant,
-            revoked: revoked != 0,
+            wallet: WalletRef(self.nat()?),
+            creator: CreatorRef(self.nat()?),
+            device: self.small()?,
+            cap: self.micros()?,
+            per_claim_max: self.micros()?,
+            expires_at: UnixMillis(self.nat()?),
+            serial: self.nat()?,
+            grant: self.nat()?,
+            revoked: false,
+            generation: 0,
+            spent: Micros::ZERO,
+            last_entry: EntryNumber(0),
+            accepted: 0,
+            mark: EntryNumber(0),
+            equivocations: 0,
+            minute: 0,
+            in_minute: 0,
+            last: None,
+            first: key,
+            in_month: InMonth::default(),
+        };
+        let (generation, revoked) = apart(self.nat()?)?;
+        let row = KeyRow {
+            revoked: revoked & !MONTH_FOLLOWS != 0,
             generation,
             spent: self.micros()?,
             last_entry: EntryNumber(self.nat()?),
@@ -346,6 +379,16 @@ impl From<'_> {
             minute: self.nat()?,
             in_minute: self.small()?,
             last: self.list(Self::last_answer)?.pop(),
+            ..row
+        };
+        if revoked & MONTH_FOLLOWS == 0 {
+            return Some(row);
+        }
+        let first = KeyRef(self.nat()?);
+        Some(KeyRow {
+            first,
+            in_month: InMonth { month: self.small()?, paid: self.micros()? },
+            ..row
         })
     }
 
@@ -360,5 +403,90 @@ impl From<'_> {
         let signed = self.list(|from| from.bytes::<{ Claim::SIGNED_LEN }>().map(Box::new))?;
         let (receipt, signed) = (receipt.into_iter().next(), signed.into_iter().next());
         Some(LastAnswer { sequence, claim, outcome, receipt, signed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(first: u64, month: u32, cents: u64) -> KeyRow {
+        let paid = Micros::new(cents * 10_000).expect("some cents");
+        KeyRow {
+            key: KeyRef(2),
+            public: PublicKey([7; 32]),
+            wallet: WalletRef(1),
+            creator: CreatorRef(1),
+            origin: OriginHash([9; 32]),
+            device: 1,
+            cap: paid,
+            per_claim_max: paid,
+            expires_at: UnixMillis(5),
+            serial: 3,
+            grant: 4,
+            revoked: month == 1,
+            spent: paid,
+            last: None,
+            last_entry: EntryNumber(6),
+            accepted: 8,
+            mark: EntryNumber(0),
+            equivocations: 0,
+            minute: 10,
+            in_minute: 11,
+            first: KeyRef(first),
+            in_month: InMonth { month, paid },
+        }
+    }
+
+    fn creator(ceiling: Ceiling) -> CreatorRow {
+        CreatorRow {
+            creator: CreatorRef(1),
+            id: CreatorId([5; 16]),
+            payable: Micros::ZERO,
+            held: Micros::ZERO,
+            review: Micros::ZERO,
+            free: Micros::ZERO,
+            number: 1,
+            total: Micros::ZERO,
+            last_entry: EntryNumber(1),
+            refunds: 0,
+            refunded: Micros::ZERO,
+            last_refund: EntryNumber(0),
+            refund_window_ms: None,
+            ceiling,
+        }
+    }
+
+    fn change(keys: Vec<KeyRow>, creators: Vec<CreatorRow>) -> Change {
+        Change {
+            counters: Counters::FIRST,
+            accounts: Accounts::default(),
+            keys,
+            wallets: Vec::new(),
+            creators,
+            owned: Vec::new(),
+            holds: Vec::new(),
+            tallies: Vec::new(),
+            refusals: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn months_come_back_and_cost_nothing_where_there_are_none() {
+        let some = |cents: u64| Micros::new(cents * 10_000);
+        let keys = vec![key(2, 0, 0), key(1, 0, 0), key(2, 683, 4), key(2, 1, 4), key(1, 683, 0)];
+        let ceilings = [
+            Ceiling::default(),
+            Ceiling { before: None, most: some(5), from: 0 },
+            Ceiling { before: some(5), most: None, from: 683 },
+            Ceiling { before: some(5), most: some(9), from: 683 },
+        ];
+        let all = change(keys, ceilings.map(creator).into());
+        assert_eq!(Change::decode(&all.encode()), Some(all));
+        let alone = change(vec![key(2, 0, 0)], Vec::new()).encode();
+        assert_eq!(change(vec![key(1, 0, 0)], Vec::new()).encode().len(), alone.len() + 24);
+        // A row of version 4, which knew neither: it has the same bytes where no creator is in it.
+        let older = [&[4], &alone[1..]].concat();
+        assert_eq!(Change::decode(&older), Some(change(vec![key(2, 0, 0)], Vec::new())));
     }
 }

@@ -22,14 +22,24 @@ use super::load;
 const OWNED_WINDOW: usize = 16;
 
 /// Writes what a batch made that is not held back: entries, rows that are new or are looked up by
-/// more than their number, prices, vouchers, proofs. `before` tells which numbers are new.
-pub(super) fn at_once(connection: &Connection, commit: &Commit, before: Counters) -> Sql<()> {
+/// more than their number, prices, vouchers, proofs. `before` tells which numbers are new, and
+/// `was_revoked` of which keys the table says already that they are not in force.
+pub(super) fn at_once(
+    connection: &Connection,
+    commit: &Commit,
+    before: Counters,
+    was_revoked: impl Fn(KeyRef) -> bool,
+) -> Sql<()> {
     entries(connection, &commit.entries)?;
     let new_wallets = commit.wallets.iter().filter(|row| row.wallet.0 >= before.wallet);
     new_wallets.into_iter().try_for_each(|row| insert_wallet(connection, row))?;
     let registered: HashSet<KeyRef> = commit.allowances.iter().map(|(key, _)| *key).collect();
     // Terms and whether a key is in force are looked up in the table.
-    let terms = commit.keys.iter().filter(|row| row.revoked || registered.contains(&row.key));
+    // A revoked key that goes on counting (its wallet's first for a creator) is no page of the table a claim.
+    let terms = commit
+        .keys
+        .iter()
+        .filter(|row| registered.contains(&row.key) || (row.revoked && !was_revoked(row.key)));
     keys(connection, terms)?;
     let new_creators = commit.creators.iter().filter(|row| row.creator.0 >= before.creator);
     creators(connection, new_creators)?;
@@ -427,7 +437,7 @@ fn keys<'a>(connection: &Connection, rows: impl Iterator<Item = &'a KeyRow>) -> 
          last_receipt = ?6, last_at = ?7, last_amount = ?8, last_signed = ?9, last_entry = ?10, \
          accepted = ?11, equivocations = ?12, minute = ?13, in_minute = ?14, revoked = ?15, \
          cap = ?16, per_claim_max = ?17, expires_at = ?18, serial = ?19, consent = ?20, mark = ?21, \
-         generation = ?22 \
+         generation = ?22, month = ?23, in_month = ?24 \
          WHERE key = ?1",
     )?;
     for row in rows {
@@ -456,6 +466,8 @@ fn keys<'a>(connection: &Connection, rows: impl Iterator<Item = &'a KeyRow>) -> 
             int(row.grant),
             int(row.mark.0),
             row.generation,
+            row.in_month.month,
+            row.in_month.paid.signed(),
         ])?;
         if changed == 0 {
             insert_key(connection, row)?;
@@ -468,8 +480,8 @@ fn keys<'a>(connection: &Connection, rows: impl Iterator<Item = &'a KeyRow>) -> 
 fn insert_key(connection: &Connection, row: &KeyRow) -> Sql<()> {
     let sql = "INSERT INTO keys (key, public, wallet, creator, origin, device, cap, \
                per_claim_max, expires_at, serial, consent, revoked, spent, last_sequence, \
-               last_entry, accepted, equivocations, minute, in_minute, generation) VALUES \
-               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0, 0, 0, 0, 0, ?14)";
+               last_entry, accepted, equivocations, minute, in_minute, generation, first) VALUES \
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0, 0, 0, 0, 0, ?14, ?15)";
     connection.prepare_cached(sql)?.execute(params![
         int(row.key.0),
         &row.public.0[..],
@@ -485,16 +497,18 @@ fn insert_key(connection: &Connection, row: &KeyRow) -> Sql<()> {
         row.revoked,
         row.spent.signed(),
         row.generation,
+        int(row.first.0),
     ])?;
     Ok(())
 }
 
 fn creators<'a>(connection: &Connection, rows: impl Iterator<Item = &'a CreatorRow>) -> Sql<()> {
     let mut upsert = connection.prepare_cached(
-        "INSERT INTO creators VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+        "INSERT INTO creators VALUES \
+         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
          ON CONFLICT (creator) DO UPDATE SET payable = ?3, held = ?4, number = ?5, total = ?6, \
          last_entry = ?7, refunds = ?8, refunded = ?9, last_refund = ?10, refund_window = ?11, \
-         free = ?12, review = ?13",
+         free = ?12, review = ?13, ceiling_before = ?14, ceiling = ?15, ceiling_from = ?16",
     )?;
     for row in rows {
         upsert.execute(params![
@@ -511,6 +525,9 @@ fn creators<'a>(connection: &Connection, rows: impl Iterator<Item = &'a CreatorR
             row.refund_window_ms.map(int),
             row.free.signed(),
             row.review.signed(),
+            row.ceiling.before.map(Micros::signed),
+            row.ceiling.most.map(Micros::signed),
+            row.ceiling.from,
         ])?;
     }
     Ok(())
