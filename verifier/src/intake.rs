@@ -7,8 +7,8 @@
 //! - **Bounded.** A permit for each claim from arrival to answer; none left, or more under way than can be
 //!   answered soon (`room.rs`), means 503.
 //! - **Batches form by themselves.** Whatever waits while a commit is under way is the next batch:
-//!   one transaction, one fsync. Claims whose signatures are being checked at that moment are
-//!   waited for, a millisecond at most, since they would each cost a commit of their own. A lone
+//!   one transaction, one fsync. Half of those that pay at the same time are waited for, a millisecond at
+//!   most, since they would each cost a commit of their own (`crowd.rs`). A lone
 //!   claim has nobody to wait for: it is committed by whoever received it, since the way to the thread
 //!   that writes and back costs an idle server as much as the commit.
 //! - **Signatures are checked before the queue**, on all cores, while the previous batch syncs
@@ -32,6 +32,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::clock::{Clock, monotonic};
+use crate::crowd::Crowd;
 use crate::metrics::Metrics;
 use crate::room::Room;
 use crate::store::sqlite::{ReadError, Reader};
@@ -132,6 +133,7 @@ impl Intake {
             changed: changed.clone(),
             fatal: fatal.clone(),
             metrics: metrics.clone(),
+            crowd: Crowd::default(),
         }));
         let thread = thread::Builder::new()
             .name("commit".into())
@@ -252,7 +254,7 @@ impl Intake {
         })
     }
 
-    /// Commits a claim here and now when no other is under way and nobody else is writing; `None`, with the
+    /// Commits a claim here and now when no other is under way or to be expected and nobody else is writing; `None`, with the
     /// command left where it was, when it has to queue. Meanwhile this thread serves nobody else, for as long
     /// as a sync takes (or another process holds the ledger: five seconds at most), so there must be another one
     /// that does.
@@ -265,6 +267,9 @@ impl Intake {
             return None;
         }
         let mut committer = self.shared.committer.try_lock().ok()?;
+        if committer.crowd.is_there() {
+            return None;
+        }
         let (reply, mut answer) = oneshot::channel();
         committer.commit(vec![Job { commands: std::mem::take(commands), reply, permit: None }]);
         Some(answer.try_recv().unwrap_or(Err(IntakeError::Unknown)))
@@ -524,6 +529,7 @@ struct Committer {
     changed: watch::Sender<u64>,
     fatal: watch::Sender<bool>,
     metrics: Arc<Metrics>,
+    crowd: Crowd,
 }
 
 /// A bug in a commit must not leave a server behind that can only refuse.
@@ -545,10 +551,12 @@ fn run(committer: &Mutex<Committer>, mut jobs: mpsc::Receiver<Job>) {
         let Ok(mut committer) = committer.lock() else { return };
         batch.gather(&mut jobs);
         let started = monotonic();
-        while committer.under_way() > batch.permits && started.elapsed() < GATHER_MAX {
+        while batch.permits < committer.worth_waiting_for() && started.elapsed() < GATHER_MAX {
             thread::sleep(GATHER_STEP);
             batch.gather(&mut jobs);
         }
+        let under_way = committer.under_way();
+        committer.crowd.count(under_way);
         if !committer.commit(batch.jobs) {
             // Jobs that wait were not begun; their callers see the queue close.
             return;
@@ -560,6 +568,10 @@ impl Committer {
     /// Claims that came in and have no answer yet.
     fn under_way(&self) -> usize {
         self.claims_in_flight.saturating_sub(self.permits.available_permits())
+    }
+
+    fn worth_waiting_for(&self) -> usize {
+        self.crowd.worth_waiting_for(self.under_way()).min(BATCH_MAX)
     }
 
     /// Commits a batch and answers it; false when the process must end, and from then on.

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod audit;
 pub mod clock;
 pub mod config;
+mod crowd;
 pub mod demo;
 pub mod findings;
 pub mod http;

@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The wait that the bound aims at; half a second is promised to nearly all.
-const WAIT: Duration = Duration::from_millis(250);
+/// The wait that the bound aims at. Half a second is promised to nearly all, and the last of a hundred waits
+/// some two and a half times as long as the middle one.
+const WAIT: Duration = Duration::from_millis(170);
 /// How long claims are counted before the bound is set anew.
 const WINDOW: Duration = Duration::from_millis(250);
+/// A window that nobody closed for so long held a pause.
+const STALE: Duration = Duration::from_secs(1);
 /// The bound never falls below two of the largest batches.
 const LEAST: usize = 2_000;
 
@@ -29,6 +32,8 @@ struct Window {
     answered: usize,
     /// The most claims that were under way.
     under_way: usize,
+    /// Whether a rate was seen before this window.
+    rated: bool,
 }
 
 impl Room {
@@ -37,7 +42,7 @@ impl Room {
     /// machine could have answered.
     #[must_use]
     pub fn new(most: usize, now: Instant) -> Self {
-        let window = Mutex::new(Window { began: now, answered: 0, under_way: 0 });
+        let window = Mutex::new(Window { began: now, answered: 0, under_way: 0, rated: false });
         Self { most, allowed: AtomicUsize::new(most), window }
     }
 
@@ -58,17 +63,24 @@ impl Room {
         if elapsed < WINDOW {
             return;
         }
+        if elapsed > STALE {
+            // Mostly quiet: what came at its end says nothing about the rate.
+            *window = Window { began: now, answered: 0, under_way: 0, rated: window.rated };
+            return;
+        }
         let allowed = self.allowed.load(Ordering::Relaxed);
         // A queue that was nearly empty says nothing about how fast it could be emptied.
         if window.under_way.saturating_mul(2) >= allowed {
             let millis = usize::try_from(elapsed.as_millis()).unwrap_or(usize::MAX).max(1);
             let wait = usize::try_from(WAIT.as_millis()).unwrap_or(0);
             let now_allowed = window.answered.saturating_mul(wait).checked_div(millis).unwrap_or(0);
-            // Half of the way each time, so that one odd window does not turn everybody away.
-            let next = allowed.midpoint(now_allowed).max(LEAST).min(self.most);
-            self.allowed.store(next, Ordering::Relaxed);
+            // Half of the way each time, so that one odd window does not turn everybody away. The first rate is
+            // better than none and counts whole, or the first second of a crowd would wait too long.
+            let next = if window.rated { allowed.midpoint(now_allowed) } else { now_allowed };
+            self.allowed.store(next.max(LEAST).min(self.most), Ordering::Relaxed);
+            window.rated = true;
         }
-        *window = Window { began: now, answered: 0, under_way: 0 };
+        *window = Window { began: now, answered: 0, under_way: 0, rated: window.rated };
     }
 }
 
@@ -80,7 +92,7 @@ mod tests {
     /// Lets a saturated verifier answer `rate` claims a second for `windows` windows.
     fn after(room: &Room, rate: usize, windows: u32, under_way: usize) -> usize {
         let start = monotonic();
-        *room.window.lock().unwrap() = Window { began: start, answered: 0, under_way: 0 };
+        room.window.lock().unwrap().began = start;
         for window in 1..=windows {
             room.answered(rate / 4, under_way, start + WINDOW * window);
         }
@@ -91,10 +103,13 @@ mod tests {
     fn the_bound_follows_the_rate_while_it_is_used() {
         let room = Room::new(16_384, monotonic());
         assert!(room.admits(15_384, 1_000) && !room.admits(15_385, 1_000));
-        let fast = after(&room, 40_000, 10, 16_000);
-        assert!((10_000..=10_100).contains(&fast), "{fast}");
+        let late = monotonic() + STALE * 2;
+        room.answered(1_000, 16_000, late);
+        assert!(room.admits(15_384, 1_000), "a crowd after a pause is not judged by the pause");
+        assert_eq!(after(&room, 40_000, 1, 16_000), 6_800, "the first rate counts whole");
+        assert_eq!(after(&room, 20_000, 1, 16_000), 5_100, "later ones half");
         let slow = after(&room, 12_000, 12, 16_000);
-        assert!((3_000..=3_100).contains(&slow), "{slow}");
+        assert!((2_040..=2_050).contains(&slow), "{slow}");
         // A quiet hour changes nothing, however few were answered.
         assert_eq!(after(&room, 40, 20, 1), slow);
         // Two large batches fit always, and an idle verifier takes whatever comes.
