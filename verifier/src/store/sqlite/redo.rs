@@ -425,6 +425,7 @@ mod tests {
             serial: 3,
             grant: 4,
             revoked: month == 1,
+            generation: month,
             spent: paid,
             last: None,
             last_entry: EntryNumber(6),
