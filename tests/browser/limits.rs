@@ -143,9 +143,15 @@ fn the_button_says_in_every_language_what_a_limit_refused() {
         let creator = provider.creator("The Lantern", &site.origin).await;
         let body = "<farthing-donate amount=\"0.10\">…</farthing-donate>";
         let page = Page::with_tag(&provider.origin, &creator.id, body);
+        let session = provider.sign_in(&creator).await;
         past_midnight().await;
         browser.open(&site.put("/", page)).await;
         browser.pay_first("farthing-donate").await;
+        // The window is gone before the payment is made, and leaving the page now would take it along.
+        until("the donation is paid", async || {
+            (provider.totals(&session).await == (1, "0.10".into())).then_some(())
+        })
+        .await;
         wallet(&world).await;
         browser.text("#day-paid", |text| text.contains("0.10")).await;
         limit(browser, "0.15").await;
