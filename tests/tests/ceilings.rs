@@ -291,7 +291,9 @@ fn an_older_ledger_learns_to_count() {
              ALTER TABLE keys DROP COLUMN first; ALTER TABLE keys DROP COLUMN month;
              ALTER TABLE keys DROP COLUMN in_month; ALTER TABLE creators DROP COLUMN ceiling;
              ALTER TABLE creators DROP COLUMN ceiling_before;
-             ALTER TABLE creators DROP COLUMN ceiling_from; PRAGMA user_version = 6;",
+             ALTER TABLE creators DROP COLUMN ceiling_from; DROP TABLE rotations; DROP TABLE backups;
+             ALTER TABLE wallets DROP COLUMN generation; ALTER TABLE keys DROP COLUMN generation;
+             PRAGMA user_version = 6;",
         )
         .unwrap();
     drop(before);

@@ -113,6 +113,8 @@ fn a_commit_that_fails_is_unknown_and_the_same_claim_settles_it() {
 fn settles(folder: &Path, stock: &Stock, claim: &SignedClaim, memory: &Memory, log: &Path) -> bool {
     let mut settings = stock.settings();
     settings.push(("FARTHING_DATA".into(), folder.display().to_string()));
+    let mark = folder.join(stock::MARK).display().to_string();
+    settings.push(("FARTHING_PROOFS__HIGH_WATER".into(), mark));
     let daemon = Daemon::start(&settings, &[], log);
     let mut wire = Wire::connect(daemon.address).expect("a server that is ready");
     let first = wire.claim(claim).expect("an answer");
