@@ -78,6 +78,13 @@ impl WalletRow {
     pub fn has_ended(&self, key: &KeyRow) -> bool {
         key.generation < self.generation
     }
+
+    /// Whether a key of it may still be used: no newer one took its place, and the root key that allowed it is
+    /// still the wallet's.
+    #[must_use]
+    pub fn has_in_force(&self, key: &KeyRow) -> bool {
+        !key.revoked && !self.has_ended(key)
+    }
 }
 
 /// A root key that a passkey has sealed.

@@ -146,6 +146,11 @@ pub(super) async fn leave(
         (Some(hash), _, _) => {
             let opened = app.read(move |reader| {
                 let Some(row) = reader.key(&key)? else { return Ok(None) };
+                // A browser that was cut off hears nothing more of what its wallet has.
+                let wallet = reader.wallet_by_ref(row.wallet)?;
+                if wallet.is_none_or(|wallet| wallet.has_ended(&row)) {
+                    return Ok(None);
+                }
                 match reader.owned(row.wallet, hash)? {
                     Some(receipt) => Ok(Some(receipt.amount)),
                     None => open_by_month(reader, &row, &hash, now),

@@ -311,6 +311,7 @@ async fn what_the_key_has(
             // What was bought stays the wallet's; a browser that was cut off hears no more of it.
             let wallet = reader.wallet_by_ref(row.wallet)?;
             let has_ended = wallet.is_none_or(|wallet| wallet.has_ended(&row));
+            let is_in_force = wallet.is_some_and(|wallet| wallet.has_in_force(&row));
             let owned = match item.filter(|_| !has_ended) {
                 None => None,
                 Some(hash) => match reader.owned(row.wallet, hash)? {
@@ -322,8 +323,8 @@ async fn what_the_key_has(
                 },
             };
             let first = reader.key_by_ref(row.first)?;
-            // A key of another creator has paid this one nothing, and a revoked one opens nothing new.
-            let first = first.filter(|first| first.creator == of && !row.revoked);
+            // A key of another creator has paid this one nothing, and one that is not in force opens nothing new.
+            let first = first.filter(|first| first.creator == of && is_in_force);
             let paid = first.map(|first| first.in_month).unwrap_or_default();
             let body = AllowanceBody::read(reader, row)?;
             Ok(Some((owned, body, paid)))
@@ -354,7 +355,9 @@ pub(super) fn open_by_month(
         return Ok(None);
     };
     let Some(creator) = reader.creator_by_ref(key.creator)? else { return Ok(None) };
-    if key.revoked || item.creator != key.creator {
+    let wallet = reader.wallet_by_ref(key.wallet)?;
+    let is_in_force = wallet.is_some_and(|wallet| wallet.has_in_force(key));
+    if !is_in_force || item.creator != key.creator {
         return Ok(None);
     }
     let paid = reader.key_by_ref(key.first)?.map(|first| first.in_month).unwrap_or_default();

@@ -205,7 +205,7 @@ enum Refusal {
 
 /// The refusals in order of precedence; each is final.
 fn refusal(policy: &Policy, working: &Working, claim: &Claim, row: &KeyRow) -> Refusal {
-    if row.revoked || working.has_ended(row) {
+    if !working.is_in_force(row) {
         return Refusal::No(Outcome::KeyRevoked);
     }
     if row.expires_at <= working.now {

@@ -202,6 +202,11 @@ impl Working {
         self.context.wallets.get(&key.wallet).is_some_and(|wallet| wallet.has_ended(key))
     }
 
+    /// Whether a key is neither revoked nor ended.
+    pub(super) fn is_in_force(&self, key: &KeyRow) -> bool {
+        self.context.wallets.get(&key.wallet).is_some_and(|wallet| wallet.has_in_force(key))
+    }
+
     pub(super) fn keep_budget(&mut self, wallet: WalletRef, signed: &SignedBudget) {
         self.budgets.push((wallet, signed.clone()));
         self.touch_wallet(wallet);
