@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use axum::body::Bytes;
+use farthing_rules::command::CreatorDraft;
 use farthing_rules::{Answer, Command};
 use farthing_shared::{CreatorId, item_hash};
 use serde::Deserialize;
@@ -69,6 +70,14 @@ async fn save(app: &App, id: CreatorId, magazine: &Magazine) -> Result<(), Strin
     let told = |(field, why): admin::WrongField| format!("demo/demo.json: {field}: {why}");
     let sites = [app.config.demo_site.origin.clone()];
     let draft = admin::creator_draft(id, &magazine.creator, &sites, "10.00", None).map_err(told)?;
+    // What was chosen with `farthing creator edit` stays too.
+    let known = app.read(move |reader| reader.creator(&id)).await;
+    let known = known.map_err(|why| format!("demo creator: {why:?}"))?.map(|(row, _)| row);
+    let draft = CreatorDraft {
+        month_max: known.and_then(|row| row.ceiling.most),
+        refund_window_ms: known.and_then(|row| row.refund_window_ms),
+        ..draft
+    };
     let mut commands = vec![Command::SaveCreator(draft)];
     for item in &magazine.items {
         // A price that the creator changed on the creator's page stays as it is.
