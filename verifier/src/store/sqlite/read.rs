@@ -267,11 +267,13 @@ impl Reader {
         })
     }
 
-    /// Spending keys in force of a wallet, newest first.
+    /// Spending keys of a wallet that were not revoked, newest first: those that its present root key allowed
+    /// before those that ended, which whoever had the old one may have made any number of.
     pub fn keys_of_wallet(&self, wallet: WalletRef) -> Read<Vec<KeyRow>> {
         self.with_newer(|connection, newer| {
             let sql = format!(
-                "SELECT {} FROM keys WHERE wallet = ?1 AND revoked = 0 ORDER BY key DESC LIMIT 500",
+                "SELECT {} FROM keys WHERE wallet = ?1 AND revoked = 0 \
+                 ORDER BY generation DESC, key DESC LIMIT 500",
                 columns::KEY
             );
             let mut query = connection.prepare_cached(&sql)?;
