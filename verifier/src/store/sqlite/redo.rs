@@ -408,6 +408,8 @@ impl From<'_> {
 
 #[cfg(test)]
 mod tests {
+    use farthing_rules::rows::{BudgetRow, Spent};
+
     use super::*;
 
     fn key(first: u64, month: u32, cents: u64) -> KeyRow {
@@ -436,6 +438,21 @@ mod tests {
             in_minute: 11,
             first: KeyRef(first),
             in_month: InMonth { month, paid },
+        }
+    }
+
+    fn wallet() -> WalletRow {
+        WalletRow {
+            wallet: WalletRef(1),
+            root: PublicKey([3; 32]),
+            balance: Micros::ZERO,
+            free: Micros::ZERO,
+            standing: Standing::Free,
+            opened_at: UnixMillis(4),
+            last_entry: EntryNumber(5),
+            last_refund: EntryNumber(0),
+            budget: None,
+            generation: 0,
         }
     }
 
@@ -470,6 +487,35 @@ mod tests {
             tallies: Vec::new(),
             refusals: Vec::new(),
         }
+    }
+
+    #[test]
+    fn generations_come_back_beside_what_shares_their_word() {
+        let mut all = change(Vec::new(), Vec::new());
+        for generation in [0, 1, u32::MAX] {
+            for (first, month) in [(2, 0), (1, 0), (2, 683), (1, 683)] {
+                for revoked in [false, true] {
+                    let row = key(first, month, u64::from(month != 0));
+                    all.keys.push(KeyRow { revoked, generation, ..row });
+                }
+            }
+            let budget = BudgetRow {
+                number: 3,
+                per_day: Micros::new(5),
+                per_month: None,
+                paused: true,
+                spent: Spent::default(),
+            };
+            for (standing, budget) in [
+                (Standing::Free, None),
+                (Standing::Frozen, None),
+                (Standing::Slowed, Some(budget)),
+                (Standing::Frozen, Some(budget)),
+            ] {
+                all.wallets.push(WalletRow { standing, budget, generation, ..wallet() });
+            }
+        }
+        assert_eq!(Change::decode(&all.encode()), Some(all));
     }
 
     #[test]
