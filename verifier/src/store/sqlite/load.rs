@@ -158,7 +158,12 @@ fn claims(source: &mut Source<'_>, names: &Names, context: &mut Context) -> Sql<
         if name.item == ItemHash::NONE {
             continue;
         }
-        first_key(source, context, name.key)?;
+        // Nothing is counted without a ceiling; a creator named in this batch may get its first one in it.
+        let may_count =
+            |row: &CreatorRow| row.ceiling.is_known() || names.creators.contains(&row.id);
+        if context.creators.get(&creator).is_some_and(may_count) {
+            first_key(source, context, name.key)?;
+        }
         if !context.items.contains_key(&name.item)
             && let Some(row) = source.item(name.item)?
         {
@@ -171,13 +176,11 @@ fn claims(source: &mut Source<'_>, names: &Names, context: &mut Context) -> Sql<
     Ok(())
 }
 
-/// The key that counts what the wallet of a key paid in a month, where the key's creator has a ceiling.
+/// The key that counts what the wallet of a key paid in a month. Also where the creator has no ceiling any more:
+/// what was counted under one is counted down by refunds.
 fn first_key(source: &mut Source<'_>, context: &mut Context, key: KeyRef) -> Sql<()> {
-    let Some(row) = context.keys.get(&key) else { return Ok(()) };
-    let first = row.first;
-    let is_known = context.creators.get(&row.creator).is_some_and(|row| row.ceiling.is_known());
-    if is_known
-        && !context.keys.contains_key(&first)
+    let first = context.keys.get(&key).map(|row| row.first);
+    if let Some(first) = first.filter(|first| !context.keys.contains_key(first))
         && let Some(row) = source.key(first)?
     {
         context.put_key(row);
