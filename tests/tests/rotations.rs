@@ -111,6 +111,34 @@ fn the_old_key_ends_and_the_wallet_stays() {
     });
 }
 
+/// A refund that was granted is answered again after its key has ended: the answer may have been lost.
+#[test]
+fn a_refund_is_answered_again_after_its_key_has_ended() {
+    on_each_store(|make| {
+        let mut ledger = Ledger::new(make());
+        let (mut old, key) = ledger.visitor(1, "1.00");
+        let same = Visitor::new(1, VERIFIER);
+        let asked = [&same.root, &same.spending].map(|signer| {
+            let gift = old.donation(CREATOR, "0.05", ledger.now);
+            let entry = ledger.charge(&old, key, &gift).receipt.unwrap().entry.0;
+            let by_spending = old.refund(&gift, entry, ledger.now);
+            let request = Refund { signer: signer.public(), ..by_spending };
+            assert_eq!(ledger.refund(&request, signer).outcome, RefundOutcome::Refunded);
+            (request, signer)
+        });
+        let rotation = old.rotation(&fresh(1), ledger.now);
+        ledger.rotate(&rotation, &old.root).unwrap();
+        for (request, signer) in asked {
+            let again = ledger.refund(&request, signer);
+            assert_eq!((again.outcome, again.repeat), (RefundOutcome::Refunded, true));
+            // Other bytes of a key that ended hear nothing.
+            let other = Refund { asked_at: ledger.now.plus_ms(1), ..request };
+            assert_eq!(ledger.refund(&other, signer).outcome, RefundOutcome::NotYours);
+        }
+        ledger.assert_sound();
+    });
+}
+
 #[test]
 fn each_refusal_has_its_row() {
     on_each_store(|make| {

@@ -34,15 +34,16 @@ pub(super) fn refund(
     if paid.id() != fields.claim {
         return answer(RefundOutcome::UnknownClaim, None, false);
     }
+    // Each request has one answer for ever, also after the key that asked has ended: its answer may have been
+    // lost on the way. A later request of the same claim may get another.
+    let before = working.context.refunds.get(&number).copied();
+    if let Some(before) = before.filter(|before| before.request == signed.id()) {
+        return answer(before.outcome, before.receipt, true);
+    }
     if !may_ask(working, signed, &claim) {
         return answer(RefundOutcome::NotYours, None, false);
     }
-    // Each request has one answer for ever; a later one of the same claim may get another.
-    let before = working.context.refunds.get(&number).copied();
     if let Some(before) = before {
-        if before.request == signed.id() {
-            return answer(before.outcome, before.receipt, true);
-        }
         if before.outcome.is_success() {
             return answer(RefundOutcome::AlreadyRefunded, before.receipt, false);
         }
@@ -80,8 +81,7 @@ fn may_ask(working: &Working, signed: &SignedRefund, claim: &ClaimEntry) -> bool
     }
     let key = working.context.key_refs.get(signer).and_then(|key| working.context.keys.get(key));
     key.is_some_and(|key| {
-        !key.revoked
-            && !working.has_ended(key)
+        working.is_in_force(key)
             && key.wallet == claim.wallet
             && key.creator == claim.creator
     })
