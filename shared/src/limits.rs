@@ -49,6 +49,9 @@ pub const BACKUPS_PER_WALLET_MAX: usize = 8;
 pub const REFUND_WINDOW_MS_MAX: u64 = 30 * 86_400_000;
 /// And must for at least one minute: a payment that delivers nothing has to find its way back.
 pub const REFUND_WINDOW_MS_MIN: u64 = 60_000;
+/// How long the payment that reached a creator's ceiling a month can go back: long enough for what was paid to be
+/// found missing, too short to read what the month opens. No other payment of such a month goes back.
+pub const REFUND_AT_CEILING_MS: u64 = 60_000;
 /// Refunds of one wallet within any 24 hours. Reading and refunding everything is the abuse; twenty
 /// leave room for a site whose content failed to open all day.
 pub const REFUNDS_PER_WALLET_MAX: usize = 20;

@@ -2,12 +2,15 @@
 //! what is due once that is paid.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use farthing_rules::command::CreatorDraft;
 use farthing_rules::rows::{Ceiling, InMonth};
 use farthing_rules::{Answer, Command, KeyRef};
 use farthing_shared::time::DAY_MS;
-use farthing_shared::{Allowance, Budget, Micros, Outcome, RefundOutcome, SigningKey, UnixMillis};
-use farthing_tests::actors::{Visitor, micros, seed};
-use farthing_tests::ledger::{CREATOR, Ledger, START, VERIFIER, asked, on_each_store};
+use farthing_shared::{
+    Allowance, Budget, Claim, Micros, Outcome, Refund, RefundOutcome, SigningKey, UnixMillis,
+};
+use farthing_tests::actors::{ORIGIN, Visitor, micros, seed};
+use farthing_tests::ledger::{CREATOR, Ledger, START, VERIFIER, asked, draft_of, on_each_store};
 use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
 use farthing_verifier::store::{Snapshot, Writer};
 
@@ -152,30 +155,48 @@ fn the_first_keys_of_one_batch_know_each_other() {
     });
 }
 
+/// Buys something and gives its claim and entry.
+fn bought(
+    ledger: &mut Ledger,
+    (who, key): (&mut Visitor, KeyRef),
+    item: &str,
+    amount: &str,
+) -> (Claim, u64) {
+    let claim = who.view(CREATOR, item, amount, ledger.now);
+    let answer = ledger.charge(who, key, &claim);
+    assert_eq!(answer.outcome, Outcome::Accepted, "{item}");
+    (claim, answer.receipt.unwrap().entry.0)
+}
+
+/// Asks for the money of a claim back with the key that paid.
+fn back(ledger: &mut Ledger, who: &Visitor, (claim, entry): &(Claim, u64)) -> RefundOutcome {
+    let request = who.refund(claim, *entry, ledger.now);
+    let outcome = ledger.refund(&request, &who.spending).outcome;
+    ledger.assert_sound();
+    outcome
+}
+
 #[test]
-fn a_refund_is_due_again() {
+fn below_the_ceiling_a_refund_is_due_again() {
     on_each_store(|make| {
-        let mut ledger = offered(make(), "0.05");
+        let mut ledger = offered(make(), "0.09");
         // Late in the last evening of November: the refund window reaches into December.
         ledger.now = UnixMillis(DECEMBER.0 - 300_000);
         let (mut ada, key) = ledger.visitor(1, "9.00");
         let (mut phone, phones) = phone(&mut ledger, 2);
         let gift = phone.donation(CREATOR, "0.04", ledger.now);
         let gifts = ledger.charge(&phone, phones, &gift).receipt.unwrap().entry.0;
-        let song = phone.view(CREATOR, "song-0", "0.04", ledger.now);
-        let songs = ledger.charge(&phone, phones, &song).receipt.unwrap().entry.0;
-        let rest = ada.view(CREATOR, "song-1", "0.01", ledger.now);
-        let rests = ledger.charge(&ada, key, &rest).receipt.unwrap().entry.0;
+        let (song, songs) = bought(&mut ledger, (&mut phone, phones), "song-0", "0.04");
+        let other = bought(&mut ledger, (&mut ada, key), "song-1", "0.04");
         assert_eq!(buy(&mut ledger, &mut ada, key, "song-2", "0.04"), Outcome::PriceChanged);
-        // A gift that comes back opens and closes nothing.
-        let back = phone.refund(&gift, gifts, ledger.now);
-        assert_eq!(ledger.refund(&back, &phone.spending).outcome, RefundOutcome::Refunded);
-        assert_eq!(paid(&ledger), micros("0.05"));
+        // A gift that comes back changes nothing.
+        assert_eq!(back(&mut ledger, &phone, &(gift, gifts)), RefundOutcome::Refunded);
+        assert_eq!(paid(&ledger), micros("0.08"));
         // With the song's money back, and in the same batch, so much is due again.
-        let back = phone.refund(&song, songs, ledger.now);
+        let request = phone.refund(&song, songs, ledger.now);
         let again = ada.view(CREATOR, "song-2", "0.04", ledger.now);
         let answers = ledger.apply(&[
-            Command::Refund { refund: asked(&back, &phone.spending) },
+            Command::Refund { refund: asked(&request, &phone.spending) },
             Command::Claim { claim: ada.checked(&again), key },
         ]);
         assert!(
@@ -186,8 +207,106 @@ fn a_refund_is_due_again() {
         ledger.now = ledger.now.plus_ms(600_000);
         assert_eq!(buy(&mut ledger, &mut ada, key, "song-3", "0.04"), Outcome::Accepted);
         // What November took is given back to November.
-        let back = ada.refund(&rest, rests, ledger.now);
-        assert_eq!(ledger.refund(&back, &ada.spending).outcome, RefundOutcome::Refunded);
+        assert_eq!(back(&mut ledger, &ada, &other), RefundOutcome::Refunded);
+        assert_eq!(paid(&ledger), micros("0.04"));
+    });
+}
+
+/// Nobody buys a dear thing for the last cent and takes the rest back, nor reads a month and takes all of it back.
+#[test]
+fn what_opened_the_month_does_not_go_back() {
+    on_each_store(|make| {
+        let mut ledger = offered(make(), "0.05");
+        ledger.now = UnixMillis(DECEMBER.0 - 300_000);
+        let (mut ada, key) = ledger.visitor(1, "9.00");
+        let (mut phone, phones) = phone(&mut ledger, 2);
+        let gift = ada.donation(CREATOR, "0.50", ledger.now);
+        let gift = (gift, ledger.charge(&ada, key, &gift).receipt.unwrap().entry.0);
+        let first = bought(&mut ledger, (&mut phone, phones), "song-0", "0.04");
+        let last = bought(&mut ledger, (&mut ada, key), "song-1", "0.01");
+        // Whichever key asks, the root key too.
+        assert_eq!(back(&mut ledger, &phone, &first), RefundOutcome::WindowOver);
+        let request = phone.refund(&first.0, first.1, ledger.now);
+        let by_root = Refund { signer: ada.root_key(), ..request };
+        assert_eq!(ledger.refund(&by_root, &ada.root).outcome, RefundOutcome::WindowOver);
+        // What was not delivered is not charged, and then the month is not paid either.
+        ledger.now = ledger.now.plus_ms(59_999);
+        assert_eq!(back(&mut ledger, &ada, &last), RefundOutcome::Refunded);
+        assert_eq!(paid(&ledger), micros("0.04"));
+        assert_eq!(back(&mut ledger, &phone, &first), RefundOutcome::Refunded);
+        assert_eq!(paid(&ledger), Micros::ZERO);
+        // A minute later it is over.
+        let first = bought(&mut ledger, (&mut ada, key), "song-0", "0.04");
+        let last = bought(&mut ledger, (&mut phone, phones), "song-1", "0.01");
+        ledger.now = ledger.now.plus_ms(60_000);
+        assert_eq!(back(&mut ledger, &phone, &last), RefundOutcome::WindowOver);
+        // A gift never counted, and goes back as ever.
+        assert_eq!(back(&mut ledger, &ada, &gift), RefundOutcome::Refunded);
+        // In the next month too, until something is counted in that one.
+        ledger.now = DECEMBER.plus_ms(60_000);
+        assert_eq!(back(&mut ledger, &ada, &first), RefundOutcome::WindowOver);
+        let new = bought(&mut ledger, (&mut ada, key), "song-2", "0.04");
+        assert_eq!(back(&mut ledger, &ada, &new), RefundOutcome::Refunded);
+    });
+}
+
+/// Anything that happens in the wallet after the payment that reached the ceiling ends its minute.
+#[test]
+fn only_the_newest_payment_of_a_paid_month_goes_back() {
+    on_each_store(|make| {
+        let mut ledger = offered(make(), "0.04");
+        let (mut ada, key) = ledger.visitor(1, "9.00");
+        let (mut bob, bobs) = ledger.visitor(2, "9.00");
+        let song = bought(&mut ledger, (&mut ada, key), "song-0", "0.04");
+        let bobs = bought(&mut ledger, (&mut bob, bobs), "song-0", "0.04");
+        let gift = ada.donation(CREATOR, "0.01", ledger.now);
+        assert_eq!(ledger.outcome(&ada, key, &gift), Outcome::Accepted);
+        assert_eq!(back(&mut ledger, &ada, &song), RefundOutcome::WindowOver);
+        assert_eq!(back(&mut ledger, &bob, &bobs), RefundOutcome::Refunded);
+    });
+}
+
+/// Also where the creator has no ceiling any more, and had one only while the month was counted.
+#[test]
+fn a_refund_is_counted_after_the_ceiling_is_gone() {
+    on_each_store(|make| {
+        let mut ledger = offered(make(), "0.10");
+        ledger.now = UnixMillis(DECEMBER.0 - 300_000);
+        let (mut ada, key) = ledger.visitor(1, "9.00");
+        let (mut phone, phones) = phone(&mut ledger, 2);
+        let song = bought(&mut ledger, (&mut phone, phones), "song-0", "0.04");
+        let _ = bought(&mut ledger, (&mut ada, key), "song-1", "0.04");
+        ledger.ceiling(None);
+        ledger.now = DECEMBER.plus_ms(60_000);
+        ledger.ceiling(Some("0.10"));
+        ledger.ceiling(None);
+        let creators = ledger.writer.snapshot().unwrap().creators;
+        assert!(creators.values().all(|row| !row.ceiling.is_known()), "{creators:?}");
+        assert_eq!(back(&mut ledger, &phone, &song), RefundOutcome::Refunded);
+        let all = ledger.writer.snapshot().unwrap();
+        assert_eq!(all.keys[&key].in_month.paid, micros("0.04"));
+    });
+}
+
+/// A ceiling that holds at once holds for the claims of its own batch, by whichever key they come.
+#[test]
+fn a_first_ceiling_counts_the_claims_of_its_batch() {
+    on_each_store(|make| {
+        let mut ledger = Ledger::new(make());
+        ledger.price("song-0", "0.04");
+        let (_, _) = ledger.visitor(1, "9.00");
+        let (mut phone, phones) = phone(&mut ledger, 2);
+        let month_max = Some(micros("0.05"));
+        let draft = CreatorDraft { month_max, ..draft_of(CREATOR, ORIGIN) };
+        let song = phone.view(CREATOR, "song-0", "0.04", ledger.now);
+        let answers = ledger.apply(&[
+            Command::SaveCreator(draft),
+            Command::Claim { claim: phone.checked(&song), key: phones },
+        ]);
+        assert!(
+            matches!(answers[1], Answer::Claim(answer) if answer.outcome == Outcome::Accepted),
+            "{answers:?}"
+        );
         assert_eq!(paid(&ledger), micros("0.04"));
         ledger.assert_sound();
     });

@@ -558,13 +558,7 @@ async fn what_is_open_is_open_to_its_wallet_alone() -> Test {
     // Word for a frame that the wallet page cannot reach.
     let name = "0f1e2d3c-4b5a-4678-9abc-def012345678";
     for (who, status) in [(&other, StatusCode::NOT_FOUND), (&visitor, StatusCode::NO_CONTENT)] {
-        let access = verifier.access("POST", "/v1/notices", &who.spending);
-        let body = json!({"name": name, "creator": CREATOR.to_text(), "item": "film"});
-        let request = axum::http::Request::post("/v1/notices")
-            .header("content-type", "application/json")
-            .header("authorization", access)
-            .body(axum::body::Body::from(body.to_string()))?;
-        assert_eq!(verifier.send(request).await.status, status);
+        assert_eq!(leave(&verifier, who, name, "film").await?, status);
     }
     let heard = verifier.get(&format!("/v1/notices/{name}")).await.json();
     assert_eq!(heard["content_key"], Base64UrlUnpadded::encode_string(&key));
@@ -579,6 +573,71 @@ async fn what_is_open_is_open_to_its_wallet_alone() -> Test {
     let quote = verifier.get_as(&path("film"), &anew.spending).await.json();
     assert_eq!(quote["owned"]["open_until"], until);
     sound(&verifier)
+}
+
+/// Leaves word for a frame, signed by a visitor's spending key.
+async fn leave(
+    verifier: &Verifier,
+    who: &Visitor,
+    name: &str,
+    item: &str,
+) -> Result<StatusCode, Box<dyn std::error::Error>> {
+    let access = verifier.access("POST", "/v1/notices", &who.spending);
+    let body = json!({"name": name, "creator": CREATOR.to_text(), "item": item});
+    let request = axum::http::Request::post("/v1/notices")
+        .header("content-type", "application/json")
+        .header("authorization", access)
+        .body(axum::body::Body::from(body.to_string()))?;
+    Ok(verifier.send(request).await.status)
+}
+
+/// A spending key that ended with its root key hears nothing of what its wallet has: neither by quotes nor by
+/// notices, neither what was bought nor what the month opens.
+#[tokio::test]
+async fn a_browser_that_was_cut_off_opens_nothing() -> Test {
+    let (verifier, mut visitor) = under_a_ceiling().await?;
+    let song = visitor.view(CREATOR, "song", "0.02", verifier.now());
+    assert_eq!(verifier.charge(&visitor.sign(&song)).await.json()["outcome"], "accepted");
+    let items = ["essay", "film"];
+    for (number, item) in items.iter().enumerate() {
+        let name = format!("0f1e2d3c-4b5a-4678-9abc-def01234567{number}");
+        assert_eq!(leave(&verifier, &visitor, &name, item).await?, StatusCode::NO_CONTENT);
+    }
+    let next = SigningKey::from_seed(&seed(1, 77));
+    let rotation = visitor.rotation(&next, verifier.now());
+    assert_eq!(verifier.rotate(&visitor, &rotation).await.status, StatusCode::OK);
+    for item in items {
+        let quote = verifier.get_as(&quote_path(item), &visitor.spending).await.json();
+        assert_eq!(quote["owned"], Value::Null, "{item}");
+        assert_eq!(quote["month"]["paid"], "0.00", "{item}");
+        let name = "1f1e2d3c-4b5a-4678-9abc-def012345678";
+        assert_eq!(leave(&verifier, &visitor, name, item).await?, StatusCode::NOT_FOUND, "{item}");
+    }
+    sound(&verifier)
+}
+
+/// What the lists call refundable is what a refund gives back.
+#[tokio::test]
+async fn what_opened_the_month_is_not_called_refundable() -> Test {
+    let (verifier, mut visitor) = under_a_ceiling().await?;
+    let until = async |verifier: &Verifier, visitor: &Visitor, item: &str| {
+        let quote = verifier.get_as(&quote_path(item), &visitor.spending).await.json();
+        quote["owned"]["refundable_until"].clone()
+    };
+    let essay = until(&verifier, &visitor, "essay").await;
+    assert!(essay.is_string(), "{essay}");
+    let song = visitor.view(CREATOR, "song", "0.02", verifier.now());
+    assert_eq!(verifier.charge(&visitor.sign(&song)).await.json()["outcome"], "accepted");
+    let path = format!("/v1/wallets/{}/entries", visitor.root_key());
+    for (wait_ms, refundable) in [(59_999, true), (1, false)] {
+        verifier.wait_ms(wait_ms);
+        assert_eq!(until(&verifier, &visitor, "essay").await, Value::Null);
+        assert_eq!(until(&verifier, &visitor, "song").await.is_string(), refundable);
+        let entries = verifier.get_as(&path, &visitor.root).await.json();
+        let listed = [0, 1].map(|n| entries["data"][n]["refundable_until"].is_string());
+        assert_eq!(listed, [refundable, false], "{entries}");
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -47,6 +47,13 @@ impl Ceiling {
         Self { before: self.at(now), most, from: month(now).saturating_add(1) }
     }
 
+    /// Whether what was counted in the month of a payment has reached the ceiling of that month, so that everything
+    /// of the creator was open.
+    #[must_use]
+    pub fn was_reached(&self, paid: InMonth, paid_at: UnixMillis) -> bool {
+        paid.month == month(paid_at) && self.at(paid_at).is_some_and(|most| paid.paid >= most)
+    }
+
     /// What is due for an item of this price from a wallet that has paid so much in this month; nothing once the
     /// ceiling is reached.
     #[must_use]

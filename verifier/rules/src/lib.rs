@@ -27,7 +27,7 @@ pub use accounts::{Account, Posting, Rail};
 pub use command::{Command, Names};
 pub use commit::{Answer, ClaimAnswer, Commit, Receipt, RefundAnswer};
 pub use context::Context;
-pub use decide::{decide, screen};
+pub use decide::{decide, refundable_until, screen};
 pub use findings::{FindingId, FindingRef};
 pub use policy::Policy;
 pub use rows::{

@@ -107,12 +107,31 @@ pub(super) fn way_back(
     let Ok(signed) = SignedClaim::decode(&claim.signed) else { return Ok(None) };
     let hold = reader.claim_hold(number)?;
     let is_held = hold.is_some_and(|hold| hold.settled == EntryNumber(0) || hold.returned);
-    Ok(Some((signed.id(), refundable_until(&entry, now).filter(|_| !is_held))))
+    let until = if is_held { None } else { refundable_until(reader, &entry, now)? };
+    Ok(Some((signed.id(), until)))
 }
 
 /// Until when a claim can be refunded; `None` for other entries, and once it is too late.
-pub(super) fn refundable_until(entry: &Entry, now: UnixMillis) -> Option<UnixMillis> {
-    let EntryBody::Claim(claim) = &entry.body else { return None };
-    let until = UnixMillis(claim.release_minute.saturating_mul(60_000));
-    (now < until).then_some(until)
+pub(super) fn refundable_until(
+    reader: &Reader,
+    entry: &Entry,
+    now: UnixMillis,
+) -> Result<Option<UnixMillis>, ReadError> {
+    let EntryBody::Claim(claim) = &entry.body else { return Ok(None) };
+    // Most entries of a list are too old, whatever their creator's ceiling.
+    if now.minute() >= claim.release_minute {
+        return Ok(None);
+    }
+    let creator = reader.creator_by_ref(claim.creator)?;
+    let wallet = reader.wallet_by_ref(claim.wallet)?;
+    let (Some(creator), Some(wallet)) = (creator, wallet) else { return Ok(None) };
+    let counted = match reader.key_by_ref(claim.key)? {
+        Some(key) if creator.ceiling.is_known() => reader.key_by_ref(key.first)?,
+        _ => None,
+    };
+    let counted = counted.map(|first| first.in_month).unwrap_or_default();
+    let is_newest = wallet.last_entry == entry.number;
+    let until =
+        farthing_rules::refundable_until(claim, entry.at, is_newest, (&creator.ceiling, counted));
+    Ok(Some(until).filter(|until| now < *until))
 }

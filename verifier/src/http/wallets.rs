@@ -236,13 +236,14 @@ pub(super) async fn entries(
     // A cursor must not lead into another wallet's chain.
     let number = wallet.wallet;
     let own_page = app.config.origin.clone();
+    let now = app.clock.now();
     let (rows, next) = app
         .read(move |reader| {
             let (views, next) = reader.entries_of_wallet(from, limit)?;
             let mut sites = Sites { own_page, of: BTreeMap::new() };
             let rows: Result<Vec<_>, ReadError> = views
                 .into_iter()
-                .map(|view| Ok((Around::read(reader, &view.entry, &mut sites)?, view)))
+                .map(|view| Ok((Around::read(reader, &view.entry, &mut sites, now)?, view)))
                 .collect();
             Ok((rows?, next))
         })
@@ -250,9 +251,8 @@ pub(super) async fn entries(
     if rows.iter().any(|(_, view)| wallet_of(view) != Some(number)) {
         return Err(Problem::field("cursor", "use the one from the last page"));
     }
-    let now = app.clock.now();
     Ok(Json(WalletEntries {
-        data: rows.into_iter().map(|(around, view)| entry_body(view, around, now)).collect(),
+        data: rows.into_iter().map(|(around, view)| entry_body(view, around)).collect(),
         next: (next.0 != 0).then(|| next.0.to_string()),
     }))
 }
@@ -263,18 +263,30 @@ struct Around {
     site: Option<String>,
     refunded: bool,
     under_review: bool,
-    returned: bool,
+    refundable_until: Option<UnixMillis>,
 }
 
 impl Around {
-    fn read(reader: &Reader, entry: &Entry, sites: &mut Sites) -> Result<Self, ReadError> {
+    fn read(
+        reader: &Reader,
+        entry: &Entry,
+        sites: &mut Sites,
+        now: UnixMillis,
+    ) -> Result<Self, ReadError> {
         let EntryBody::Claim(claim) = &entry.body else { return Ok(Self::default()) };
         let hold = reader.claim_hold(entry.number)?;
+        let refunded = reader.refund(entry.number)?.is_some_and(|r| r.outcome.is_success());
+        // What is under review is not the payer's to have back, nor what came back already.
+        let is_held = hold.is_some_and(|hold| hold.settled == EntryNumber(0) || hold.returned);
+        let refundable_until = match refunded || is_held {
+            true => None,
+            false => super::refunds::refundable_until(reader, entry, now)?,
+        };
         Ok(Self {
             site: sites.find(reader, claim)?,
-            refunded: reader.refund(entry.number)?.is_some_and(|r| r.outcome.is_success()),
+            refunded,
             under_review: hold.is_some_and(|hold| hold.settled == EntryNumber(0)),
-            returned: hold.is_some_and(|hold| hold.returned),
+            refundable_until,
         })
     }
 }
@@ -314,11 +326,8 @@ fn wallet_of(view: &EntryView) -> Option<farthing_rules::WalletRef> {
     }
 }
 
-fn entry_body(view: EntryView, around: Around, now: UnixMillis) -> WalletEntryBody {
-    let Around { site, refunded, under_review, returned: is_back } = around;
-    // What is under review is not the payer's to have back, nor what came back already.
-    let until = super::refunds::refundable_until(&view.entry, now)
-        .filter(|_| !refunded && !under_review && !is_back);
+fn entry_body(view: EntryView, around: Around) -> WalletEntryBody {
+    let Around { site, refunded, under_review, refundable_until } = around;
     let (kind, amount, claim_id) = match &view.entry.body {
         EntryBody::Claim(claim) => {
             let id = SignedClaim::decode(&claim.signed).ok().map(|c| c.id());
@@ -343,7 +352,7 @@ fn entry_body(view: EntryView, around: Around, now: UnixMillis) -> WalletEntryBo
         item: view.item.as_ref().map(|(row, text)| ItemName::of(row, text)),
         site,
         claim_id: claim_id.map(|id| id.to_text()),
-        refundable_until: until.map(time),
+        refundable_until: refundable_until.map(time),
         refunded,
         under_review,
     }

@@ -14,6 +14,7 @@ mod working;
 use alloc::vec::Vec;
 
 pub use claims::screen;
+pub use refunds::refundable_until;
 
 use crate::command::Command;
 use crate::commit::{Answer, Commit};

@@ -10,7 +10,8 @@ use super::working::Working;
 use crate::commit::RefundAnswer;
 use crate::policy::Policy;
 use crate::rows::{
-    ClaimEntry, EntryBody, EntryNumber, ItemRef, ReceiptRow, RefundEntry, RefundRow,
+    Ceiling, ClaimEntry, EntryBody, EntryNumber, InMonth, ItemRef, ReceiptRow, RefundEntry,
+    RefundRow,
 };
 
 /// Refunds a claim, or says why not.
@@ -58,7 +59,7 @@ pub(super) fn refund(
         return answer(RefundOutcome::Expired, None, false);
     }
     // Nothing is kept of this one: a window that is over stays over.
-    if now.minute() >= claim.release_minute {
+    if now >= window_of(working, number, &claim) {
         return answer(RefundOutcome::WindowOver, None, false);
     }
     let (outcome, receipt) = match give_back(working, signed, number, &claim) {
@@ -73,6 +74,37 @@ pub(super) fn refund(
     answer(outcome, receipt, false)
 }
 
+/// Until when a payer may have the money of a claim back by asking.
+///
+/// That is for as long as it is held, unless what the wallet paid the creator for items in that month has reached
+/// the creator's ceiling (`counted`: what its first key counts). Then everything was open, and the last payment may
+/// have bought a dear thing for the cent that was left: giving that money back would sell the month for nothing. So
+/// such a payment goes back only where nothing of the wallet came after it (`is_newest`), and within a minute, as
+/// what was not delivered does. Donations count in no month.
+#[must_use]
+pub fn refundable_until(
+    claim: &ClaimEntry,
+    paid_at: UnixMillis,
+    is_newest: bool,
+    (ceiling, counted): (&Ceiling, InMonth),
+) -> UnixMillis {
+    let held_until = UnixMillis(claim.release_minute.saturating_mul(60_000));
+    if claim.item == ItemRef(0) || !ceiling.was_reached(counted, paid_at) {
+        return held_until;
+    }
+    if is_newest { held_until.min(paid_at.plus_ms(limits::REFUND_AT_CEILING_MS)) } else { paid_at }
+}
+
+fn window_of(working: &Working, number: EntryNumber, claim: &ClaimEntry) -> UnixMillis {
+    let context = &working.context;
+    let newest = context.wallets.get(&claim.wallet).map(|row| row.last_entry);
+    let ceiling = context.creators.get(&claim.creator).map(|row| row.ceiling).unwrap_or_default();
+    let first = context.keys.get(&claim.key).and_then(|row| context.keys.get(&row.first));
+    let counted = first.map(|first| first.in_month).unwrap_or_default();
+    let paid_at = context.claimed_at.get(&number).copied().unwrap_or(working.now);
+    refundable_until(claim, paid_at, newest == Some(number), (&ceiling, counted))
+}
+
 /// The wallet's root key may ask, and its spending keys in force for the same creator.
 fn may_ask(working: &Working, signed: &SignedRefund, claim: &ClaimEntry) -> bool {
     let signer = &signed.refund().signer;
@@ -81,9 +113,7 @@ fn may_ask(working: &Working, signed: &SignedRefund, claim: &ClaimEntry) -> bool
     }
     let key = working.context.key_refs.get(signer).and_then(|key| working.context.keys.get(key));
     key.is_some_and(|key| {
-        working.is_in_force(key)
-            && key.wallet == claim.wallet
-            && key.creator == claim.creator
+        working.is_in_force(key) && key.wallet == claim.wallet && key.creator == claim.creator
     })
 }
 
@@ -188,4 +218,74 @@ fn uncount_in_month(working: &mut Working, claim: &ClaimEntry, paid_at: UnixMill
 
 fn back(taken: Micros) -> i64 {
     taken.signed().checked_neg().expect("an amount is never negative, so it can be negated")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::{CreatorRef, KeyRef, WalletRef};
+
+    /// 2026-11-30T23:55Z.
+    const PAID_AT: UnixMillis = UnixMillis(1_796_082_900_000);
+    const NEXT_MONTH: UnixMillis = UnixMillis(PAID_AT.0 + 300_000);
+    const HELD_UNTIL: UnixMillis = UnixMillis(PAID_AT.0 + 900_000);
+
+    fn micros(value: u64) -> Micros {
+        Micros::new(value).expect("a small amount")
+    }
+
+    fn claim(item: u64) -> ClaimEntry {
+        ClaimEntry {
+            signed: [0; farthing_shared::Claim::SIGNED_LEN],
+            key: KeyRef(2),
+            wallet: WalletRef(1),
+            creator: CreatorRef(1),
+            item: ItemRef(item),
+            amount: micros(1),
+            free: Micros::ZERO,
+            fee: Micros::ZERO,
+            release_minute: HELD_UNTIL.minute(),
+            creator_number: 1,
+            creator_total: micros(1),
+            previous_of_key: EntryNumber(0),
+            mark_of_key: EntryNumber(0),
+            previous_of_wallet: EntryNumber(0),
+            previous_of_creator: EntryNumber(0),
+        }
+    }
+
+    #[test]
+    fn a_paid_month_goes_back_for_a_minute_and_by_its_newest_payment_alone() {
+        let none = Ceiling::default();
+        let five = Ceiling { most: Some(micros(5)), ..none };
+        let gone = five.changed(None, PAID_AT, true);
+        let counted = |at, sum| InMonth::default().and(at, micros(sum));
+        let minute = PAID_AT.plus_ms(60_000);
+        for (what, item, is_newest, ceiling, counted, until) in [
+            ("no ceiling", 7, false, none, counted(PAID_AT, 9), HELD_UNTIL),
+            ("below", 7, false, five, counted(PAID_AT, 4), HELD_UNTIL),
+            ("reached", 7, false, five, counted(PAID_AT, 5), PAID_AT),
+            ("reached by the newest", 7, true, five, counted(PAID_AT, 5), minute),
+            (
+                "passed, the ceiling having been lowered",
+                7,
+                false,
+                five,
+                counted(PAID_AT, 6),
+                PAID_AT,
+            ),
+            ("withdrawn for the next month", 7, false, gone, counted(PAID_AT, 5), PAID_AT),
+            ("a donation", 0, false, five, counted(PAID_AT, 5), HELD_UNTIL),
+            ("nothing counted", 7, false, five, InMonth::default(), HELD_UNTIL),
+            ("another month is counted", 7, false, five, counted(NEXT_MONTH, 5), HELD_UNTIL),
+        ] {
+            let found = refundable_until(&claim(item), PAID_AT, is_newest, (&ceiling, counted));
+            assert_eq!(found, until, "{what}");
+        }
+        // A window that ends sooner ends as ever.
+        let mut short = claim(7);
+        short.release_minute = PAID_AT.minute();
+        let until = refundable_until(&short, PAID_AT, true, (&five, counted(PAID_AT, 5)));
+        assert_eq!(until, PAID_AT);
+    }
 }
