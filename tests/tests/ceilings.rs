@@ -242,11 +242,16 @@ fn what_opened_the_month_does_not_go_back() {
         assert_eq!(back(&mut ledger, &phone, &last), RefundOutcome::WindowOver);
         // A gift never counted, and goes back as ever.
         assert_eq!(back(&mut ledger, &ada, &gift), RefundOutcome::Refunded);
-        // In the next month too, until something is counted in that one.
+        // In the next month too, whatever is counted in that one.
         ledger.now = DECEMBER.plus_ms(60_000);
         assert_eq!(back(&mut ledger, &ada, &first), RefundOutcome::WindowOver);
         let new = bought(&mut ledger, (&mut ada, key), "song-2", "0.04");
-        assert_eq!(back(&mut ledger, &ada, &new), RefundOutcome::Refunded);
+        for _ in 0..2 {
+            assert_eq!(back(&mut ledger, &ada, &first), RefundOutcome::WindowOver);
+            assert_eq!(back(&mut ledger, &phone, &last), RefundOutcome::WindowOver);
+            let refunded = back(&mut ledger, &ada, &new);
+            assert!(refunded.is_success() || refunded == RefundOutcome::AlreadyRefunded);
+        }
     });
 }
 

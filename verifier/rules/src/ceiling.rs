@@ -54,6 +54,13 @@ impl Ceiling {
         paid.month == month(paid_at) && self.at(paid_at).is_some_and(|most| paid.paid >= most)
     }
 
+    /// Whether a payment was made under a ceiling in a month that is no longer the one counted: what was paid in it
+    /// has to be found anew.
+    #[must_use]
+    pub fn has_moved_on(&self, counted: InMonth, paid_at: UnixMillis) -> bool {
+        counted.month > month(paid_at) && self.at(paid_at).is_some()
+    }
+
     /// What is due for an item of this price from a wallet that has paid so much in this month; nothing once the
     /// ceiling is reached.
     #[must_use]

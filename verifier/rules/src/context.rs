@@ -14,8 +14,8 @@ use crate::command::Slot;
 use crate::findings::{ClaimHold, FindingId, FindingRef, FindingRow};
 use crate::rows::{
     Accounts, BackupRow, ClaimEntry, Counters, CreatorProfile, CreatorRef, CreatorRow, EntryNumber,
-    HoldRow, ItemRow, ItemText, KeyRef, KeyRow, ReceiptRow, RefundRow, VoucherHash, VoucherRow,
-    WalletRef, WalletRow,
+    HoldRow, InMonth, ItemRow, ItemText, KeyRef, KeyRow, ReceiptRow, RefundRow, VoucherHash,
+    VoucherRow, WalletRef, WalletRow,
 };
 
 /// An accepted claim under an older number of a key.
@@ -87,6 +87,9 @@ pub struct Context {
     pub claims: HashMap<EntryNumber, ClaimEntry>,
     /// When those claims were accepted.
     pub claimed_at: HashMap<EntryNumber, UnixMillis>,
+    /// What the wallets of those claims had paid their creators for items in the claims' month, less what was refunded,
+    /// where the month that is counted has moved on ([`crate::ceiling::Ceiling::has_moved_on`]).
+    pub paid_before: HashMap<EntryNumber, InMonth>,
     /// What wallets that may get their first budget paid in this month.
     pub spent: HashMap<WalletRef, Spent>,
     /// Answers to earlier refund requests, of those claims and of claims that are sent again.
@@ -138,6 +141,7 @@ impl Context {
             top_ups: HashMap::new(),
             claims: HashMap::new(),
             claimed_at: HashMap::new(),
+            paid_before: HashMap::new(),
             spent: HashMap::new(),
             refunds: HashMap::new(),
             holds: HashMap::new(),

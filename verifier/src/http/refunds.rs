@@ -129,7 +129,10 @@ pub(super) fn refundable_until(
         Some(key) if creator.ceiling.is_known() => reader.key_by_ref(key.first)?,
         _ => None,
     };
-    let counted = counted.map(|first| first.in_month).unwrap_or_default();
+    let mut counted = counted.map(|first| first.in_month).unwrap_or_default();
+    if creator.ceiling.has_moved_on(counted, entry.at) {
+        counted = reader.paid_before(&wallet, claim.creator, entry.at)?;
+    }
     let is_newest = wallet.last_entry == entry.number;
     let until =
         farthing_rules::refundable_until(claim, entry.at, is_newest, (&creator.ceiling, counted));

@@ -4,8 +4,12 @@
 use farthing_rules::command::{ClaimName, Names};
 use farthing_rules::context::{FormerRoot, PastClaim};
 use farthing_rules::findings::Act;
-use farthing_rules::rows::{BackupRow, Entry, EntryBody, HoldRow, ReceiptRow, Spent};
-use farthing_rules::{Answer, Command, Context, EntryNumber, KeyRef, Policy, WalletRef, decide};
+use farthing_rules::rows::{
+    BackupRow, ClaimEntry, Entry, EntryBody, HoldRow, InMonth, ReceiptRow, Spent,
+};
+use farthing_rules::{
+    Answer, Command, Context, EntryNumber, ItemRef, KeyRef, Policy, WalletRef, decide,
+};
 use farthing_shared::{
     BackupName, ItemHash, Outcome, PublicKey, SignedBackup, SignedClaim, SignedRotation,
     UnixMillis, limits,
@@ -169,6 +173,24 @@ impl MemoryStore {
         Spent::of(now, claims)
     }
 
+    /// What a claim's wallet paid the claim's creator for items in its month.
+    fn paid_before(&self, claim: &ClaimEntry, paid_at: UnixMillis) -> InMonth {
+        let month = InMonth::default().at(paid_at);
+        let claims = self.rows.entries.iter().filter_map(|entry| match &entry.body {
+            EntryBody::Claim(other)
+                if (other.wallet, other.creator) == (claim.wallet, claim.creator)
+                    && other.item != ItemRef(0)
+                    && InMonth::default().at(entry.at) == month =>
+            {
+                let refund = self.rows.refunds.get(&entry.number);
+                let back = refund.is_some_and(|row| row.outcome.is_success());
+                (!back).then_some((entry.at, other.amount))
+            }
+            _ => None,
+        });
+        claims.fold(month, |sum, (at, amount)| sum.and(at, amount))
+    }
+
     fn load_findings(&self, context: &mut Context, names: &Names) {
         for id in &names.finding_ids {
             let known = self.rows.findings.values().find(|row| row.said.id == *id);
@@ -310,6 +332,11 @@ impl MemoryStore {
         }
         if let Some(key) = self.rows.keys.get(&claim.key) {
             let first = self.rows.keys.get(&key.first);
+            let counted = first.map(|first| first.in_month).unwrap_or_default();
+            let creator = self.rows.creators.get(&claim.creator);
+            if creator.is_some_and(|row| row.ceiling.has_moved_on(counted, *at)) {
+                context.paid_before.insert(number, self.paid_before(claim, *at));
+            }
             first.into_iter().chain([key]).for_each(|row| context.put_key(row.clone()));
         }
         let bucket = (claim.creator, claim.release_minute);

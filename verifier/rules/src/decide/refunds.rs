@@ -77,7 +77,7 @@ pub(super) fn refund(
 /// Until when a payer may have the money of a claim back by asking.
 ///
 /// That is for as long as it is held, unless what the wallet paid the creator for items in that month has reached
-/// the creator's ceiling (`counted`: what its first key counts). Then everything was open, and the last payment may
+/// the creator's ceiling (`counted`: what was paid in that month). Then everything was open, and the last payment may
 /// have bought a dear thing for the cent that was left: giving that money back would sell the month for nothing. So
 /// such a payment goes back only where nothing of the wallet came after it (`is_newest`), and within a minute, as
 /// what was not delivered does. Donations count in no month.
@@ -100,7 +100,8 @@ fn window_of(working: &Working, number: EntryNumber, claim: &ClaimEntry) -> Unix
     let newest = context.wallets.get(&claim.wallet).map(|row| row.last_entry);
     let ceiling = context.creators.get(&claim.creator).map(|row| row.ceiling).unwrap_or_default();
     let first = context.keys.get(&claim.key).and_then(|row| context.keys.get(&row.first));
-    let counted = first.map(|first| first.in_month).unwrap_or_default();
+    let before = context.paid_before.get(&number).copied();
+    let counted = before.or_else(|| first.map(|first| first.in_month)).unwrap_or_default();
     let paid_at = context.claimed_at.get(&number).copied().unwrap_or(working.now);
     refundable_until(claim, paid_at, newest == Some(number), (&ceiling, counted))
 }

@@ -3,8 +3,8 @@
 use farthing_rules::command::{ClaimName, Names, Slot};
 use farthing_rules::context::{FormerRoot, PastClaim};
 use farthing_rules::rows::{
-    Accounts, Counters, CreatorRow, Entry, EntryBody, HoldRow, ItemRow, KeyRow, ReceiptRow,
-    RefundRow, Spent, WalletRow,
+    Accounts, Counters, CreatorRow, Entry, EntryBody, HoldRow, InMonth, ItemRow, KeyRow,
+    ReceiptRow, RefundRow, Spent, WalletRow,
 };
 use farthing_rules::{Context, CreatorRef, EntryNumber, KeyRef, VoucherHash, WalletRef};
 use farthing_shared::time::month_of_day;
@@ -245,6 +245,15 @@ pub(super) fn claim_of_entry(
         context.put_key(row);
     }
     first_key(source, context, claim.key)?;
+    let first = context.keys.get(&claim.key).and_then(|row| context.keys.get(&row.first));
+    let counted = first.map(|first| first.in_month).unwrap_or_default();
+    if let (Some(creator), Some(wallet)) =
+        (context.creators.get(&claim.creator), context.wallets.get(&claim.wallet))
+        && creator.ceiling.has_moved_on(counted, at)
+    {
+        let before = paid_before(connection, wallet.last_entry, claim.creator, at)?;
+        context.paid_before.insert(number, before);
+    }
     let newest = context.wallets.get(&claim.wallet).map_or(EntryNumber(0), |w| w.last_refund);
     let recent = recent_refunds(connection, newest)?;
     context.recent_refunds.insert(claim.wallet, recent);
@@ -311,6 +320,50 @@ pub(super) fn spent(connection: &Connection, newest: EntryNumber, now: UnixMilli
         at = EntryNumber(previous);
     }
     Ok(Spent::of(now, payments))
+}
+
+/// A wallet's entries that are looked through for what it paid in a month that has ended: some 1.5 ms.
+const PAST_ENTRIES_MAX: usize = 1_000;
+
+/// What a wallet paid a creator for items in the month of a time, from its own entries. Whoever had more entries
+/// since is taken to have paid without end: asking again and again must not keep the ledger busy.
+pub(super) fn paid_before(
+    connection: &Connection,
+    newest: EntryNumber,
+    creator: CreatorRef,
+    paid_at: UnixMillis,
+) -> Sql<InMonth> {
+    let month = month_of_day(paid_at.day());
+    let sql = "SELECT at, kind, amount, claim, previous_of_wallet, creator, item FROM entries \
+               WHERE number = ?1";
+    let mut query = connection.prepare_cached(sql)?;
+    let (mut at, mut paid, mut refunded) = (newest, InMonth::default(), HashSet::new());
+    for _ in 0..PAST_ENTRIES_MAX {
+        if at.0 == 0 {
+            return Ok(paid);
+        }
+        let (when, kind, amount, claim, previous, of) = query.query_row([int(at.0)], |row| {
+            let [claim, previous, of, item] =
+                [3, 4, 5, 6].map(|column| columns::maybe_nat(row, column));
+            let of = (of?, item?);
+            Ok((UnixMillis(nat(row, 0)?), nat(row, 1)?, micros(row, 2)?, claim?, previous?, of))
+        })?;
+        let when_month = month_of_day(when.day());
+        if when_month < month {
+            return Ok(paid);
+        }
+        // A refund is newer than its claim, so it is met first.
+        let is_back = kind == 1 && refunded.remove(&at.0);
+        if kind == 5 {
+            refunded.insert(claim);
+        }
+        let counts = kind == 1 && of.0 == creator.0 && of.1 != 0 && when_month == month;
+        if counts && !is_back {
+            paid = paid.and(when, amount);
+        }
+        at = EntryNumber(previous);
+    }
+    Ok(InMonth { month, paid: Micros::MAX })
 }
 
 /// What became of the newest request to refund the claim of an entry.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{
-    BackupRow, CreatorProfile, CreatorRow, Entry, Equivocation, ItemRow, ItemText, KeyRow,
+    BackupRow, CreatorProfile, CreatorRow, Entry, Equivocation, InMonth, ItemRow, ItemText, KeyRow,
     ReceiptRow, RefundRow, Spent, VoucherRow, WalletRow,
 };
 use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
@@ -280,6 +280,16 @@ impl Reader {
             let rows = query.query_map([int(wallet.0)], columns::key)?;
             rows.map(|row| row.map(|row| newer.key(row))).collect()
         })
+    }
+
+    /// What a wallet paid a creator for items in the month of a time that has passed.
+    pub fn paid_before(
+        &self,
+        wallet: &WalletRow,
+        creator: CreatorRef,
+        paid_at: UnixMillis,
+    ) -> Read<InMonth> {
+        self.with(|connection| load::paid_before(connection, wallet.last_entry, creator, paid_at))
     }
 
     /// A wallet by its root key.
