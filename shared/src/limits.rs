@@ -11,6 +11,9 @@ pub const CLAIM_MICROS_MAX: u64 = 1_000 * 1_000_000;
 pub const CLAIM_MICROS_MIN: u64 = 1;
 /// An allowance lives for at most 400 days, the longest life browsers give to cookies.
 pub const ALLOWANCE_LIFE_MS_MAX: u64 = 400 * 86_400_000;
+/// A serial is at most so much above the one before it: whoever has somebody's root key for a while cannot use up
+/// all serials of a spending key, which goes on under the next root key.
+pub const SERIAL_STEP_MAX: u64 = 1 << 20;
 /// Accepted claims per spending key. Looking an old number up walks the key's entries (about
 /// 1.5 µs each), so this bounds that walk to some 25 ms; a fresh key costs one pop-up.
 pub const CLAIMS_PER_KEY_MAX: u64 = 16_384;

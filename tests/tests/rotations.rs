@@ -190,9 +190,9 @@ fn what_the_old_key_signed_binds_the_new_one_to_nothing() {
     on_each_store(|make| {
         let mut ledger = Ledger::new(make());
         let (mut old, key) = ledger.visitor(1, "5.00");
-        let most = i64::MAX.cast_unsigned();
         let until = ledger.now.plus_ms(86_400_000);
-        let greedy = Allowance { serial: most, grant: 2, ..old.terms(CREATOR, until) };
+        let serial = 1 + limits::SERIAL_STEP_MAX;
+        let greedy = Allowance { serial, grant: 2, ..old.terms(CREATOR, until) };
         assert_eq!(register(&mut ledger, &old, &greedy), Ok(key));
         assert_eq!(give(&mut ledger, &mut old, key, "0.50"), Outcome::Accepted);
         let rotation = old.rotation(&fresh(1), ledger.now);
@@ -202,6 +202,36 @@ fn what_the_old_key_signed_binds_the_new_one_to_nothing() {
         let key = register(&mut ledger, &new, &terms).unwrap();
         assert_eq!(give(&mut ledger, &mut new, key, "0.50"), Outcome::Accepted);
         assert_eq!(give(&mut ledger, &mut new, key, "0.01"), Outcome::OverCap);
+        ledger.assert_sound();
+    });
+}
+
+/// Else the frames of the browser that stays would keep keys for which no serial is left.
+#[test]
+fn nobody_uses_up_the_serials_of_a_key() {
+    on_each_store(|make| {
+        let mut ledger = Ledger::new(make());
+        let (mut ada, key) = ledger.visitor(1, "1.00");
+        let until = ledger.now.plus_ms(86_400_000);
+        let step = limits::SERIAL_STEP_MAX;
+        let new_key = anew(1, 1);
+        let first = Visitor { spending: new_key.spending, ..Visitor::new(1, VERIFIER) };
+        for (who, serial, device, answer) in [
+            (&ada, i64::MAX.cast_unsigned(), 1, Err(AllowanceRefusal::SerialTooHigh)),
+            (&ada, 2 + step, 1, Err(AllowanceRefusal::SerialTooHigh)),
+            (&ada, 1 + step, 1, Ok(key)),
+            (&first, 1 + step, 2, Err(AllowanceRefusal::SerialTooHigh)),
+            (&first, step, 2, Ok(KeyRef(key.0 + 1))),
+        ] {
+            let terms = Allowance { serial, device, ..who.terms(CREATOR, until) };
+            assert_eq!(register(&mut ledger, who, &terms), answer, "{serial} {device}");
+        }
+        let rotation = ada.rotation(&fresh(1), ledger.now);
+        ledger.rotate(&rotation, &ada.root).unwrap();
+        ada.root = fresh(1);
+        let terms = Allowance { serial: 2 + step, ..ada.terms(CREATOR, until) };
+        assert_eq!(register(&mut ledger, &ada, &terms), Ok(key));
+        assert_eq!(give(&mut ledger, &mut ada, key, "0.01"), Outcome::Accepted);
         ledger.assert_sound();
     });
 }

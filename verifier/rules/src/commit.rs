@@ -59,6 +59,8 @@ pub enum AllowanceRefusal {
     BadExpiry,
     /// A newer allowance is in force, or this serial was used for other terms.
     Superseded,
+    /// Its serial is too far above the one before it.
+    SerialTooHigh,
     /// The spending key belongs to another wallet, creator, site or browser.
     KeyTaken,
 }

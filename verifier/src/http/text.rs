@@ -34,6 +34,9 @@ impl Clause for AllowanceRefusal {
                 Kind::Conflict,
                 "a newer allowance is in force for this site; sign one with a higher serial",
             ),
+            Self::SerialTooHigh => {
+                Problem::field("allowance", "its serial is far above the last one; sign the next")
+            }
             Self::KeyTaken => Problem::new(
                 Kind::Conflict,
                 "this spending key belongs to another wallet, site or browser; make a new one",

@@ -55,6 +55,12 @@ pub(super) fn register(
     if standing.is_some_and(|row| terms.serial <= row.serial) {
         return Err(AllowanceRefusal::Superseded);
     }
+    // Serials of allowances that ended count here: the client goes on from those.
+    let known_serial = known.and_then(|key| working.context.keys.get(&key)).map(|row| row.serial);
+    let before = known_serial.max(current.as_ref().map(|row| row.serial)).unwrap_or(0);
+    if terms.serial > before.saturating_add(limits::SERIAL_STEP_MAX) {
+        return Err(AllowanceRefusal::SerialTooHigh);
+    }
     let generation = working.context.wallets.get(&wallet).map_or(0, |row| row.generation);
     let now = working.now;
     let latest = now.plus_ms(limits::ALLOWANCE_LIFE_MS_MAX).plus_ms(limits::CLOCK_SKEW_MS_MAX);
