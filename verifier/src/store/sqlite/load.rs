@@ -3,11 +3,10 @@
 use farthing_rules::command::{ClaimName, Names, Slot};
 use farthing_rules::context::{FormerRoot, PastClaim};
 use farthing_rules::rows::{
-    Accounts, Counters, CreatorRow, Entry, EntryBody, HoldRow, InMonth, ItemRow, KeyRow,
-    ReceiptRow, RefundRow, Spent, WalletRow,
+    Accounts, Counters, CreatorRow, Entry, EntryBody, HoldRow, ItemRow, KeyRow, ReceiptRow,
+    RefundRow, WalletRow,
 };
 use farthing_rules::{Context, CreatorRef, EntryNumber, KeyRef, VoucherHash, WalletRef};
-use farthing_shared::time::month_of_day;
 use farthing_shared::{
     Claim, ItemHash, Micros, Outcome, PublicKey, SignedClaim, UnixMillis, limits,
 };
@@ -17,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::cache::{Cache, OwnedWindow};
 use super::columns::{self, Sql, bytes, int, micros, nat};
 use super::hot::Hot;
+use super::paid;
 use super::redo::OwnedPair;
 
 /// Releases of at most this many buckets a batch: each is one entry of some 60 bytes.
@@ -65,7 +65,7 @@ pub(super) fn context(source: &mut Source<'_>, names: &Names, now: UnixMillis) -
         let wallet = context_ref.wallet_refs.get(root);
         let wallet = wallet.and_then(|wallet| context_ref.wallets.get(wallet)).copied();
         if let Some(row) = wallet.filter(|row| row.budget.is_none()) {
-            let spent = spent(connection, row.last_entry, now)?;
+            let spent = paid::spent(connection, row.last_entry, now)?;
             context_ref.spent.insert(row.wallet, spent);
         }
     }
@@ -251,7 +251,7 @@ pub(super) fn claim_of_entry(
         (context.creators.get(&claim.creator), context.wallets.get(&claim.wallet))
         && creator.ceiling.has_moved_on(counted, at)
     {
-        let before = paid_before(connection, wallet.last_entry, claim.creator, at)?;
+        let before = paid::paid_before(connection, wallet.last_entry, claim.creator, at)?;
         context.paid_before.insert(number, before);
     }
     let newest = context.wallets.get(&claim.wallet).map_or(EntryNumber(0), |w| w.last_refund);
@@ -291,79 +291,6 @@ fn recent_refunds(
         at = EntryNumber(previous);
     }
     Ok(recent)
-}
-
-/// What a wallet paid in this month, from its own entries: once in its life, with its first budget. Some
-/// 1.5 µs an entry, so that a thousand payments in a month are a millisecond or two.
-pub(super) fn spent(connection: &Connection, newest: EntryNumber, now: UnixMillis) -> Sql<Spent> {
-    let month = month_of_day(now.day());
-    let sql = "SELECT at, kind, amount, claim, previous_of_wallet FROM entries WHERE number = ?1";
-    let mut query = connection.prepare_cached(sql)?;
-    let (mut at, mut payments, mut refunded) = (newest, Vec::new(), HashSet::new());
-    while at.0 != 0 {
-        let (when, kind, amount, claim, previous) = query.query_row([int(at.0)], |row| {
-            let claim = columns::maybe_nat(row, 3)?;
-            let previous = columns::maybe_nat(row, 4)?;
-            Ok((UnixMillis(nat(row, 0)?), nat(row, 1)?, micros(row, 2)?, claim, previous))
-        })?;
-        if month_of_day(when.day()) < month {
-            break;
-        }
-        // A refund is newer than its claim, so it is met first.
-        match kind {
-            1 if !refunded.remove(&at.0) => payments.push((when, amount)),
-            5 => {
-                refunded.insert(claim);
-            }
-            _ => {}
-        }
-        at = EntryNumber(previous);
-    }
-    Ok(Spent::of(now, payments))
-}
-
-/// A wallet's entries that are looked through for what it paid in a month that has ended: some 1.5 ms.
-const PAST_ENTRIES_MAX: usize = 1_000;
-
-/// What a wallet paid a creator for items in the month of a time, from its own entries. Whoever had more entries
-/// since is taken to have paid without end: asking again and again must not keep the ledger busy.
-pub(super) fn paid_before(
-    connection: &Connection,
-    newest: EntryNumber,
-    creator: CreatorRef,
-    paid_at: UnixMillis,
-) -> Sql<InMonth> {
-    let month = month_of_day(paid_at.day());
-    let sql = "SELECT at, kind, amount, claim, previous_of_wallet, creator, item FROM entries \
-               WHERE number = ?1";
-    let mut query = connection.prepare_cached(sql)?;
-    let (mut at, mut paid, mut refunded) = (newest, InMonth::default(), HashSet::new());
-    for _ in 0..PAST_ENTRIES_MAX {
-        if at.0 == 0 {
-            return Ok(paid);
-        }
-        let (when, kind, amount, claim, previous, of) = query.query_row([int(at.0)], |row| {
-            let [claim, previous, of, item] =
-                [3, 4, 5, 6].map(|column| columns::maybe_nat(row, column));
-            let of = (of?, item?);
-            Ok((UnixMillis(nat(row, 0)?), nat(row, 1)?, micros(row, 2)?, claim?, previous?, of))
-        })?;
-        let when_month = month_of_day(when.day());
-        if when_month < month {
-            return Ok(paid);
-        }
-        // A refund is newer than its claim, so it is met first.
-        let is_back = kind == 1 && refunded.remove(&at.0);
-        if kind == 5 {
-            refunded.insert(claim);
-        }
-        let counts = kind == 1 && of.0 == creator.0 && of.1 != 0 && when_month == month;
-        if counts && !is_back {
-            paid = paid.and(when, amount);
-        }
-        at = EntryNumber(previous);
-    }
-    Ok(InMonth { month, paid: Micros::MAX })
 }
 
 /// What became of the newest request to refund the claim of an entry.

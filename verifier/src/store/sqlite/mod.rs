@@ -11,6 +11,7 @@ mod findings;
 mod hot;
 mod load;
 mod log;
+mod paid;
 mod read;
 mod redo;
 mod snapshot;

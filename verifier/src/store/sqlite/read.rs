@@ -17,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::columns::{self, Sql, int, micros, nat, small};
 use super::hot::{Hot, More, add};
 use super::load;
+use super::paid;
 
 /// Connections that read at once; further reads wait for one. Opening a connection parses the
 /// schema, which takes as long as dozens of reads, so none is closed again.
@@ -289,7 +290,7 @@ impl Reader {
         creator: CreatorRef,
         paid_at: UnixMillis,
     ) -> Read<InMonth> {
-        self.with(|connection| load::paid_before(connection, wallet.last_entry, creator, paid_at))
+        self.with(|connection| paid::paid_before(connection, wallet.last_entry, creator, paid_at))
     }
 
     /// A wallet by its root key.
@@ -322,7 +323,7 @@ impl Reader {
 
     /// What a wallet without a budget paid in this month.
     pub fn spent_of_wallet(&self, wallet: &WalletRow, now: UnixMillis) -> Read<Spent> {
-        self.with(|connection| load::spent(connection, wallet.last_entry, now))
+        self.with(|connection| paid::spent(connection, wallet.last_entry, now))
     }
 
     /// A wallet by its number.
