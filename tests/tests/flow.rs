@@ -517,7 +517,7 @@ async fn once_a_month_is_paid_everything_is_open() -> Test {
     let names = ["entry", "at", "amount", "open_until", "content_key", "claim_id"];
     assert_eq!(
         json!(pick(&quote["owned"], &names)),
-        json!([null, null, "0.07", until, Base64UrlUnpadded::encode_string(&key), null])
+        json!([null, null, "0.00", until, Base64UrlUnpadded::encode_string(&key), null])
     );
     assert_eq!(quote["price"], "0.50");
     let film = visitor.view(CREATOR, "film", "0.50", verifier.now());

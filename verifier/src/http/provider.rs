@@ -124,7 +124,7 @@ pub(super) struct OwnedBody {
     /// Of the purchase; none where nothing was bought.
     entry: Option<u64>,
     at: Option<String>,
-    /// What was paid for it; where nothing was bought, what was paid for the month.
+    /// What was paid for it: nothing where nothing was bought.
     amount: String,
     /// Where nothing was bought: when it closes again, as the month ends.
     open_until: Option<String>,
@@ -199,7 +199,7 @@ pub(super) async fn quote(
     let open = open.map(|((row, _), month)| OwnedBody {
         entry: None,
         at: None,
-        amount: month.most.clone(),
+        amount: Micros::ZERO.to_decimal(),
         open_until: Some(month.until.clone()),
         content_key: content_key(&app, &id, &row.hash),
         claim_id: None,
@@ -344,7 +344,7 @@ async fn what_the_key_has(
     Ok(KeyHas { owned, allowance, paid: Some(paid) })
 }
 
-/// What a key's wallet paid for the month, where that opens an item which it does not own.
+/// What a key's wallet pays for an item that it does not own and that its month opens: nothing.
 pub(super) fn open_by_month(
     reader: &Reader,
     key: &KeyRow,
@@ -362,7 +362,7 @@ pub(super) fn open_by_month(
     }
     let paid = reader.key_by_ref(key.first)?.map(|first| first.in_month).unwrap_or_default();
     let is_open = creator.ceiling.due(item.price, paid, now) == Micros::ZERO;
-    Ok(creator.ceiling.at(now).filter(|_| is_open))
+    Ok(creator.ceiling.at(now).filter(|_| is_open).map(|_| Micros::ZERO))
 }
 
 fn is_for_sale(row: &ItemRow, now: UnixMillis) -> bool {
