@@ -69,8 +69,8 @@ async fn then_everything_is_open(world: Rc<World>) {
     .await;
     assert_eq!(opened["name"], "farthing:paid");
     assert_eq!(
-        (&opened["detail"]["entry"], &opened["detail"]["claim_id"]),
-        (&json!(null), &json!(null))
+        (&opened["detail"]["entry"], &opened["detail"]["claim_id"], &opened["detail"]["amount"]),
+        (&json!(null), &json!(null), &json!("0.00"))
     );
     browser.picture("month-open").await;
     // So does a page that is opened anew.
