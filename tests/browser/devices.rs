@@ -117,3 +117,83 @@ fn an_old_device_is_cut_off_and_the_wallet_stays() {
         phone.close().await;
     });
 }
+
+/// Opens a wallet without a payment, and gives its words.
+async fn opened(browser: &Browser, origin: &str) -> Vec<String> {
+    wallet(browser, origin, "empty").await;
+    press(browser, "[data-do=create]").await;
+    browser.see_state("home").await;
+    press(browser, "[data-part=unsafe] [data-do=recover]").await;
+    backed_up(browser).await
+}
+
+/// Presses the button that cuts other devices off; nothing certain comes of it.
+async fn cut_off_in_vain(browser: &Browser) {
+    press(browser, "[data-do=cutOff]").await;
+    browser.see_state("cut").await;
+    press(browser, "[data-do=cutOffNow]").await;
+    browser.text("[data-devices]", |text| text.contains("not certain")).await;
+}
+
+async fn online(browser: &Browser) {
+    browser.script("dispatchEvent(new Event('online'))", vec![]).await;
+}
+
+/// What `next` and `root` hold in the browser's storage: their keys' names.
+async fn stored(browser: &Browser) -> Value {
+    let script = "return new Promise((done) => {
+      indexedDB.open('farthing-wallet').onsuccess = ({ target: { result: base } }) => {
+        const keys = base.transaction('keys').objectStore('keys');
+        const [root, next] = [keys.get('root'), keys.get('next')];
+        next.onsuccess = () => {
+          base.close();
+          done([root.result?.pk ?? null, next.result?.pk ?? null]);
+        };
+      };
+    })";
+    browser.script(script, vec![]).await
+}
+
+const ROTATIONS: &str = "POST /v1/wallets/";
+const BUSY: &str = "The payment service is busy";
+
+#[test]
+fn a_lost_answer_leaves_the_wallet_intact() {
+    browser_test("devices-lost-answer", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let origin = &provider.origin;
+        let first_words = opened(browser, origin).await;
+
+        // The verifier has the rotation, and its answer is lost. The network comes back: the old key is called ended,
+        // and it is this very browser's next key that is in force.
+        provider.proxy.lose_answers(ROTATIONS, 1);
+        cut_off_in_vain(browser).await;
+        assert_eq!(provider.proxy.lost(), 1);
+        online(browser).await;
+        browser.see_state("recovery").await;
+        let second_words = backed_up(browser).await;
+        assert_ne!(second_words, first_words);
+        browser.client.refresh().await.unwrap();
+        browser.see_state("home").await;
+        browser.text(BALANCE, |text| text.contains("1.00")).await;
+
+        // As long as that answer stays away, or something on the way refuses in the verifier's place, nobody is told
+        // that this browser was cut off, and both keys stay.
+        provider.proxy.lose_answers(ROTATIONS, 1);
+        cut_off_in_vain(browser).await;
+        let keys = stored(browser).await;
+        assert!(keys[0].is_string() && keys[1].is_string(), "{keys}");
+        for refusal in ["HTTP/1.1 403 No\r\ncontent-length: 2\r\n\r\nno", "<p>Please sign in</p>"] {
+            provider.proxy.stand_in(ROTATIONS, |_| refusal.into());
+            browser.client.refresh().await.unwrap();
+            browser.text("[data-text=problem]", |text| text.contains(BUSY)).await;
+            assert_eq!(stored(browser).await, keys, "{refusal}");
+        }
+        provider.proxy.be_honest();
+        online(browser).await;
+        browser.see_state("recovery").await;
+        assert_eq!(stored(browser).await, json!([keys[1], null]));
+        backed_up(browser).await;
+        browser.text(BALANCE, |text| text.contains("1.00")).await;
+    });
+}

@@ -14,6 +14,12 @@ const OPEN: &str = "[data-passkey=open]";
 const KEPT: &str = "[data-part=kept]";
 const BALANCE: &str = "[data-text=balance]";
 
+/// The next prompt for a passkey is cancelled by the visitor.
+const CANCEL_ONCE: &str = "navigator.credentials.get = () => {
+    delete navigator.credentials.get;
+    return Promise.reject(new DOMException('cancelled', 'NotAllowedError'));
+};";
+
 /// A device that verifies its owner by itself; its passkeys give out secrets or do not.
 async fn authenticator(browser: &Browser, has_prf: bool) -> Value {
     browser.devtools("WebAuthn.enable", json!({})).await;
@@ -71,6 +77,10 @@ fn a_passkey_brings_the_wallet_back() {
         make(browser, "[data-part=unsafe] [data-do=passkey]").await;
         browser.text(MAKE, |text| text.contains("did not keep it")).await;
         browser.picture("wallet-passkey").await;
+        // So it does when the prompt is cancelled.
+        browser.script(CANCEL_ONCE, vec![]).await;
+        press(browser, "[data-do=makePasskey]").await;
+        browser.text(MAKE, |text| text.contains("No passkey answered")).await;
         press(browser, "[data-do=makePasskey]").await;
         browser.see_state("home").await;
         browser.text(KEPT, |text| text.contains("brings this wallet back")).await;

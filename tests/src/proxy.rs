@@ -83,7 +83,8 @@ impl Proxy {
     }
 
     /// From now on requests whose line begins with `line_start` are answered here, with what `stand`
-    /// says to the whole line, and never reach the verifier. A second one takes the place of the first.
+    /// says to the whole line, and never reach the verifier: the body of a 200, or a whole answer that begins with
+    /// `HTTP/1.1`. A second one takes the place of the first.
     ///
     /// # Panics
     /// When a task of the proxy has panicked.
@@ -259,6 +260,9 @@ async fn carry(mut client: TcpStream, upstream: SocketAddr, rules: &Rules) -> st
             lines.push(line.clone());
         }
         let body = tokio::task::spawn_blocking(move || stand(&line)).await?;
+        if body.starts_with(b"HTTP/1.1 ") {
+            return client.write_all(&body).await;
+        }
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
         client.write_all(head.as_bytes()).await?;
         return client.write_all(&body).await;

@@ -87,21 +87,30 @@ const seal = async (root, { name, key }) => {
   return signWith(root, "backup", name, Math.round(now()), toText([...iv, ...sealed]));
 };
 
-const rootIs = (fields) => change("keys", "root", (old) => ({ ...old, ...fields }));
+// A fact about this key; another one that took its place meanwhile learns nothing of it.
+const rootIs = (pk, fields) => change("keys", "root", (old) => (old && old.pk == pk ? { ...old, ...fields } : old));
 let isKeeping = false;
+// A passkey was made at this visit: a prompt that is cancelled does not mean that it is gone.
+let isFresh = false;
 passkeys.makePasskey = async () => {
   if (isKeeping) return;
   isKeeping = true;
   passkeySay("make", "");
+  let pk;
   try {
     // One that was made before, and whose answer was lost, or that holds a key of before.
-    let { credential } = await keyOf();
-    credential ||= await newPasskey();
+    const before = await keyOf();
+    pk = before.pk;
+    let { credential } = before;
+    if (!credential) {
+      credential = await newPasskey();
+      isFresh = true;
+    }
     if (!credential) return passkeySay("make", CANNOT);
-    await rootIs({ credential });
+    await rootIs(pk, { credential });
     const { secret } = await secretOf([{ type: "public-key", id: credential }]);
     if (!secret) {
-      await rootIs({ credential: undefined });
+      await rootIs(pk, { credential: undefined });
       return passkeySay("make", CANNOT);
     }
     const root = await keyOf();
@@ -110,11 +119,11 @@ passkeys.makePasskey = async () => {
     if (status != 200) {
       return passkeySay("make", "The payment service did not keep it. Please try again.");
     }
-    await rootIs({ passkey: Date.now(), renew: undefined });
+    await rootIs(root.pk, { passkey: Date.now(), renew: undefined });
     ops.view("home");
   } catch {
-    // It may be gone: the next try makes a new one.
-    await rootIs({ credential: undefined }).catch(() => {});
+    // One of an earlier visit may be gone: the next try makes a new one.
+    if (!isFresh) await rootIs(pk, { credential: undefined }).catch(() => {});
     passkeySay("make", "No passkey answered. Please try again, or write down recovery words.");
   } finally {
     isKeeping = false;

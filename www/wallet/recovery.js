@@ -2,6 +2,8 @@
 // counted from 1 for people, their places in the list from 0 for the module.
 const recovery = {};
 let phrase = [];
+// The key that the phrase is of.
+let written;
 let asked = [];
 
 let list;
@@ -27,11 +29,12 @@ const offline = () => "The list of words could not be fetched. Please try again.
 recovery.recover = async () => {
   try {
     const words = await wordList();
-    const { iv, wrap, sealed } = await keyOf();
+    const { pk, iv, wrap, sealed } = await keyOf();
     const seed = new Uint8Array(await crypto.subtle.decrypt(aes(iv), wrap, sealed));
     seed.forEach((byte) => wasm.seed(byte));
     seed.fill(0);
     phrase = get(wasm.phrase()).trim().split(" ").map((place) => words[place]);
+    written = pk;
   } catch {
     return ops.set("home-note", offline());
   }
@@ -84,7 +87,7 @@ recovery.rechecked = async ({ first, second }) => {
     return ops.set("recheck-problem", "That is not what stood there. Please look again.");
   }
   asked = [];
-  await change("keys", "root", (old) => ({ ...old, checked: Date.now() })).catch(() => {});
+  await rootIs(written, { checked: Date.now() }).catch(() => {});
   ops.view("home");
 };
 

@@ -53,6 +53,9 @@ ops.fetch = async (tag, method, path, body, signer) => {
     return send("answer", { tag, status: 401 });
   }
   const answer = await ask(method, path, body, access);
+  if (answer.status == 410 && /^(wallet|open)$/.test(tag)) {
+    answer.status = await devices.ended(tag == "wallet" ? path.split("/")[3] : openingKey);
+  }
   // Some outcomes of refunds are called like those of claims, and say something else.
   const outcome = (tag == "refund" && OUTCOMES["refund_" + answer.outcome]) || OUTCOMES[answer.outcome];
   const left = answer.left ? money(answer.left) : "";
@@ -175,9 +178,12 @@ ops.makeRoot = async () => {
     send("root");
   }
 };
+let openingKey;
 ops.signOpening = async () => {
   try {
-    send("opening", { opening: await signWith(await keyOf(), "opening") });
+    const root = await keyOf();
+    openingKey = root.pk;
+    send("opening", { opening: await signWith(root, "opening") });
   } catch {
     send("opening");
   }
@@ -348,7 +354,7 @@ const start = async () => {
   try {
     await openStore("farthing-wallet");
     // A rotation that was under way when this page was closed: what became of it comes before everything else.
-    if ((await devices.settle()) == 200 && place == "home") location.hash = "new-words";
+    if ((await devices.settle()) == 200) newWordsFirst();
     const root = await keyOf();
     const own = await keyOf("spending");
     facts = {
