@@ -70,6 +70,12 @@ impl Ceiling {
             Some(most) => most.minus(paid.at(now).paid).unwrap_or(Micros::ZERO).min(price),
         }
     }
+
+    /// Whether everything of the creator is open to a wallet that has paid so much in this month.
+    #[must_use]
+    pub fn is_reached(&self, paid: InMonth, now: UnixMillis) -> bool {
+        self.at(now).is_some_and(|most| paid.at(now).paid >= most)
+    }
 }
 
 /// What a wallet paid one creator for items in the newest month in which that was counted.

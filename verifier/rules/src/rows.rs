@@ -85,6 +85,19 @@ impl WalletRow {
     pub fn has_in_force(&self, key: &KeyRow) -> bool {
         !key.revoked && !self.has_ended(key)
     }
+
+    /// What it paid a creator in a month, as far as that opens anything to one of its keys: nothing where the key is
+    /// another creator's or is not in force. `first` is the key that counts for it.
+    #[must_use]
+    pub fn paid_as_seen_by(
+        &self,
+        key: &KeyRow,
+        first: Option<&KeyRow>,
+        creator: CreatorRef,
+    ) -> InMonth {
+        let is_theirs = key.creator == creator && self.has_in_force(key);
+        first.filter(|_| is_theirs).map(|first| first.in_month).unwrap_or_default()
+    }
 }
 
 /// A root key that a passkey has sealed.
@@ -232,6 +245,29 @@ pub struct CreatorRow {
     pub ceiling: Ceiling,
 }
 
+impl CreatorRow {
+    /// Of a creator that nobody has paid yet.
+    #[must_use]
+    pub fn new(creator: CreatorRef, id: CreatorId) -> Self {
+        Self {
+            creator,
+            id,
+            payable: Micros::ZERO,
+            held: Micros::ZERO,
+            review: Micros::ZERO,
+            free: Micros::ZERO,
+            number: 0,
+            total: Micros::ZERO,
+            last_entry: EntryNumber(0),
+            refunds: 0,
+            refunded: Micros::ZERO,
+            last_refund: EntryNumber(0),
+            refund_window_ms: None,
+            ceiling: Ceiling::default(),
+        }
+    }
+}
+
 /// What a creator is called and where it publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatorProfile {
@@ -268,6 +304,14 @@ pub struct ItemRow {
     pub priced_at: UnixMillis,
     /// The price holds before this time; `None` for a price list entry.
     pub expires_at: Option<UnixMillis>,
+}
+
+impl ItemRow {
+    /// Whether it can be bought now.
+    #[must_use]
+    pub fn is_for_sale(&self, now: UnixMillis) -> bool {
+        self.on_sale && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
 }
 
 /// An item's words.

@@ -8,8 +8,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use farthing_rules::rows::{Ceiling, CreatorProfile, CreatorRow, ItemRow, ItemText};
-use farthing_rules::{Answer, EntryNumber, ItemRef};
+use farthing_rules::rows::{CreatorProfile, CreatorRow, ItemRow, ItemText};
+use farthing_rules::{Answer, ItemRef};
 use farthing_shared::time::day_after_month_of;
 use farthing_shared::{Micros, UnixMillis, item_hash};
 use serde::{Deserialize, Serialize};
@@ -207,31 +207,12 @@ fn read_sums(
     tallies.extend(reader.tallies(reference, 0, 0)?);
     let refused = reader.refusals(reference, today.saturating_sub(days.saturating_sub(1)))?;
     Ok(Sums {
-        row: row.unwrap_or_else(|| empty_row(creator)),
+        row: row.unwrap_or_else(|| CreatorRow::new(reference, creator.id)),
         tallies,
         items: reader.items(reference)?,
         refunds: reader.refund_tallies(reference)?.into_iter().collect(),
         refused: refused.iter().map(|(_, _, sum)| sum.count).fold(0, u64::saturating_add),
     })
-}
-
-fn empty_row(profile: &CreatorProfile) -> CreatorRow {
-    CreatorRow {
-        creator: profile.creator,
-        id: profile.id,
-        payable: Micros::ZERO,
-        held: Micros::ZERO,
-        review: Micros::ZERO,
-        free: Micros::ZERO,
-        number: 0,
-        total: Micros::ZERO,
-        last_entry: EntryNumber(0),
-        refunds: 0,
-        refunded: Micros::ZERO,
-        last_refund: EntryNumber(0),
-        refund_window_ms: None,
-        ceiling: Ceiling::default(),
-    }
 }
 
 /// Sums by day and item, payable and held.

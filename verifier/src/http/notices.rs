@@ -25,7 +25,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::extract::{Body, FromText, Named, Reading};
 use super::problem::{Kind, Problem};
-use super::provider::{content_key, open_by_month};
+use super::provider::{content_key, is_open_by_month};
 use crate::intake::Seen;
 
 /// A frame asks for about five minutes; a slow visitor may take as long again.
@@ -148,12 +148,14 @@ pub(super) async fn leave(
                 let Some(row) = reader.key(&key)? else { return Ok(None) };
                 // A browser that was cut off hears nothing more of what its wallet has.
                 let wallet = reader.wallet_by_ref(row.wallet)?;
-                if wallet.is_none_or(|wallet| wallet.has_ended(&row)) {
+                let Some(wallet) = wallet.filter(|wallet| !wallet.has_ended(&row)) else {
                     return Ok(None);
-                }
+                };
                 match reader.owned(row.wallet, hash)? {
                     Some(receipt) => Ok(Some(receipt.amount)),
-                    None => open_by_month(reader, &row, &hash, now),
+                    // What the month opened was paid with nothing.
+                    None => Ok(is_open_by_month(reader, (&wallet, &row), &hash, now)?
+                        .then_some(Micros::ZERO)),
                 }
             });
             opened.await?

@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use base64ct::{Base64UrlUnpadded, Encoding};
-use farthing_rules::rows::{CreatorProfile, CreatorRow, InMonth, ItemRow, ItemText, KeyRow};
+use farthing_rules::rows::{
+    CreatorProfile, CreatorRow, InMonth, ItemRow, ItemText, KeyRow, WalletRow,
+};
 use farthing_rules::{Command, CreatorRef, ItemRef};
 use farthing_shared::time::day_after_month_of;
 use farthing_shared::{
@@ -195,7 +197,8 @@ pub(super) async fn quote(
     let now = app.clock.now();
     let due = price.map(|price| row.ceiling.due(price, paid.unwrap_or_default(), now));
     let month = MonthBody::of(&row, paid, now);
-    let open = item.as_ref().zip(month.as_ref()).filter(|_| due == Some(Micros::ZERO));
+    let is_open = row.ceiling.is_reached(paid.unwrap_or_default(), now);
+    let open = item.as_ref().zip(month.as_ref()).filter(|_| is_open);
     let open = open.map(|((row, _), month)| OwnedBody {
         entry: None,
         at: None,
@@ -249,7 +252,7 @@ async fn quoted_item(
     }
     let now = app.clock.now();
     let found = app.read(move |reader| reader.item(&hash)).await?;
-    found.filter(|(row, _)| is_for_sale(row, now)).ok_or_else(|| Problem::missing("item for sale"))
+    found.filter(|(row, _)| row.is_for_sale(now)).ok_or_else(|| Problem::missing("item for sale"))
 }
 
 /// Takes the creator's signed offer into the price list, unless it is there already.
@@ -311,7 +314,6 @@ async fn what_the_key_has(
             // What was bought stays the wallet's; a browser that was cut off hears no more of it.
             let wallet = reader.wallet_by_ref(row.wallet)?;
             let has_ended = wallet.is_none_or(|wallet| wallet.has_ended(&row));
-            let is_in_force = wallet.is_some_and(|wallet| wallet.has_in_force(&row));
             let owned = match item.filter(|_| !has_ended) {
                 None => None,
                 Some(hash) => match reader.owned(row.wallet, hash)? {
@@ -323,9 +325,8 @@ async fn what_the_key_has(
                 },
             };
             let first = reader.key_by_ref(row.first)?;
-            // A key of another creator has paid this one nothing, and one that is not in force opens nothing new.
-            let first = first.filter(|first| first.creator == of && is_in_force);
-            let paid = first.map(|first| first.in_month).unwrap_or_default();
+            let paid = wallet.map(|wallet| wallet.paid_as_seen_by(&row, first.as_ref(), of));
+            let paid = paid.unwrap_or_default();
             let body = AllowanceBody::read(reader, row)?;
             Ok(Some((owned, body, paid)))
         })
@@ -344,29 +345,21 @@ async fn what_the_key_has(
     Ok(KeyHas { owned, allowance, paid: Some(paid) })
 }
 
-/// What a key's wallet pays for an item that it does not own and that its month opens: nothing.
-pub(super) fn open_by_month(
+/// Whether an item that a key's wallet does not own is open to that key in this month.
+pub(super) fn is_open_by_month(
     reader: &Reader,
-    key: &KeyRow,
+    (wallet, key): (&WalletRow, &KeyRow),
     item: &ItemHash,
     now: UnixMillis,
-) -> Result<Option<Micros>, ReadError> {
-    let Some((item, _)) = reader.item(item)?.filter(|(row, _)| is_for_sale(row, now)) else {
-        return Ok(None);
+) -> Result<bool, ReadError> {
+    let item = reader.item(item)?.filter(|(item, _)| item.is_for_sale(now));
+    let of = item.map(|(item, _)| item.creator);
+    let Some(creator) = of.map(|of| reader.creator_by_ref(of)).transpose()?.flatten() else {
+        return Ok(false);
     };
-    let Some(creator) = reader.creator_by_ref(key.creator)? else { return Ok(None) };
-    let wallet = reader.wallet_by_ref(key.wallet)?;
-    let is_in_force = wallet.is_some_and(|wallet| wallet.has_in_force(key));
-    if !is_in_force || item.creator != key.creator {
-        return Ok(None);
-    }
-    let paid = reader.key_by_ref(key.first)?.map(|first| first.in_month).unwrap_or_default();
-    let is_open = creator.ceiling.due(item.price, paid, now) == Micros::ZERO;
-    Ok(creator.ceiling.at(now).filter(|_| is_open).map(|_| Micros::ZERO))
-}
-
-fn is_for_sale(row: &ItemRow, now: UnixMillis) -> bool {
-    row.on_sale && row.expires_at.is_none_or(|expires_at| now < expires_at)
+    let first = reader.key_by_ref(key.first)?;
+    let paid = wallet.paid_as_seen_by(key, first.as_ref(), creator.creator);
+    Ok(creator.ceiling.is_reached(paid, now))
 }
 
 /// The key to an item's sealed content, as base64url.

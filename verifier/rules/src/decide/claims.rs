@@ -277,10 +277,7 @@ fn item_for(working: &Working, claim: &Claim, row: &KeyRow) -> Result<ItemRef, O
     let Some(item) = working.context.items.get(&claim.item) else {
         return Err(Outcome::UnknownItem);
     };
-    let for_sale = item.creator == row.creator
-        && item.on_sale
-        && item.expires_at.is_none_or(|expires_at| working.now < expires_at);
-    if !for_sale {
+    if item.creator != row.creator || !item.is_for_sale(working.now) {
         return Err(Outcome::UnknownItem);
     }
     // Nothing is due for what is open this month, and no claim is of nothing: the next quote opens it.

@@ -7,8 +7,7 @@ use crate::command::{CreatorDraft, EarlyRefusal};
 use crate::commit::SaveRefusal;
 use crate::policy::Policy;
 use crate::rows::{
-    Ceiling, CreatorProfile, CreatorRef, CreatorRow, EntryBody, EntryNumber, HoldRow, ItemRef,
-    ItemRow, ItemText,
+    CreatorProfile, CreatorRef, CreatorRow, EntryBody, HoldRow, ItemRef, ItemRow, ItemText,
 };
 
 /// Registers a creator or changes its profile; balances stay.
@@ -40,22 +39,7 @@ fn register(working: &mut Working, id: CreatorId) -> CreatorRef {
     let creator = CreatorRef(number);
     working.context.counters.creator =
         number.checked_add(1).expect("2^64 creators are never reached");
-    working.context.put_creator(CreatorRow {
-        creator,
-        id,
-        payable: Micros::ZERO,
-        held: Micros::ZERO,
-        review: Micros::ZERO,
-        free: Micros::ZERO,
-        number: 0,
-        total: Micros::ZERO,
-        last_entry: EntryNumber(0),
-        refunds: 0,
-        refunded: Micros::ZERO,
-        last_refund: EntryNumber(0),
-        refund_window_ms: None,
-        ceiling: Ceiling::default(),
-    });
+    working.context.put_creator(CreatorRow::new(creator, id));
     creator
 }
 
