@@ -5,7 +5,7 @@ use farthing_rules::{CreatorRef, EntryNumber};
 use farthing_shared::time::month_of_day;
 use farthing_shared::{Micros, UnixMillis};
 use hashbrown::HashSet;
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 
 use super::columns::{self, Sql, int, micros, nat};
 
@@ -13,27 +13,10 @@ use super::columns::{self, Sql, int, micros, nat};
 /// 1.5 µs an entry, so that a thousand payments in a month are a millisecond or two.
 pub(super) fn spent(connection: &Connection, newest: EntryNumber, now: UnixMillis) -> Sql<Spent> {
     let month = month_of_day(now.day());
-    let sql = "SELECT at, kind, amount, claim, previous_of_wallet FROM entries WHERE number = ?1";
-    let mut query = connection.prepare_cached(sql)?;
-    let (mut at, mut payments, mut refunded) = (newest, Vec::new(), HashSet::new());
-    while at.0 != 0 {
-        let (when, kind, amount, claim, previous) = query.query_row([int(at.0)], |row| {
-            let claim = columns::maybe_nat(row, 3)?;
-            let previous = columns::maybe_nat(row, 4)?;
-            Ok((UnixMillis(nat(row, 0)?), nat(row, 1)?, micros(row, 2)?, claim, previous))
-        })?;
-        if month_of_day(when.day()) < month {
-            break;
-        }
-        // A refund is newer than its claim, so it is met first.
-        match kind {
-            1 if !refunded.remove(&at.0) => payments.push((when, amount)),
-            5 => {
-                refunded.insert(claim);
-            }
-            _ => {}
-        }
-        at = EntryNumber(previous);
+    let mut entries = Backwards::from(connection, newest)?;
+    let mut payments = Vec::new();
+    while let Some(entry) = entries.step()?.filter(|entry| entry.month() >= month) {
+        payments.extend(entry.kept.map(|amount| (entry.at, amount)));
     }
     Ok(Spent::of(now, payments))
 }
@@ -50,34 +33,69 @@ pub(super) fn paid_before(
     paid_at: UnixMillis,
 ) -> Sql<InMonth> {
     let month = month_of_day(paid_at.day());
-    let sql = "SELECT at, kind, amount, claim, previous_of_wallet, creator, item FROM entries \
-               WHERE number = ?1";
-    let mut query = connection.prepare_cached(sql)?;
-    let (mut at, mut paid, mut refunded) = (newest, InMonth::default(), HashSet::new());
+    let mut entries = Backwards::from(connection, newest)?;
+    let mut paid = InMonth::default();
     for _ in 0..PAST_ENTRIES_MAX {
-        if at.0 == 0 {
+        let Some(entry) = entries.step()?.filter(|entry| entry.month() >= month) else {
             return Ok(paid);
+        };
+        let counts = entry.month() == month && entry.creator == creator && entry.is_for_an_item;
+        if let Some(amount) = entry.kept.filter(|_| counts) {
+            paid = paid.and(entry.at, amount);
         }
-        let (when, kind, amount, claim, previous, of) = query.query_row([int(at.0)], |row| {
-            let [claim, previous, of, item] =
-                [3, 4, 5, 6].map(|column| columns::maybe_nat(row, column));
-            let of = (of?, item?);
-            Ok((UnixMillis(nat(row, 0)?), nat(row, 1)?, micros(row, 2)?, claim?, previous?, of))
-        })?;
-        let when_month = month_of_day(when.day());
-        if when_month < month {
-            return Ok(paid);
-        }
-        // A refund is newer than its claim, so it is met first.
-        let is_back = kind == 1 && refunded.remove(&at.0);
-        if kind == 5 {
-            refunded.insert(claim);
-        }
-        let counts = kind == 1 && of.0 == creator.0 && of.1 != 0 && when_month == month;
-        if counts && !is_back {
-            paid = paid.and(when, amount);
-        }
-        at = EntryNumber(previous);
     }
     Ok(InMonth { month, paid: Micros::MAX })
+}
+
+/// A wallet's entries, newest first, along the chain that they form.
+struct Backwards<'c> {
+    query: CachedStatement<'c>,
+    next: EntryNumber,
+    /// Claims whose refunds were met. A refund is newer than its claim, so it is met first.
+    refunded: HashSet<u64>,
+}
+
+/// What one of them says of a payment.
+struct Passed {
+    at: UnixMillis,
+    /// Paid by it and not given back since.
+    kept: Option<Micros>,
+    creator: CreatorRef,
+    is_for_an_item: bool,
+}
+
+impl Passed {
+    fn month(&self) -> u32 {
+        month_of_day(self.at.day())
+    }
+}
+
+impl<'c> Backwards<'c> {
+    fn from(connection: &'c Connection, newest: EntryNumber) -> Sql<Self> {
+        let sql = "SELECT at, kind, amount, claim, previous_of_wallet, creator, item FROM entries \
+                   WHERE number = ?1";
+        let query = connection.prepare_cached(sql)?;
+        Ok(Self { query, next: newest, refunded: HashSet::new() })
+    }
+
+    fn step(&mut self) -> Sql<Option<Passed>> {
+        let number = self.next.0;
+        if number == 0 {
+            return Ok(None);
+        }
+        let (at, kind, amount, [claim, previous, creator, item]) =
+            self.query.query_row([int(number)], |row| {
+                let [claim, previous, creator, item] =
+                    [3, 4, 5, 6].map(|column| columns::maybe_nat(row, column));
+                let others = [claim?, previous?, creator?, item?];
+                Ok((UnixMillis(nat(row, 0)?), nat(row, 1)?, micros(row, 2)?, others))
+            })?;
+        self.next = EntryNumber(previous);
+        if kind == 5 {
+            self.refunded.insert(claim);
+        }
+        let kept = (kind == 1 && !self.refunded.remove(&number)).then_some(amount);
+        let creator = CreatorRef(creator);
+        Ok(Some(Passed { at, kept, creator, is_for_an_item: item != 0 }))
+    }
 }
