@@ -3,8 +3,9 @@
 // Everything on it comes from the provider's own origin. Nothing is ever parsed as markup
 // except what the creator pastes to seal it (creator-seal.js).
 
-import { LiveTotals, onSessionChange, requestJson, signIn, signOut, storedSession, takeToken, tokenOf, whenSignedOut } from "./creator-api.js";
+import { LiveTotals, onSessionChange, requestJson } from "./creator-api.js";
 import { announce, byId, clockText, count, h, money, plural } from "./creator-dom.js";
+import { door, openView, showOnly, start, viewOf } from "./creator-door.js";
 import { showFindings } from "./creator-findings.js";
 import { Items } from "./creator-items.js";
 import { Payments } from "./creator-payments.js";
@@ -32,33 +33,7 @@ const page = {
   overview: null, payments: null, proof: null, itemsView: null, live: null, midnight: 0,
 };
 
-function showOnly(id) {
-  for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== id;
-}
-
 // ---- signing in and out ------------------------------------------------------------------
-
-async function enterWith(token) {
-  showOnly("view-loading");
-  try {
-    await signIn(token);
-    location.reload();
-  } catch (error) {
-    if (error.canRetry === true) {
-      showSignedOut("none");
-      byId("signed-out-retry").replaceChildren(problemNode(error, () => enterWith(token)));
-      return;
-    }
-    if (storedSession() === null) {
-      showSignedOut("bad_link");
-      return;
-    }
-    // A used link in a browser that is signed in already: say so and go on.
-    byId("notices").replaceChildren(noticeNode("That link has expired or was used up. You are still signed in."));
-    if (page.creator === null) await open();
-    else showView(false);
-  }
-}
 
 function noticeNode(words) {
   const notice = h("div", { class: "notice", role: "status" }, h("p", {}, words));
@@ -66,58 +41,29 @@ function noticeNode(words) {
   return notice;
 }
 
-function showSignedOut(reason) {
-  page.live?.stop();
-  page.proof?.stop();
-  clearTimeout(page.midnight);
-  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
-  for (const id of ["who", "live", "sign-out", "views", "demo-banner"]) byId(id).hidden = true;
-  byId("signed-out-reason").textContent = REASONS[reason];
-  byId("signed-out-retry").replaceChildren();
-  document.title = "Sign in · Farthing";
-  showOnly("view-signed-out");
-  if (reason !== "none") byId("signed-out-title").focus();
-}
-
-byId("paste-link").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = byId("link").value.trim();
-  const token = tokenOf(text) ?? (/^[A-Za-z0-9_.~-]{16,}$/.test(text) ? text : null);
-  byId("link-error").textContent = token !== null ? "" : text === ""
-    ? "Paste the link first." : "This is not a sign-in link: it should end in #token= and a row of characters.";
-  if (token === null) {
-    byId("link").setAttribute("aria-invalid", "true");
-    byId("link").focus();
-    return;
-  }
-  byId("link").removeAttribute("aria-invalid");
-  byId("link").value = "";
-  enterWith(token);
-});
-
-byId("sign-out").addEventListener("click", async () => {
-  byId("sign-out").disabled = true;
-  try {
-    await signOut();
-    showSignedOut("left");
-  } catch (error) {
-    showSignedOut("left");
-    // Signed out here, but the verifier did not hear of it: the session lives until it expires.
-    if (error.canRetry) byId("signed-out-reason").textContent += " The provider could not be told; the session ends there by itself.";
-  } finally {
-    byId("sign-out").disabled = false;
-  }
+const way = door({
+  reasons: REASONS,
+  untold: "The provider could not be told; the session ends there by itself.",
+  hidden: ["who", "live", "sign-out", "views", "demo-banner"],
+  left() {
+    page.live?.stop();
+    page.proof?.stop();
+    clearTimeout(page.midnight);
+  },
+  async usedLink() {
+    byId("notices").replaceChildren(noticeNode("That link has expired or was used up. You are still signed in."));
+    if (page.creator === null) await open();
+    else showView(false);
+  },
 });
 
 onSessionChange((session) => {
   if (session === null) {
-    if (page.creator !== null) showSignedOut("elsewhere");
+    if (page.creator !== null) way.shut("elsewhere");
   } else if (page.creator === null || session.creator !== page.creator.id) {
     location.reload();
   }
 });
-
-whenSignedOut(() => showSignedOut("expired"));
 
 // ---- figures -----------------------------------------------------------------------------
 
@@ -209,23 +155,12 @@ function showLive(state) {
 // ---- views -------------------------------------------------------------------------------
 
 function view() {
-  const name = location.hash.slice(1);
-  return VIEWS.includes(name) ? name : "overview";
+  return viewOf(VIEWS);
 }
 
 function showView(moveFocus) {
   const name = view();
-  showOnly(`view-${name}`);
-  for (const link of document.querySelectorAll("#views a")) {
-    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
-  const title = byId(`${name}-title`);
-  document.title = `${title.textContent} · ${page.creator.name} · Farthing`;
-  if (moveFocus) {
-    scrollTo(0, 0);
-    title.focus({ preventScroll: true });
-  }
+  openView(name, page.creator.name, moveFocus);
   if (name === "refused") {
     showRefusals(page.creator);
     showEvidence(page.creator);
@@ -233,12 +168,6 @@ function showView(moveFocus) {
   if (name === "findings") showFindings(page.creator);
   if (name === "items" || name === "setup") page.itemsView.load();
 }
-
-addEventListener("hashchange", () => {
-  const token = takeToken();
-  if (token !== null) enterWith(token);
-  else if (page.creator !== null && (VIEWS.includes(location.hash.slice(1)) || location.hash === "")) showView(true);
-});
 
 function onItems(items) {
   page.items = items;
@@ -299,7 +228,4 @@ setTimeout(() => {
   if (place !== null) place.textContent = "Still loading; the network is slow…";
 }, 4000);
 
-const token = takeToken();
-if (token !== null) enterWith(token);
-else if (storedSession() === null) showSignedOut("none");
-else open();
+start({ names: VIEWS, way, open, isOpen: () => page.creator !== null, view: () => showView(true) });
