@@ -3,7 +3,7 @@
 
 use axum::http::StatusCode;
 use base64ct::{Base64UrlUnpadded, Encoding};
-use farthing_shared::{Allowance, Budget, Claim, SigningKey, item_hash};
+use farthing_shared::{Allowance, Budget, Claim, CreatorId, SigningKey, item_hash};
 use farthing_tests::actors::{ORIGIN, Visitor, micros, seed};
 use farthing_tests::inprocess::{Verifier, text};
 use farthing_tests::ledger::CREATOR;
@@ -613,6 +613,32 @@ async fn a_browser_that_was_cut_off_opens_nothing() -> Test {
         let name = "1f1e2d3c-4b5a-4678-9abc-def012345678";
         assert_eq!(leave(&verifier, &visitor, name, item).await?, StatusCode::NOT_FOUND, "{item}");
     }
+    sound(&verifier)
+}
+
+/// What a wallet paid one creator opens nothing to the key that it has for another one.
+#[tokio::test]
+async fn a_key_of_another_creator_opens_nothing() -> Test {
+    let (verifier, mut visitor) = under_a_ceiling().await?;
+    let other = CreatorId([0xc2; 16]);
+    let sites = [ORIGIN.to_owned()];
+    let draft = farthing_verifier::admin::creator_draft(other, "Other", &sites, "10.00", None);
+    let mut draft = draft.map_err(|(field, why)| format!("{field}: {why}"))?;
+    draft.month_max = Some(micros("0.07"));
+    let saved = verifier.app.intake.ask(farthing_rules::Command::SaveCreator(draft)).await;
+    saved.map_err(|e| format!("{e:?}"))?;
+    let price = farthing_verifier::admin::set_item_command(other, "song", "song", "0.07", true)
+        .map_err(|(field, why)| format!("{field}: {why}"))?;
+    verifier.app.intake.ask(price).await.map_err(|e| format!("{e:?}"))?;
+    visitor.spending = SigningKey::from_seed(&seed(1, 78));
+    assert_eq!(verifier.allow(&visitor, other).await.status, StatusCode::OK);
+    let song = visitor.view(other, "song", "0.07", verifier.now());
+    assert_eq!(verifier.charge(&visitor.sign(&song)).await.json()["outcome"], "accepted");
+    let quote = verifier.get_as(&quote_path("film"), &visitor.spending).await.json();
+    assert_eq!(json!(pick(&quote["month"], &["paid"])), json!(["0.00"]), "{quote}");
+    assert_eq!(quote["owned"], Value::Null, "{quote}");
+    let name = "1f1e2d3c-4b5a-4678-9abc-def012345679";
+    assert_eq!(leave(&verifier, &visitor, name, "film").await?, StatusCode::NOT_FOUND);
     sound(&verifier)
 }
 
