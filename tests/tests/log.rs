@@ -13,6 +13,7 @@ use farthing_shared::merkle::{consistency_proof, is_consistent};
 use farthing_shared::note::{Note, NoteKey};
 use farthing_shared::receipt::Receipt;
 use farthing_shared::statement::Statement;
+use farthing_shared::tiles::TileName;
 use farthing_shared::{SigningKey, UnixMillis};
 use farthing_tests::actors::Visitor;
 use farthing_tests::chance::Chance;
@@ -396,6 +397,39 @@ fn every_flipped_byte_of_a_log_is_noticed() {
         let opened = Note::parse(&flipped).and_then(|note| Checkpoint::open(&note, &key));
         assert!(opened.is_err(), "byte {at}, bit {bit}");
     }
+}
+
+/// Proofs take their nodes from any level, so that the audit must not stop at the leaves and the edge.
+#[test]
+fn the_audit_compares_every_tile_of_every_level() {
+    let leaves: Vec<_> = (0..65_537).map(leaf).collect();
+    let (copy, edge) = Copy::of(leaves.iter().copied());
+    let signed = head(&edge);
+    assert_eq!(log::differences_of(&mut copy.clone(), &leaves, &signed), Ok(Vec::new()));
+    let flipped = |path: &str, at: usize| {
+        let mut copy = copy.clone();
+        let name = TileName::parse(path).unwrap();
+        copy.0.get_mut(&name).unwrap()[at] ^= 1;
+        log::differences_of(&mut copy, &leaves, &signed).unwrap()
+    };
+    for path in ["tile/1/000", "tile/2/000.p/1"] {
+        assert_eq!(flipped(path, 0), [format!("{path} does not follow from the ledger")]);
+    }
+    for (path, entry) in [("tile/0/000", 4), ("tile/0/255", 65_284), ("tile/0/256.p/1", 65_537)] {
+        let at = if entry == 65_537 { 0 } else { 3 * 32 + 31 };
+        assert_eq!(flipped(path, at), [format!("entry {entry}: the log holds another leaf")]);
+    }
+    let mut other = leaves.clone();
+    other[9] = leaf(1_000_000);
+    let said = log::differences_of(&mut copy.clone(), &other, &signed).unwrap();
+    assert_eq!(said.first().unwrap(), "entry 10: the log holds another leaf");
+    assert_eq!(
+        said.last().unwrap(),
+        "the ledger does not lead to the root signed over 65537 entries"
+    );
+    let mut short = copy.clone();
+    short.0.remove(&TileName::parse("tile/1/000").unwrap());
+    assert!(log::differences_of(&mut short, &leaves, &signed).is_err());
 }
 
 #[test]
