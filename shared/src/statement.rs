@@ -26,7 +26,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::account::{Before, End, Refunded};
+use crate::account::{Before, End, SoFar};
 use crate::amount::{Currency, Micros};
 use crate::checkpoint::Checkpoint;
 use crate::claim::Claim;
@@ -314,7 +314,7 @@ impl Statement {
     ) -> Result<Verdict, BadStatement> {
         let opened = self.clone().open(key, creator, seen)?;
         opened.check_signatures(0..opened.payments())?;
-        opened.finish(&mut Refunded::default())
+        opened.finish(&mut SoFar::default())
     }
 
     /// The quick half of the check: the checkpoint's signature by the log's key, that the log begins
