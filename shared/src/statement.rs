@@ -262,8 +262,14 @@ impl Statement {
         }
         let (head, mut rest) =
             bytes.split_at_checked(HEAD_LEN).ok_or(bad("it is shorter than its header"))?;
-        let mut reader = Reader::new(head, HEAD_LEN, TAG)
-            .map_err(|_| bad("it does not begin with farthing/stmt/3"))?;
+        let mut reader = Reader::new(head, HEAD_LEN, TAG).map_err(|_| {
+            let is_other = head.starts_with(b"farthing/stmt/");
+            bad(if is_other {
+                "it is of another version than farthing/stmt/3; download it again"
+            } else {
+                "it does not begin with farthing/stmt/3"
+            })
+        })?;
         let creator = CreatorId(reader.take());
         let verifier = VerifierId(reader.take());
         let currency = reader.take_currency().map_err(|_| bad("its currency is not a code"))?;

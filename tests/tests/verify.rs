@@ -221,6 +221,8 @@ fn several_statements_are_checked_together() {
     };
     assert_eq!(of(0), (text(&second), &json!(21), &json!(83)));
     assert_eq!(of(1), (text(&first), &json!(1), &json!(50)));
+    let entries = |at: usize| (&files[at]["first_entry"], &files[at]["last_entry"]);
+    assert_eq!((entries(0), entries(1)), ((&json!(42), &json!(80)), (&json!(2), &json!(40))));
     // A gap between two files, a lie within one, and a statement of something else: the file is named.
     let (code, said) = check(&[&first, &third], &[]);
     assert_eq!(
@@ -275,6 +277,16 @@ fn what_a_period_leaves_open_is_said() {
     assert!(words.contains("(those before number 10 are not in here)"), "{words}");
     assert!(words.contains("(2 of them of payments that are not in here)"), "{words}");
     assert_eq!(elsewhere, 2);
+    let (words, _) = said(&books.part((1, 0), 0, (1, 0)));
+    assert!(
+        words.starts_with("holds: 0 of 0 payments proven, there is none to prove, "),
+        "{words}"
+    );
+    let mut old = books.statement(1, 40, 0);
+    old[14] = b'2';
+    let (_, refused) = verify(&["statement", text(&place.write("old", &old)), "--key", &key]);
+    let why = refused["why"].as_str().unwrap();
+    assert!(why.ends_with("another version than farthing/stmt/3; download it again"), "{why}");
 }
 
 /// Receipts of several payers, or of one at several times: each holds, and together they show the lie.
@@ -404,6 +416,17 @@ fn as_many_witnesses_as_are_asked_for_must_have_signed() {
                 Err(lie) => assert_eq!((code, &said["lie"]), (1, &json!(lie)), "{kind} {said}"),
             }
         }
+    }
+    // Of two files with one checkpoint the first may have been made before the witness answered.
+    statement.checkpoint = bare.clone();
+    let early = place.write("early", &statement.encode());
+    statement.checkpoint = note.clone();
+    let late = place.write("late", &statement.encode());
+    for files in [[&early, &late], [&late, &early]] {
+        let files = [text(files[0]), text(files[1])];
+        let (code, said) =
+            verify(&[&["statement", "--key", &log, "--witness", &one], &files[..]].concat());
+        assert_eq!((code, &said["facts"]["cosigned"]), (0, &json!(1)), "{said}");
     }
     // A quorum of nobody is a mistake and not a check that passes.
     let arguments = ["verify", "statement", "x", "--key", &log, "--quorum", "1"];

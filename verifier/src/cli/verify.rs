@@ -330,22 +330,24 @@ fn statements(
         several => format!(" in {several} files"),
     };
     let (currency, last) = (joined.currency.as_str(), joined.ends.payments);
-    let older = match joined.first {
-        0 | 1 => String::new(),
-        first => format!(" (those before number {first} are not in here)"),
-    };
     let elsewhere = match joined.refunds_elsewhere {
         0 => String::new(),
         some => format!(" ({some} of them of payments that are not in here)"),
     };
+    let numbers = match joined.first {
+        0 => "there is none to prove".to_owned(),
+        1 => format!("numbers 1 to {} without a gap", last.number),
+        first => format!(
+            "numbers {first} to {} without a gap (those before number {first} are not in here)",
+            last.number
+        ),
+    };
     let words = format!(
-        "holds: {} of {} payments proven{from}, numbers {} to {} without a gap{older}, {} {currency} credited of {} {currency} \
-         paid, running total {} {currency}, {} refunds proven that took back {} {currency}{elsewhere}; creator {}, {} entries in \
-         the log {}{witnessed}",
+        "holds: {} of {} payments proven{from}, {numbers}, {} {currency} credited of {} {currency} paid, running total \
+         {} {currency}, {} refunds proven that took back {} {currency}{elsewhere}; creator {}, {} entries in the log \
+         {}{witnessed}",
         joined.payments,
         joined.payments,
-        joined.first,
-        last.number,
         joined.credited,
         joined.paid,
         last.total,
@@ -372,7 +374,8 @@ fn facts_of(file: &Path, verdict: &StatementVerdict) -> Value {
     let ends = verdict.ends();
     json!({
         "file": file.display().to_string(), "payments": verdict.payments, "first": verdict.first,
-        "last": verdict.last, "running_total": verdict.total.to_decimal(), "refunds": verdict.refunds,
+        "last": verdict.last, "first_entry": verdict.first_entry, "last_entry": verdict.last_entry,
+        "running_total": verdict.total.to_decimal(), "refunds": verdict.refunds,
         "first_refund": verdict.first_refund, "last_refund": ends.refunds.number,
         "log_size": verdict.checkpoint.size,
     })
