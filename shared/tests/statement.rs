@@ -275,6 +275,23 @@ fn every_flipped_byte_is_noticed() {
 }
 
 #[test]
+fn a_hash_too_many_or_too_few_is_noticed() {
+    let mut log = refunding();
+    let leaves = [log.payments(), log.refunds()].concat();
+    let honest = log.statement(&leaves, 0);
+    let verdict = |change: &dyn Fn(&mut Statement)| {
+        let mut statement = honest.clone();
+        change(&mut statement);
+        statement.verify(&key(), None, None)
+    };
+    assert!(verdict(&|_| {}).is_ok());
+    let over = verdict(&|statement| statement.proof.push(statement.proof[0]));
+    assert_eq!(over, Err(BadStatement::Malformed("hashes are left over")));
+    let short = verdict(&|statement| _ = statement.proof.pop());
+    assert!(matches!(short, Err(BadStatement::InRefunds(_))), "{short:?}");
+}
+
+#[test]
 fn a_dropped_payment_is_named() {
     // Left out of the file.
     let mut log = Log::new(9, 2);

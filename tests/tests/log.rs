@@ -20,6 +20,7 @@ use farthing_tests::chance::Chance;
 use farthing_tests::inprocess::Verifier;
 use farthing_tests::ledger::{CREATOR, Ledger, asked};
 use farthing_tests::tiled::{Copy, head, leaf};
+use farthing_tests::wait::PATIENCE;
 use farthing_verifier::config::Config;
 use farthing_verifier::log::{self, Log, LogLie, Published};
 use farthing_verifier::run;
@@ -173,6 +174,22 @@ async fn a_refund_of_what_was_paid_with_free_credit_is_proven() {
     assert_eq!(verdict.refunded.to_decimal(), "0.10");
 }
 
+/// A payment is promised to be in the log within two seconds. Until then a statement leaves it out, and holds.
+#[tokio::test]
+async fn a_statement_leaves_out_what_the_log_does_not_cover_yet() {
+    // The log covers what was there at the start and follows no further.
+    let mut verifier = Verifier::with(|config| config.proofs.signing = "unsafe-off".into()).await;
+    let session = verifier.sign_in().await;
+    let key = verifier.app.log.key().clone();
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let claim = visitor.donation(CREATOR, "0.05", verifier.now());
+    verifier.charge(&visitor.sign(&claim)).await;
+    let answer = verifier.get_with("/v1/creator/statement", &session).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let verdict = Statement::parse(&answer.bytes).unwrap().verify(&key, Some(&CREATOR), None);
+    assert_eq!(verdict.unwrap().payments, 0);
+}
+
 /// A ledger in a folder that is opened and closed like a server's, without HTTP.
 struct Place {
     config: Config,
@@ -317,6 +334,51 @@ fn a_lost_mark_and_a_second_signer_are_refused() {
     }
     std::fs::write(&mark, text).unwrap();
     place.log().unwrap();
+}
+
+/// The lock keeps a second verifier off the mark; where locks do not work (a share over a network) its content does.
+#[tokio::test]
+async fn a_mark_that_somebody_else_has_written_ends_the_signing() {
+    let place = Place::new();
+    let mut ledger = place.ledger();
+    let mut donor = Donor::new(&mut ledger);
+    let log = place.log().unwrap();
+    let shown = log.newest().unwrap().checkpoint.clone();
+    let secrets = Place::secrets();
+    let theirs = Checkpoint { size: shown.size + 1, ..shown.clone() };
+    let theirs = theirs.sign(&secrets.log_key()).unwrap().to_string();
+    let mark = log::high_water_path(&place.config);
+    std::fs::write(&mark, &theirs).unwrap();
+    donor.give(&mut ledger, 3);
+    let mut halted = log.halted();
+    let told = tokio::time::timeout(PATIENCE, halted.wait_for(|halted| *halted)).await;
+    told.expect("it halts").unwrap();
+    log.stop();
+    assert_eq!(
+        log.newest().unwrap().checkpoint,
+        shown,
+        "it signed over somebody else's checkpoint"
+    );
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), theirs);
+}
+
+/// The ledger's numbers have no gap, so that a missing entry is a ledger that was changed from outside: what
+/// follows must not move up into its place.
+#[test]
+fn a_ledger_with_a_hole_is_not_signed() {
+    let place = Place::new();
+    let mut ledger = place.ledger();
+    let mut donor = Donor::new(&mut ledger);
+    donor.give(&mut ledger, 10);
+    drop(ledger);
+    let path = run::ledger_path(&place.config);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let removed = connection.execute("DELETE FROM entries WHERE number = 7", []).unwrap();
+    assert_eq!(removed, 1);
+    drop(connection);
+    let why = place.log().unwrap_err();
+    assert!(why.contains("entry 7 is missing in the ledger"), "{why}");
+    assert!(!log::high_water_path(&place.config).exists(), "a checkpoint was signed all the same");
 }
 
 #[test]
