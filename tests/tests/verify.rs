@@ -340,6 +340,14 @@ fn receipts_that_contradict_each_other_do_not_hold_together() {
     broken[1] = broken[1].replacen("index 7", "index 8", 1);
     assert_eq!(check(&broken), (1, "misplaced".into(), Some("1".into())));
     assert_eq!(check(&broken[1..2]), (1, "misplaced".into(), Some("0".into())));
+    // The log holds it, and nobody has signed it so.
+    let mut invented = books.clone();
+    let other = invented.payment(13).signed.encode();
+    let mut mine = invented.payment(12).signed.encode();
+    mine[192..].copy_from_slice(&other[192..]);
+    invented.payment(12).signed = SignedClaim::decode(&mine).unwrap();
+    let said = check(&[receipt(&invented, 24, 83)]);
+    assert_eq!(said, (1, "invented".into(), Some("0".into())));
 }
 
 /// A file may come through a pipe and need not end.
