@@ -78,3 +78,22 @@ impl fmt::Display for Checkpoint {
         f.write_str(&self.text())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::empty_root;
+    use crate::note::ED25519;
+
+    /// The key of one log may sign another one's head, which is then no head of this log.
+    #[test]
+    fn a_checkpoint_of_another_log_under_this_keys_name_is_refused() {
+        let secret = SigningKey::from_seed(&[4; 32]);
+        let key = NoteKey::new("a.example/log", ED25519, &secret.public()).unwrap();
+        for (origin, holds) in [("a.example/log", true), ("b.example/log", false)] {
+            let head = Checkpoint { origin: origin.into(), size: 0, root: empty_root() };
+            let note = Note::sign(head.text(), key.name(), &secret).unwrap();
+            assert_eq!(Checkpoint::open(&note, &key).is_ok(), holds, "{origin}");
+        }
+    }
+}

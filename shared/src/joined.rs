@@ -7,10 +7,10 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::account::{Before, End, Refunded};
+use crate::account::{Before, End, Refunded, SoFar, Used};
 use crate::amount::{Currency, Micros};
 use crate::checkpoint::Checkpoint;
-use crate::ids::{CreatorId, VerifierId};
+use crate::ids::{CreatorId, PublicKey, VerifierId};
 use crate::leaf::{ClaimLeaf, RefundLeaf};
 use crate::lie::BadStatement;
 use crate::merkle::{Hash, empty_root};
@@ -28,7 +28,7 @@ pub struct Part {
     refunds: Vec<(u64, RefundLeaf)>,
 }
 
-/// Of a payment what must join: 48 bytes.
+/// Of a payment what must join: 88 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Payment {
     number: u64,
@@ -36,6 +36,8 @@ struct Payment {
     paid: Micros,
     credited: Micros,
     total: Micros,
+    /// The key that signed it, and the key's own number of it.
+    payer: (PublicKey, u64),
 }
 
 /// What several statements prove together.
@@ -55,6 +57,9 @@ pub struct Joined {
     pub credited: Micros,
     /// How many refunds, each counted once.
     pub refunds: u64,
+    /// How many of them are of payments before the first or after the last one here, so that nothing shows
+    /// that it was one.
+    pub refunds_elsewhere: u64,
     /// Where payments and refunds end.
     pub ends: Before,
     /// The newest log that they are in.
@@ -84,10 +89,11 @@ impl Part {
             paid: claim.signed.claim().amount,
             credited: claim.credited,
             total: claim.total,
+            payer: (claim.signed.claim().key, claim.signed.claim().sequence),
         };
         let payments = opened.claims.iter().map(|(entry, claim)| payment(*entry, claim)).collect();
         let refunds = opened.refunds.clone();
-        let verdict = opened.finish(&mut Refunded::default())?;
+        let verdict = opened.finish(&mut SoFar::default())?;
         Ok(Self { verdict, verifier, since, payments, refunds })
     }
 }
@@ -108,22 +114,14 @@ pub fn join(
     let refunds =
         lay(parts, |part| &part.refunds, |(entry, row): &(u64, RefundLeaf)| (row.number, *entry))
             .map_err(of_refunds)?;
-    let (paid, credited) = add_up(payments.values().map(|(row, part)| Step {
-        entry: row.entry,
-        paid: row.paid,
-        more: row.credited,
-        total: row.total,
-        part: *part,
-    }))?;
-    let steps = refunds.values().map(|((entry, row), part)| Step {
-        entry: *entry,
-        paid: Micros::ZERO,
-        more: row.taken,
-        total: row.total,
-        part: *part,
-    });
-    add_up(steps).map_err(of_refunds)?;
-    settle(&payments, &refunds)?;
+    let (paid, credited) = add_up(payments.values().map(|(row, part)| row.step(*part)))?;
+    add_up(refunds.values().map(|(row, part)| step_of(row, *part))).map_err(of_refunds)?;
+    let mut used = Used::default();
+    for (row, part) in payments.values() {
+        let (key, number) = row.payer;
+        used.add(key, number, row.entry).map_err(|lie| Apart { lie, part: *part })?;
+    }
+    let refunds_elsewhere = settle(&payments, &refunds)?;
     let ends = ends(&payments, &refunds);
     if let Some(before) = before {
         goes_on(&payments, &refunds, before)?;
@@ -139,6 +137,7 @@ pub fn join(
         paid,
         credited,
         refunds: count(refunds.len()),
+        refunds_elsewhere,
         ends,
         checkpoint,
     })
@@ -188,10 +187,10 @@ fn goes_on(
     let at = refunds.get(&before.refunds.number);
     same(at.map(|((entry, row), part)| (*entry, row.total, *part)), &before.refunds)
         .map_err(of_refunds)?;
-    let first = payments.first_key_value().map(|(at, (row, part))| (*at, row.entry, *part));
-    begins_in_time(first, &before.payments)?;
-    let first = refunds.first_key_value().map(|(at, ((entry, _), part))| (*at, *entry, *part));
-    begins_in_time(first, &before.refunds).map_err(of_refunds)
+    let first = payments.first_key_value().map(|(at, (row, part))| (*at, row.step(*part)));
+    follows(first, &before.payments)?;
+    let first = refunds.first_key_value().map(|(at, (row, part))| (*at, step_of(row, *part)));
+    follows(first, &before.refunds).map_err(of_refunds)
 }
 
 fn of_refunds(apart: Apart) -> Apart {
@@ -218,7 +217,10 @@ fn one_log(parts: &[Part], seen: Option<&Checkpoint>) -> Result<Checkpoint, Apar
         if let Some((part, _)) = peers.find(|(_, peer)| peer.root != head.root) {
             return Err(Apart { lie: split, part });
         }
-        if head.size == newest.size || head.size == 0 && head.root == empty_root() {
+        if head.size == 0 && head.root != empty_root() {
+            return Err(Apart { lie: split, part });
+        }
+        if head.size == newest.size || head.size == 0 {
             continue;
         }
         let greater =
@@ -303,8 +305,21 @@ fn add_up(rows: impl Iterator<Item = Step>) -> Result<(Micros, Micros), Apart> {
     Ok((paid, sum))
 }
 
-/// That each refund takes back what a payment here had brought, as far as the payments reach.
-fn settle(payments: &Laid<Payment>, refunds: &Laid<(u64, RefundLeaf)>) -> Result<(), Apart> {
+impl Payment {
+    fn step(&self, part: usize) -> Step {
+        let Self { entry, paid, credited, total, .. } = *self;
+        Step { entry, paid, more: credited, total, part }
+    }
+}
+
+fn step_of((entry, refund): &(u64, RefundLeaf), part: usize) -> Step {
+    let (more, total) = (refund.taken, refund.total);
+    Step { entry: *entry, paid: Micros::ZERO, more, total, part }
+}
+
+/// That each refund takes back what a payment here had brought, as far as the payments reach; how many
+/// refunds are of payments beyond.
+fn settle(payments: &Laid<Payment>, refunds: &Laid<(u64, RefundLeaf)>) -> Result<u64, Apart> {
     let mut refunded = Refunded::default();
     let part_of = |lie: BadStatement| {
         let by_entry = |entry| refunds.values().find(|((at, _), _)| *at == entry);
@@ -322,12 +337,13 @@ fn settle(payments: &Laid<Payment>, refunds: &Laid<(u64, RefundLeaf)>) -> Result
     for (row, _) in payments.values() {
         refunded.settle(row.entry, row.credited).map_err(part_of)?;
     }
-    // Payments before the first one here may have been refunded too.
-    let whole = payments.first_key_value().is_some_and(|(number, _)| *number == 1);
-    match payments.last_key_value().filter(|_| whole) {
-        Some((_, (row, _))) => refunded.all_settled(row.entry).map_err(part_of),
-        None => Ok(()),
+    let ends = (payments.first_key_value(), payments.last_key_value());
+    if let (Some((number, (first, _))), Some((_, (last, _)))) = ends {
+        // Before the first of a period others may have been paid and refunded.
+        let from = if *number == 1 { 0 } else { first.entry };
+        refunded.all_settled(from..=last.entry).map_err(part_of)?;
     }
+    Ok(refunded.unmet())
 }
 
 /// That what was proven to be the end still stands there, as far as it is among these.
@@ -341,14 +357,20 @@ fn same(now: Option<(u64, Micros, usize)>, end: &End) -> Result<(), Apart> {
     }
 }
 
-/// That nothing is missing between what was proven and the first one here: its number, entry and part.
-fn begins_in_time(first: Option<(u64, u64, usize)>, end: &End) -> Result<(), Apart> {
+/// That nothing is missing between what was proven and the first one here, and that it goes on from there where
+/// it is the very next. Where it is an older one, what was proven last stands among these and was compared.
+fn follows(first: Option<(u64, Step)>, end: &End) -> Result<(), Apart> {
     let due = end.number.saturating_add(1);
-    match first {
-        Some((first, entry, part)) if first > due => {
-            let last = first.saturating_sub(1);
-            Err(Apart { lie: BadStatement::Dropped { first: due, last, entry }, part })
-        }
-        _ => Ok(()),
-    }
+    let Some((number, Step { entry, more, total, part, .. })) = first else { return Ok(()) };
+    let expected = end.total.plus(more);
+    let lie = if number > due {
+        BadStatement::Dropped { first: due, last: number.saturating_sub(1), entry }
+    } else if number == due && entry <= end.entry {
+        BadStatement::Reordered { entry }
+    } else if number == due && expected != Some(total) {
+        BadStatement::WrongTotal { entry, expected, found: total }
+    } else {
+        return Ok(());
+    };
+    Err(Apart { lie, part })
 }

@@ -55,6 +55,14 @@ pub enum BadStatement {
         /// The entry.
         entry: u64,
     },
+    /// The number of a claim is not above those that its payer's key had used: the visitor signed once for two
+    /// payments.
+    CountedTwice {
+        /// The entry.
+        entry: u64,
+        /// The entry by which the number was used up.
+        before: u64,
+    },
     /// One of these entries is not what the log holds under its number.
     NotInLog {
         /// First entry that shares the proof.
@@ -168,6 +176,7 @@ impl BadStatement {
             Self::Reordered { .. } => "reordered",
             Self::WrongTotal { .. } => "wrong_total",
             Self::Invented { .. } => "invented",
+            Self::CountedTwice { .. } => "counted_twice",
             Self::NotInLog { .. } => "not_in_log",
             Self::NotCovered { .. } => "not_covered",
             Self::InRefunds(lie) => lie.name(),
@@ -209,6 +218,11 @@ impl fmt::Display for BadStatement {
             Self::Invented { entry } => write!(
                 f,
                 "invented or altered: the signature of the claim in entry {entry} does not hold"
+            ),
+            Self::CountedTwice { entry, before } => write!(
+                f,
+                "counted twice: the claim in entry {entry} has a number that its payer had used up by entry \
+                 {before}"
             ),
             Self::NotInLog { first, last } if first == last => {
                 write!(f, "altered: entry {first} is not what the log holds under this number")

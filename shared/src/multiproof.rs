@@ -116,5 +116,8 @@ mod tests {
             let leaves: Vec<(u64, Hash)> = places.iter().map(|place| (*place, hash)).collect();
             assert_eq!(root(&leaves, 4, &mut [hash; 8].as_slice()), None, "{places:?}");
         }
+        // A place that stands twice would be split for as long as there are hashes, on the stack.
+        let long = vec![hash; 1 << 20];
+        assert_eq!(root(&[(1, hash), (1, hash)], 4, &mut long.as_slice()), None);
     }
 }

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::account::{Before, End, Refunded};
+use crate::account::{Before, End, SoFar};
 use crate::amount::Micros;
 use crate::checkpoint::Checkpoint;
 use crate::ids::PublicKey;
@@ -71,26 +71,31 @@ impl Opened {
         Ok(())
     }
 
-    /// The rest: the totals, that each payment and refund is in the log, and that each refund takes back
-    /// what a payment had brought; `refunded` remembers refunds of payments in other statements. Says
-    /// "proven", so it is called when all signatures were checked.
+    /// The rest: the totals, that each payment and refund is in the log, that no claim counts twice, and that
+    /// each refund takes back what a payment had brought; `so_far` remembers what was in other statements.
+    /// Says "proven", so it is called when all signatures were checked.
     ///
     /// # Errors
     /// [`BadStatement`] names the lie and the entry.
-    pub fn finish(self, refunded: &mut Refunded) -> Result<Verdict, BadStatement> {
+    pub fn finish(self, so_far: &mut SoFar) -> Result<Verdict, BadStatement> {
         let sums = check_totals(&self.claims)?;
         let (refunded_before, refunded_total) =
             check_refunds(&self.refunds).map_err(BadStatement::of_refunds)?;
         self.check_inclusion()?;
+        let SoFar { refunded, used } = so_far;
+        for (entry, claim) in &self.claims {
+            let fields = claim.signed.claim();
+            used.add(fields.key, fields.sequence, *entry)?;
+        }
         for (entry, refund) in &self.refunds {
             refunded.add(*entry, refund)?;
         }
         for (entry, claim) in &self.claims {
             refunded.settle(*entry, claim.credited)?;
         }
-        let whole = self.claims.first().is_some_and(|(_, claim)| claim.number == 1);
-        if let Some((last, _)) = self.claims.last().filter(|_| whole) {
-            refunded.all_settled(*last)?;
+        if let (Some((first, claim)), Some((last, _))) = (self.claims.first(), self.claims.last()) {
+            // Before the first of a period others may have been paid and refunded.
+            refunded.all_settled(if claim.number == 1 { 0 } else { *first }..=*last)?;
         }
         let ends = (self.claims.first(), self.claims.last());
         let number = |claim: Option<&(u64, Box<ClaimLeaf>)>| claim.map_or(0, |(_, c)| c.number);

@@ -9,6 +9,7 @@
 //!  <checkpoint, a signed note>
 //! ```
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -19,6 +20,7 @@ use base64ct::{Base64, Encoding};
 use crate::checkpoint::Checkpoint;
 use crate::encoding::DecodeError;
 use crate::leaf::{Leaf, LeafBody};
+use crate::lie::BadStatement;
 use crate::merkle::{Hash, PROOF_LEN_MAX, leaf_hash, root_of_inclusion};
 use crate::note::{NOTE_BYTES_MAX, Note, NoteError, NoteKey};
 use crate::signing::VerifyingKey;
@@ -69,6 +71,20 @@ pub enum BadReceipt {
     },
 }
 
+impl BadReceipt {
+    /// A name for programs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) | Self::Leaf(_) => "malformed",
+            Self::Checkpoint(_) => "checkpoint",
+            Self::Misplaced { .. } => "misplaced",
+            Self::NotInLog { .. } => "not_in_log",
+            Self::Invented { .. } => "invented",
+        }
+    }
+}
+
 impl fmt::Display for BadReceipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -99,6 +115,35 @@ pub struct ProvenReceipt {
     pub leaf: Leaf,
     /// The log it is in.
     pub checkpoint: Checkpoint,
+}
+
+/// Whether receipts that hold by themselves can all be true: of two checkpoints over as many entries, of two
+/// receipts of one entry, and of two payments of one creator with one running number, none may differ. That a
+/// greater log goes on from a smaller one takes a proof that receipts do not carry.
+///
+/// # Errors
+/// The place of a receipt, from 0, and how it contradicts one before it.
+pub fn agree(receipts: &[ProvenReceipt]) -> Result<(), (usize, BadStatement)> {
+    let mut roots: BTreeMap<u64, Hash> = BTreeMap::new();
+    let mut entries: BTreeMap<u64, &Leaf> = BTreeMap::new();
+    let mut numbers: BTreeMap<([u8; 16], u64), u64> = BTreeMap::new();
+    for (at, ProvenReceipt { leaf, checkpoint }) in receipts.iter().enumerate() {
+        let (size, entry) = (checkpoint.size, leaf.entry);
+        if *roots.entry(size).or_insert(checkpoint.root) != checkpoint.root {
+            return Err((at, BadStatement::SplitView { seen: size }));
+        }
+        if *entries.entry(entry).or_insert(leaf) != leaf {
+            return Err((at, BadStatement::SplitView { seen: entry }));
+        }
+        let LeafBody::Claim(claim) = &leaf.body else { continue };
+        let number = claim.number;
+        let of = (claim.signed.claim().creator.0, number);
+        let before = *numbers.entry(of).or_insert(entry);
+        if before != entry {
+            return Err((at, BadStatement::Replaced { number, before, entry }));
+        }
+    }
+    Ok(())
 }
 
 impl Receipt {

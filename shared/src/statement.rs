@@ -26,7 +26,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::account::{Before, End, Refunded};
+use crate::account::{Before, End, SoFar};
 use crate::amount::{Currency, Micros};
 use crate::checkpoint::Checkpoint;
 use crate::claim::Claim;
@@ -262,8 +262,14 @@ impl Statement {
         }
         let (head, mut rest) =
             bytes.split_at_checked(HEAD_LEN).ok_or(bad("it is shorter than its header"))?;
-        let mut reader = Reader::new(head, HEAD_LEN, TAG)
-            .map_err(|_| bad("it does not begin with farthing/stmt/3"))?;
+        let mut reader = Reader::new(head, HEAD_LEN, TAG).map_err(|_| {
+            let is_other = head.starts_with(b"farthing/stmt/");
+            bad(if is_other {
+                "it is of another version than farthing/stmt/3; download it again"
+            } else {
+                "it does not begin with farthing/stmt/3"
+            })
+        })?;
         let creator = CreatorId(reader.take());
         let verifier = VerifierId(reader.take());
         let currency = reader.take_currency().map_err(|_| bad("its currency is not a code"))?;
@@ -314,7 +320,7 @@ impl Statement {
     ) -> Result<Verdict, BadStatement> {
         let opened = self.clone().open(key, creator, seen)?;
         opened.check_signatures(0..opened.payments())?;
-        opened.finish(&mut Refunded::default())
+        opened.finish(&mut SoFar::default())
     }
 
     /// The quick half of the check: the checkpoint's signature by the log's key, that the log begins

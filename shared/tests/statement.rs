@@ -275,6 +275,23 @@ fn every_flipped_byte_is_noticed() {
 }
 
 #[test]
+fn a_hash_too_many_or_too_few_is_noticed() {
+    let mut log = refunding();
+    let leaves = [log.payments(), log.refunds()].concat();
+    let honest = log.statement(&leaves, 0);
+    let verdict = |change: &dyn Fn(&mut Statement)| {
+        let mut statement = honest.clone();
+        change(&mut statement);
+        statement.verify(&key(), None, None)
+    };
+    assert!(verdict(&|_| {}).is_ok());
+    let over = verdict(&|statement| statement.proof.push(statement.proof[0]));
+    assert_eq!(over, Err(BadStatement::Malformed("hashes are left over")));
+    let short = verdict(&|statement| _ = statement.proof.pop());
+    assert!(matches!(short, Err(BadStatement::InRefunds(_))), "{short:?}");
+}
+
+#[test]
 fn a_dropped_payment_is_named() {
     // Left out of the file.
     let mut log = Log::new(9, 2);
@@ -431,6 +448,55 @@ fn counts_that_promise_more_than_came_take_no_memory() {
         greedy[at..at + 8].copy_from_slice(&u64::MAX.to_be_bytes());
         assert!(matches!(Statement::parse(&greedy), Err(BadStatement::Malformed(_))), "{at}");
     }
+}
+
+/// Cut, grown, and with numbers that nothing can hold: a file is refused, or it is what it was and says the same.
+#[test]
+fn whatever_is_done_to_a_file_proves_nothing_else() {
+    let mut log = refunding();
+    let leaves = [log.payments(), log.refunds()].concat();
+    let honest = log.statement(&leaves, 7).encode();
+    let proven = Statement::parse(&honest).unwrap().verify(&key(), None, None).unwrap();
+    let mut state = 1_u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as usize % below
+    };
+    let numbers = [0, 1, 64, u64::from(u32::MAX), i64::MAX as u64, u64::MAX - 1, u64::MAX];
+    let mut read = 0;
+    for _ in 0..20_000 {
+        let mut bytes = honest.clone();
+        for _ in 0..=next(2) {
+            let (from, to) = (next(bytes.len()), next(bytes.len()));
+            let (from, to) = (from.min(to), from.max(to));
+            match next(5) {
+                0 => bytes.truncate(to.max(1)),
+                1 => drop(bytes.drain(from..to.min(from + 40))),
+                2 => bytes.extend_from_within(from..to),
+                3 => {
+                    let more: Vec<u8> = honest.iter().skip(from).take(96).copied().collect();
+                    bytes.splice(from..from, more);
+                }
+                _ => {
+                    let at = [72, 80, 88, 96, 104, 112, 120 + next(400)][next(7)];
+                    let number = numbers[next(numbers.len())].to_be_bytes();
+                    if let Some(place) = bytes.get_mut(at..at + 8) {
+                        place.copy_from_slice(&number);
+                    }
+                }
+            }
+            if bytes.is_empty() {
+                bytes.push(0);
+            }
+        }
+        let Ok(statement) = Statement::parse(&bytes) else { continue };
+        read += 1;
+        assert_eq!(statement.encode(), bytes, "another spelling was taken");
+        if let Ok(verdict) = statement.verify(&key(), None, None) {
+            assert!(bytes == honest && verdict == proven, "it proves something else");
+        }
+    }
+    assert!(read > 100, "only {read} files were read, so nothing was tried");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use farthing_shared::account::Before;
 use farthing_shared::checkpoint::Checkpoint;
 use farthing_shared::joined::{Apart, Joined, Part, join};
 use farthing_shared::leaf::LeafBody;
-use farthing_shared::statement::Statement;
+use farthing_shared::statement::{BadStatement, Statement};
 use farthing_shared::{CreatorId, Micros};
 use farthing_tests::books::Books;
 
@@ -161,6 +161,15 @@ fn refunds_join_as_payments_do_and_are_of_payments_in_any_file() {
     let third = books.part((41, 40), 81, (2, 2));
     let whole = joined(&[third.clone(), second.clone(), first.clone()], None, None).unwrap();
     assert_eq!((whole.payments, whole.refunds, whole.ends.refunds.total), (40, 2, cents(2)));
+    assert_eq!(whole.refunds_elsewhere, 0);
+    // What a refund gives back may be older or newer than the period; nothing shows then what it had brought.
+    let february = joined(&[books.part((4, 30), 0, ALL)], None, None).unwrap();
+    assert_eq!((february.refunds, february.refunds_elsewhere), (2, 2));
+    let rows = [((1, 34), 1), ((1, 35), 0), ((3, 30), 1), ((41, 40), 2)];
+    for (payments, elsewhere) in rows {
+        let some = joined(&[books.part(payments, 0, ALL)], None, None).unwrap();
+        assert_eq!(some.refunds_elsewhere, elsewhere, "{payments:?}");
+    }
     // Refund 2 alone may be the first one of a period.
     let apart = [first.clone(), books.part((21, 40), 80, (1, 0)), third];
     assert_eq!(joined(&apart, None, None).unwrap().refunds, 1);
@@ -220,6 +229,87 @@ fn what_was_seen_or_proven_before_must_fit_all_of_them() {
     replaced.leaves.insert(0, replaced.leaves[0].clone());
     (1..).zip(&mut replaced.leaves).for_each(|(entry, leaf)| leaf.entry = entry);
     assert_eq!(told(None, Some(&ends(&replaced, 30))), Err("replaced"));
-    let late = joined(&[second], None, Some(&ends(&books, 15))).unwrap_err();
+    let late = joined(std::slice::from_ref(&second), None, Some(&ends(&books, 15))).unwrap_err();
     assert_eq!((late.lie.name(), late.part), ("dropped", 0));
+    // Where they begin with the very next one, its total goes on from what was proven and its entry comes later.
+    assert_eq!(joined(&[second], None, Some(&ends(&books, 20))).unwrap().payments, 20);
+    let mut less = books.clone();
+    for number in 21..=40 {
+        less.payment(number).total = cents(number - 1);
+    }
+    let less = less.part((21, 40), 50, ALL);
+    let lower = joined(std::slice::from_ref(&less), None, Some(&ends(&books, 20))).unwrap_err();
+    assert_eq!(
+        lower.lie.to_string(),
+        "wrong total: entry 42 says 0.20, the payments add up to 0.21"
+    );
+    let mut moved = ends(&books, 20);
+    moved.payments.entry = 60;
+    let moved = joined(&[books.part((21, 40), 50, ALL)], None, Some(&moved)).unwrap_err();
+    assert_eq!(moved.lie.name(), "reordered");
+}
+
+#[test]
+fn the_refunds_that_go_on_from_those_proven_before_have_their_total() {
+    let mut books = honest();
+    books.refund(3);
+    books.refund(4);
+    let first = part(&books.part((1, 40), 0, (1, 1)), &books).verdict.ends();
+    let second = |books: &Books| joined(&[books.part((40, 40), 81, (2, 2))], None, Some(&first));
+    assert_eq!(second(&books).unwrap().refunds, 1);
+    let Some(LeafBody::Refund(refund)) = books.leaves.last_mut().map(|leaf| &mut leaf.body) else {
+        panic!("a refund")
+    };
+    refund.total = cents(3);
+    let said = second(&books).unwrap_err().lie.to_string();
+    assert_eq!(
+        said,
+        "in the refunds: wrong total: entry 82 says 0.03, the payments add up to 0.02"
+    );
+}
+
+#[test]
+fn a_refund_between_payments_of_a_period_is_of_one_of_them() {
+    // Payment n is entry 2n, and entry 61 is nobody's payment.
+    let mut books = honest();
+    books.refund(31);
+    let Some(LeafBody::Refund(refund)) = books.leaves.last_mut().map(|leaf| &mut leaf.body) else {
+        panic!("a refund")
+    };
+    refund.claim = 61;
+    let file = books.part((25, 40), 0, ALL);
+    let opened = Statement::parse(&file).unwrap().open(&books.key(), None, None).unwrap();
+    let said = Part::finish(opened).unwrap_err();
+    assert_eq!(said, BadStatement::FalseRefund { entry: 81, claim: 61 });
+    // Of which of two files it should be shows only when they are laid together.
+    let apart = [books.part((25, 30), 0, (1, 0)), books.part((31, 40), 0, ALL)];
+    let said = lie(&apart);
+    assert_eq!((said.0, said.2), ("false_refund", 1));
+}
+
+#[test]
+fn a_claim_that_counts_twice_is_named_in_whichever_file_it_comes_again() {
+    // Payment 35 is payment 12 once more: the visitor signed once and paid twice.
+    let mut books = honest();
+    let again = books.payment(12).signed.clone();
+    books.payment(35).signed = again;
+    let first = books.part((1, 20), 0, ALL);
+    let second = books.part((21, 40), 0, ALL);
+    let said = lie(&[second, first]);
+    let words =
+        "counted twice: the claim in entry 70 has a number that its payer had used up by entry 24";
+    assert_eq!(said, ("counted_twice", words.into(), 0));
+    let file = books.statement(1, 40, 0);
+    let opened = Statement::parse(&file).unwrap().open(&books.key(), None, None).unwrap();
+    assert_eq!(Part::finish(opened).unwrap_err().to_string(), words);
+}
+
+#[test]
+fn a_log_of_nothing_with_another_root_is_another_log() {
+    let books = honest();
+    let mut nothing = books.checkpoint(80);
+    nothing.size = 0;
+    let files = [books.part((1, 40), 0, ALL)];
+    let said = joined(&files, Some(&nothing), None).unwrap_err();
+    assert_eq!(said.lie, BadStatement::SplitView { seen: 0 });
 }

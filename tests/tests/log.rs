@@ -13,12 +13,14 @@ use farthing_shared::merkle::{consistency_proof, is_consistent};
 use farthing_shared::note::{Note, NoteKey};
 use farthing_shared::receipt::Receipt;
 use farthing_shared::statement::Statement;
+use farthing_shared::tiles::TileName;
 use farthing_shared::{SigningKey, UnixMillis};
 use farthing_tests::actors::Visitor;
 use farthing_tests::chance::Chance;
 use farthing_tests::inprocess::Verifier;
 use farthing_tests::ledger::{CREATOR, Ledger, asked};
 use farthing_tests::tiled::{Copy, head, leaf};
+use farthing_tests::wait::PATIENCE;
 use farthing_verifier::config::Config;
 use farthing_verifier::log::{self, Log, LogLie, Published};
 use farthing_verifier::run;
@@ -172,6 +174,22 @@ async fn a_refund_of_what_was_paid_with_free_credit_is_proven() {
     assert_eq!(verdict.refunded.to_decimal(), "0.10");
 }
 
+/// A payment is promised to be in the log within two seconds. Until then a statement leaves it out, and holds.
+#[tokio::test]
+async fn a_statement_leaves_out_what_the_log_does_not_cover_yet() {
+    // The log covers what was there at the start and follows no further.
+    let mut verifier = Verifier::with(|config| config.proofs.signing = "unsafe-off".into()).await;
+    let session = verifier.sign_in().await;
+    let key = verifier.app.log.key().clone();
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let claim = visitor.donation(CREATOR, "0.05", verifier.now());
+    verifier.charge(&visitor.sign(&claim)).await;
+    let answer = verifier.get_with("/v1/creator/statement", &session).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let verdict = Statement::parse(&answer.bytes).unwrap().verify(&key, Some(&CREATOR), None);
+    assert_eq!(verdict.unwrap().payments, 0);
+}
+
 /// A ledger in a folder that is opened and closed like a server's, without HTTP.
 struct Place {
     config: Config,
@@ -318,6 +336,51 @@ fn a_lost_mark_and_a_second_signer_are_refused() {
     place.log().unwrap();
 }
 
+/// The lock keeps a second verifier off the mark; where locks do not work (a share over a network) its content does.
+#[tokio::test]
+async fn a_mark_that_somebody_else_has_written_ends_the_signing() {
+    let place = Place::new();
+    let mut ledger = place.ledger();
+    let mut donor = Donor::new(&mut ledger);
+    let log = place.log().unwrap();
+    let shown = log.newest().unwrap().checkpoint.clone();
+    let secrets = Place::secrets();
+    let theirs = Checkpoint { size: shown.size + 1, ..shown.clone() };
+    let theirs = theirs.sign(&secrets.log_key()).unwrap().to_string();
+    let mark = log::high_water_path(&place.config);
+    std::fs::write(&mark, &theirs).unwrap();
+    donor.give(&mut ledger, 3);
+    let mut halted = log.halted();
+    let told = tokio::time::timeout(PATIENCE, halted.wait_for(|halted| *halted)).await;
+    told.expect("it halts").unwrap();
+    log.stop();
+    assert_eq!(
+        log.newest().unwrap().checkpoint,
+        shown,
+        "it signed over somebody else's checkpoint"
+    );
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), theirs);
+}
+
+/// The ledger's numbers have no gap, so that a missing entry is a ledger that was changed from outside: what
+/// follows must not move up into its place.
+#[test]
+fn a_ledger_with_a_hole_is_not_signed() {
+    let place = Place::new();
+    let mut ledger = place.ledger();
+    let mut donor = Donor::new(&mut ledger);
+    donor.give(&mut ledger, 10);
+    drop(ledger);
+    let path = run::ledger_path(&place.config);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let removed = connection.execute("DELETE FROM entries WHERE number = 7", []).unwrap();
+    assert_eq!(removed, 1);
+    drop(connection);
+    let why = place.log().unwrap_err();
+    assert!(why.contains("entry 7 is missing in the ledger"), "{why}");
+    assert!(!log::high_water_path(&place.config).exists(), "a checkpoint was signed all the same");
+}
+
 #[test]
 fn restarts_and_torn_files_make_no_second_history() {
     let seed = std::env::var("FARTHING_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
@@ -396,6 +459,39 @@ fn every_flipped_byte_of_a_log_is_noticed() {
         let opened = Note::parse(&flipped).and_then(|note| Checkpoint::open(&note, &key));
         assert!(opened.is_err(), "byte {at}, bit {bit}");
     }
+}
+
+/// Proofs take their nodes from any level, so that the audit must not stop at the leaves and the edge.
+#[test]
+fn the_audit_compares_every_tile_of_every_level() {
+    let leaves: Vec<_> = (0..65_537).map(leaf).collect();
+    let (copy, edge) = Copy::of(leaves.iter().copied());
+    let signed = head(&edge);
+    assert_eq!(log::differences_of(&mut copy.clone(), &leaves, &signed), Ok(Vec::new()));
+    let flipped = |path: &str, at: usize| {
+        let mut copy = copy.clone();
+        let name = TileName::parse(path).unwrap();
+        copy.0.get_mut(&name).unwrap()[at] ^= 1;
+        log::differences_of(&mut copy, &leaves, &signed).unwrap()
+    };
+    for path in ["tile/1/000", "tile/2/000.p/1"] {
+        assert_eq!(flipped(path, 0), [format!("{path} does not follow from the ledger")]);
+    }
+    for (path, entry) in [("tile/0/000", 4), ("tile/0/255", 65_284), ("tile/0/256.p/1", 65_537)] {
+        let at = if entry == 65_537 { 0 } else { 3 * 32 + 31 };
+        assert_eq!(flipped(path, at), [format!("entry {entry}: the log holds another leaf")]);
+    }
+    let mut other = leaves.clone();
+    other[9] = leaf(1_000_000);
+    let said = log::differences_of(&mut copy.clone(), &other, &signed).unwrap();
+    assert_eq!(said.first().unwrap(), "entry 10: the log holds another leaf");
+    assert_eq!(
+        said.last().unwrap(),
+        "the ledger does not lead to the root signed over 65537 entries"
+    );
+    let mut short = copy.clone();
+    short.0.remove(&TileName::parse("tile/1/000").unwrap());
+    assert!(log::differences_of(&mut short, &leaves, &signed).is_err());
 }
 
 #[test]

@@ -55,6 +55,7 @@ const GO_READS_ONE_IN: usize = 10;
 fn acknowledged_claims_survive_a_power_failure() {
     let mut chance = Chance::printed("power");
     let recorded = record("full");
+    assert_synced_before_signing(&recorded.events);
     let findings = play(recorded, points(), &mut chance);
     eprintln!("{findings:?}");
     assert!(findings.broken.is_empty() && findings.unsigned.is_empty(), "{findings:?}");
@@ -132,6 +133,26 @@ fn settles(folder: &Path, stock: &Stock, claim: &SignedClaim, memory: &Memory, l
     let proven = read_by_others(folder, (&claims, &BTreeSet::new()), (&snapshot, &key), None);
     assert_eq!(proven, Ok(claims.len()));
     first.json()["repeat"] == true
+}
+
+/// A process that was killed leaves commits in the kernel's memory that the next one reads and that are not on the
+/// disk yet: were they signed and the power failed then, the log would know entries that the ledger has lost.
+fn assert_synced_before_signing(events: &[Event]) {
+    let mark = format!("{}.new", stock::MARK);
+    let marked =
+        events.iter().position(|e| matches!(e, Event::Opened { path, .. } if *path == mark));
+    let before = events.get(..marked.expect("a checkpoint was signed")).expect("a place in it");
+    let opened = |name: &str| {
+        before.iter().find_map(|event| match event {
+            Event::Opened { file, path } if path == name => Some(*file),
+            _ => None,
+        })
+    };
+    let ledger = opened("ledger.db").expect("the ledger was opened");
+    for file in [Some(ledger), opened("ledger.db-wal")].into_iter().flatten() {
+        let is_synced = |event: &Event| matches!(event, Event::Synced { file: it } if *it == file);
+        assert!(before.iter().any(is_synced), "the first checkpoint was signed before a sync");
+    }
 }
 
 fn points() -> usize {

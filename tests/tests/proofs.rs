@@ -26,7 +26,7 @@ fn check(books: &Books, seen: &str, part: u64, shown: (u64, &str)) -> Result<u64
         for (number, helper) in [&mut one, &mut two].into_iter().enumerate() {
             helper.open(&file).map_err(told)?;
             helper.signatures(share(payments, number + 1, 3));
-            chief.helped(helper.invented());
+            chief.helped(helper.looked(), helper.invented());
         }
         let (now, _, size, note) = chief.finish().map_err(told)?;
         let note = note.to_owned();
@@ -102,6 +102,47 @@ fn a_lie_between_or_within_parts_is_named_at_its_entry() {
     ];
     for (shown, said) in rows {
         assert_eq!(check(&books, "", 20, shown), Err(said.to_owned()));
+    }
+}
+
+/// One signature under two payments, in a part each: the second is the one that nobody signed.
+#[test]
+fn a_claim_that_comes_again_in_another_part_counts_twice() {
+    let mut books = Books::new(ME, 40, 1);
+    books.payment(33).signed = books.payment(7).signed.clone();
+    for part in [10, 40] {
+        let said = check(&books, "", part, (40, "0.40"));
+        assert_eq!(said, Err("counted_twice: The payment in entry 33 counts twice".to_owned()));
+    }
+}
+
+/// A helper that ended early or could not open the file says nothing of its share, and silence proves nothing.
+#[test]
+fn signatures_that_nobody_looked_at_do_not_hold() {
+    let books = Books::new(ME, 40, 1);
+    let file = books.statement(1, 40, 0);
+    for (mine, theirs, holds) in [(20, 20, true), (20, 0, false), (20, 19, false), (40, 0, true)] {
+        let key = books.key().to_string();
+        let mut chief = Check::begin(&key, &ME.to_string(), "", Before::default()).unwrap();
+        assert_eq!(chief.open(&file), Ok(40));
+        chief.signatures(0..mine);
+        chief.helped(theirs, None);
+        assert_eq!(chief.finish().is_ok(), holds, "{mine} and {theirs}");
+    }
+}
+
+/// A page that was drawn a while ago shows fewer payments than there are; a refund of a newer one is no lie, and
+/// not proven to be of this creator's payment either.
+#[test]
+fn a_refund_of_a_payment_that_is_not_shown_is_told_apart() {
+    let mut books = Books::new(ME, 40, 2);
+    books.refund(3);
+    books.refund(39);
+    let none = ("", Before::default());
+    for (last, total, newer) in [(40, "0.40", 0), (38, "0.38", 1), (2, "0.02", 2), (0, "0.00", 2)] {
+        let proven = checked(&[books.part((1, last), 0, (1, 2))], none, (last, total), (2, "0.02"));
+        let proven = proven.unwrap();
+        assert_eq!((proven.refunds, proven.refunds_newer), (2, newer), "{last}");
     }
 }
 

@@ -101,6 +101,10 @@ fn lies_in_a_file() -> Vec<Row> {
         books.payment(12).signed = SignedClaim::decode(&mine).unwrap();
     };
     let dropped = |books: &mut Books| books.leaves[23].body = books.leaves[22].body.clone();
+    let twice_paid = |books: &mut Books| {
+        let signed = books.payment(12).signed.clone();
+        books.payment(13).signed = signed;
+    };
     let twice = |books: &mut Books| books.refund(3);
     let stranger = Books { creator: CreatorId([8; 16]), ..Books::new(CreatorId([8; 16]), 3, 1) };
     let mut renamed = honest();
@@ -112,6 +116,7 @@ fn lies_in_a_file() -> Vec<Row> {
         // Altered in the log, where nobody signed it so; altered in the file only.
         ("invented", of_books(&signature), None),
         ("not_in_log", of_file(&|file| file.records[11][15] ^= 1), None),
+        ("counted_twice", of_books(&twice_paid), None),
         ("reordered", of_file(&|file| file.records.swap(11, 12)), None),
         ("reordered", of_books(&|books| books.payment(13).number = 12), None),
         ("wrong_total", of_books(&|books| books.payment(13).total = Micros::ZERO), None),
@@ -216,6 +221,8 @@ fn several_statements_are_checked_together() {
     };
     assert_eq!(of(0), (text(&second), &json!(21), &json!(83)));
     assert_eq!(of(1), (text(&first), &json!(1), &json!(50)));
+    let entries = |at: usize| (&files[at]["first_entry"], &files[at]["last_entry"]);
+    assert_eq!((entries(0), entries(1)), ((&json!(42), &json!(80)), (&json!(2), &json!(40))));
     // A gap between two files, a lie within one, and a statement of something else: the file is named.
     let (code, said) = check(&[&first, &third], &[]);
     assert_eq!(
@@ -229,12 +236,130 @@ fn several_statements_are_checked_together() {
     let altered = place.write("altered", &altered);
     let (code, said) = check(&[&first, &altered], &[]);
     assert_eq!((code, &said["file"]), (1, &json!(text(&altered))), "{said}");
+    // The total that goes on from what was proven before is another one.
+    let mut less = books.clone();
+    for number in 21..=40 {
+        less.payment(number).total = Micros::new(10_000 * (number - 1)).unwrap();
+    }
+    let mut early = books.clone();
+    early.leaves.truncate(41);
+    let proven = place.write("proven", &early.part((1, 20), 0, (1, 0)));
+    let less = place.write("less", &less.part((21, 40), 41, (1, 3)));
+    let (code, said) = check(&[&less], &["--before", text(&proven)]);
+    assert_eq!((code, &said["lie"]), (1, &json!("wrong_total")), "{said}");
+    let right = place.write("right", &books.part((21, 40), 41, (1, 3)));
+    assert_eq!(check(&[&right], &["--before", text(&proven)]).0, 0);
     let before = place.write("before", &then.part((1, 15), 0, (1, 0)));
     assert_eq!(check(&[&first, &second], &["--before", text(&before)]).0, 0);
     let (code, said) = check(&[&second], &["--before", text(&before)]);
     assert_eq!((code, &said["lie"]), (1, &json!("dropped")), "{said}");
     // The statement of no file is a mistake.
     assert_eq!(run_to_end(&[], &["verify", "statement", "--key", &key]).status.code(), Some(2));
+}
+
+/// A whole account has no refund of a payment that is not in it; of a period the answer says how many there are.
+#[test]
+fn what_a_period_leaves_open_is_said() {
+    let place = Place::new();
+    let books = honest();
+    let key = books.key().to_string();
+    let said = |file: &[u8]| {
+        let path = place.write("statement", file);
+        let output = run_to_end(&[], &["verify", "statement", text(&path), "--key", &key]);
+        assert!(output.status.success());
+        let words = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (_, said) = verify(&["statement", text(&path), "--key", &key]);
+        (words, said["facts"]["refunds_elsewhere"].as_u64().unwrap())
+    };
+    let (words, elsewhere) = said(&books.statement(1, 40, 0));
+    assert!(!words.contains("not in here") && elsewhere == 0, "{words}");
+    let (words, elsewhere) = said(&books.statement(10, 40, 0));
+    assert!(words.contains("(those before number 10 are not in here)"), "{words}");
+    assert!(words.contains("(2 of them of payments that are not in here)"), "{words}");
+    assert_eq!(elsewhere, 2);
+    let (words, _) = said(&books.part((1, 0), 0, (1, 0)));
+    assert!(
+        words.starts_with("holds: 0 of 0 payments proven, there is none to prove, "),
+        "{words}"
+    );
+    let mut old = books.statement(1, 40, 0);
+    old[14] = b'2';
+    let (_, refused) = verify(&["statement", text(&place.write("old", &old)), "--key", &key]);
+    let why = refused["why"].as_str().unwrap();
+    assert!(why.ends_with("another version than farthing/stmt/3; download it again"), "{why}");
+}
+
+/// Receipts of several payers, or of one at several times: each holds, and together they show the lie.
+#[test]
+fn receipts_that_contradict_each_other_do_not_hold_together() {
+    let place = Place::new();
+    let books = honest();
+    let key = books.key().to_string();
+    let receipt = |books: &Books, entry: usize, size: usize| {
+        let mut books = books.clone();
+        books.leaves.truncate(size);
+        let statement = Statement::parse(&books.part((1, 0), 0, (1, 0))).unwrap();
+        let (index, size) = (entry as u64 - 1, size as u64);
+        let proof = inclusion_proof(&mut books.nodes(), index, size).unwrap();
+        let leaf = books.leaves[entry - 1].encode();
+        Receipt { leaf, index, proof, checkpoint: statement.checkpoint }.to_string()
+    };
+    let check = |receipts: &[String]| {
+        let files: Vec<PathBuf> = (0..)
+            .zip(receipts)
+            .map(|(at, receipt)| place.write(&format!("{at}"), receipt.as_bytes()))
+            .collect();
+        let files: Vec<&str> = files.iter().map(|path| text(path)).collect();
+        let (code, said) = verify(&[&["receipt", "--key", &key], files.as_slice()].concat());
+        let file =
+            said["file"].as_str().and_then(|file| file.rsplit('/').next()).map(str::to_owned);
+        (code, said["lie"].as_str().unwrap_or("").to_owned(), file)
+    };
+    let honest = [receipt(&books, 8, 20), receipt(&books, 8, 83), receipt(&books, 12, 83)];
+    assert_eq!(check(&honest), (0, String::new(), None));
+    // Two payments were given one number; one entry was another payment then; one size has two roots.
+    let mut twice = books.clone();
+    twice.payment(9).number = 6;
+    let mut changed = books.clone();
+    changed.payment(4).total = Micros::ZERO;
+    let mut split = books.clone();
+    split.leaves[0].at.0 += 1;
+    let rows = [
+        ("replaced", vec![receipt(&twice, 12, 83), receipt(&twice, 18, 83)]),
+        ("split_view", vec![receipt(&books, 8, 20), receipt(&changed, 8, 83)]),
+        ("split_view", vec![receipt(&books, 8, 83), receipt(&split, 12, 83)]),
+    ];
+    for (name, receipts) in rows {
+        for receipt in &receipts {
+            assert_eq!(check(std::slice::from_ref(receipt)).0, 0, "{name}: it holds by itself");
+        }
+        let file = Some((receipts.len() - 1).to_string());
+        assert_eq!(check(&receipts), (1, name.to_owned(), file));
+    }
+    let mut broken = honest.to_vec();
+    broken[1] = broken[1].replacen("index 7", "index 8", 1);
+    assert_eq!(check(&broken), (1, "misplaced".into(), Some("1".into())));
+    assert_eq!(check(&broken[1..2]), (1, "misplaced".into(), Some("0".into())));
+    // The log holds it, and nobody has signed it so.
+    let mut invented = books.clone();
+    let other = invented.payment(13).signed.encode();
+    let mut mine = invented.payment(12).signed.encode();
+    mine[192..].copy_from_slice(&other[192..]);
+    invented.payment(12).signed = SignedClaim::decode(&mine).unwrap();
+    let said = check(&[receipt(&invented, 24, 83)]);
+    assert_eq!(said, (1, "invented".into(), Some("0".into())));
+}
+
+/// A file may come through a pipe and need not end.
+#[test]
+fn a_file_without_end_is_refused_and_not_read_to_the_end() {
+    let books = honest();
+    let key = books.key().to_string();
+    for kind in ["statement", "receipt"] {
+        let (code, said) = verify(&[kind, "/dev/zero", "--key", &key]);
+        assert_eq!(code, 1, "{kind}");
+        assert_eq!(said["lie"], json!("malformed"), "{said}");
+    }
 }
 
 /// A witness: its key, and the secret behind it.
@@ -299,6 +424,17 @@ fn as_many_witnesses_as_are_asked_for_must_have_signed() {
                 Err(lie) => assert_eq!((code, &said["lie"]), (1, &json!(lie)), "{kind} {said}"),
             }
         }
+    }
+    // Of two files with one checkpoint the first may have been made before the witness answered.
+    statement.checkpoint = bare.clone();
+    let early = place.write("early", &statement.encode());
+    statement.checkpoint = note.clone();
+    let late = place.write("late", &statement.encode());
+    for files in [[&early, &late], [&late, &early]] {
+        let files = [text(files[0]), text(files[1])];
+        let (code, said) =
+            verify(&[&["statement", "--key", &log, "--witness", &one], &files[..]].concat());
+        assert_eq!((code, &said["facts"]["cosigned"]), (0, &json!(1)), "{said}");
     }
     // A quorum of nobody is a mistake and not a check that passes.
     let arguments = ["verify", "statement", "x", "--key", &log, "--quorum", "1"];

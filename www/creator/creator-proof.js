@@ -162,7 +162,7 @@ export class Proof {
   }
 
   proven(verdict) {
-    const { payments, paid, total, refunds, refunded, left, size, seen, before, at, isKept } = verdict;
+    const { payments, paid, total, refunds, refunds_newer: newer, refunded, left, size, seen, before, at, isKept } = verdict;
     const fee = micros(paid) - micros(total);
     const since = seen === null
       ? "This is the first check in this browser. From now on it also notices when the log is changed afterwards."
@@ -174,7 +174,8 @@ export class Proof {
       since,
       before === null ? null : `The ${plural(before.payments, "payment", "payments")} proven then ${before.payments === 1 ? "is" : "are"} still there, in the same place.`,
       fee > 0n ? `Visitors signed for ${money(paid, this.account.currency)}, and ${money(total, this.account.currency)} was credited to you. The rest is your provider's fee, or was paid with welcome credit, which nobody is credited for.` : null,
-      refunds > 0 ? `${plural(refunds, "refund", "refunds")}, each of one of these payments and proven as well, took ${money(refunded, this.account.currency)} back; ${money(left, this.account.currency)} is left.` : null,
+      refunds > 0 ? `${plural(refunds, "refund", "refunds")}, ${newer > 0 ? "" : "each of one of these payments and "}proven as well, took ${money(refunded, this.account.currency)} back; ${money(left, this.account.currency)} is left.` : null,
+      newer > 0 ? `${plural(newer, "refund is", "refunds are")} of payments newer than the ones checked here. Check again to have them looked at. If nobody has paid since and this stays, ask your provider which payments they were of.` : null,
       isKept ? null : "This browser keeps nothing on this page, so the next check cannot compare the log with today's.",
     ];
     return [h("div", { class: "verdict good" },
@@ -197,7 +198,7 @@ export class Proof {
     return [h("div", { class: "verdict bad", role: "alert" },
       h("p", { class: "verdict-line" }, h("strong", {}, `${title}.`)),
       h("p", {}, text),
-      h("p", { class: "hint" }, "The name of this finding, for your provider or a lawyer: ", h("code", {}, lie), ". The command ", h("code", {}, "farthing verify statement"), " finds the same in the saved file."),
+      h("p", { class: "hint" }, "The name of this finding, for your provider or a lawyer: ", h("code", {}, lie), ". The command ", h("code", {}, "farthing verify statement"), " names it as well where the saved file shows it by itself."),
       h("div", { class: "row" }, buttons))];
   }
 

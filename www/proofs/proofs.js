@@ -148,7 +148,8 @@ export async function checkStatements(checker, wanted, fetchPart, tell) {
     const message = (share) => ({ do: "statement", file, share, shares: workers.length });
     workers.forEach((worker, share) => worker.tell(message(share)));
     const [mine, ...theirs] = await Promise.all(workers.map((worker) => worker.answer()));
-    if (mine.said === "lie") return { ...mine, evidence: file };
+    const liar = [mine, ...theirs].find((answer) => answer.said === "lie");
+    if (liar !== undefined) return { ...liar, evidence: file };
     const isShort = proven + mine.payments < to
       || provenRefunds + mine.refunds < Math.min(refunds, provenRefunds + PART);
     if (isShort && performance.now() < until) {
@@ -158,7 +159,7 @@ export async function checkStatements(checker, wanted, fetchPart, tell) {
       await pause(PAUSE_MS);
       continue;
     }
-    for (const helped of theirs) chief.tell({ do: "helped", invented: helped.invented ?? 0 });
+    for (const { looked, invented } of theirs) chief.tell({ do: "helped", looked, invented });
     const part = await chief.ask({ do: "finish" });
     if (part.said === "lie") return { ...part, evidence: file };
     // The helpers follow the log from statement to statement as the chief does.

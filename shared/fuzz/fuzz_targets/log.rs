@@ -3,12 +3,16 @@
 use farthing_shared::leaf::Leaf;
 use farthing_shared::note::{Note, NoteKey};
 use farthing_shared::receipt::Receipt;
+use farthing_shared::statement::Statement;
 use farthing_shared::tiles::TileName;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(leaf) = Leaf::decode(data) {
         assert_eq!(leaf.encode(), data, "another spelling was taken");
+    }
+    if let Ok(statement) = Statement::parse(data) {
+        assert!(statement.encode() == data, "another spelling was taken");
     }
     let Ok(text) = std::str::from_utf8(data) else { return };
     let same = |written: Option<String>| {

@@ -1,6 +1,7 @@
 //! Checks receipts, statements and logs offline. Needs no data folder and no settings: only the file and the key.
 #![expect(clippy::print_stdout, reason = "this is the command line")]
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -9,8 +10,8 @@ use farthing_shared::checkpoint::Checkpoint;
 use farthing_shared::joined::{Part, join};
 use farthing_shared::leaf::LeafBody;
 use farthing_shared::merkle::Hash;
-use farthing_shared::note::{COSIGNATURE, Note, NoteKey};
-use farthing_shared::receipt::Receipt;
+use farthing_shared::note::{COSIGNATURE, NOTE_BYTES_MAX, Note, NoteKey};
+use farthing_shared::receipt::{BadReceipt, ProvenReceipt, RECEIPT_BYTES_MAX, Receipt, agree};
 use farthing_shared::statement::{
     BadStatement, STATEMENT_BYTES_MAX, Statement, Verdict as StatementVerdict,
 };
@@ -208,6 +209,22 @@ fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// The bytes of a file, or one more than `most` of it: what comes through a pipe has no length to look at first.
+fn read_at_most(path: &Path, most: usize) -> Result<Vec<u8>, String> {
+    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut bytes = Vec::new();
+    let most = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let file = std::fs::File::open(path).map_err(told)?;
+    file.take(most).read_to_end(&mut bytes).map_err(told)?;
+    Ok(bytes)
+}
+
+/// The text of a file that is at most so long; of a longer one the beginning, which no reader takes for whole.
+fn read_text(path: &Path, most: usize) -> Result<String, String> {
+    String::from_utf8(read_at_most(path, most)?)
+        .map_err(|_| format!("{}: it is not text", path.display()))
+}
+
 fn note_key(text: &str) -> Result<NoteKey, String> {
     NoteKey::parse(text.trim()).map_err(|why| format!("--key: {why}"))
 }
@@ -215,27 +232,37 @@ fn note_key(text: &str) -> Result<NoteKey, String> {
 /// One file is answered by itself; of several, all must hold.
 fn receipts(files: &[PathBuf], key: &str, quorum: &Quorum) -> Verdict {
     if let [file] = files {
-        return receipt(file, key, quorum);
+        let (words, facts, _) = receipt(file, key, quorum)?;
+        return Ok((words, facts));
     }
-    let (mut words, mut facts, mut bad) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut words, mut facts, mut all) = (Vec::new(), Vec::new(), Vec::new());
+    let mut bad: Vec<Not> = Vec::new();
     for file in files {
         match receipt(file, key, quorum) {
-            Ok((said, fact)) => {
+            Ok((said, fact, proven)) => {
                 words.push(format!("{}: {said}", file.display()));
                 facts.push(fact);
+                all.push(proven);
             }
-            Err(not) => bad.push(not.why),
+            Err(not) => bad.push(not),
         }
     }
-    if bad.is_empty() {
-        return Ok((words.join("\n"), facts.into()));
+    let whys = bad.iter().map(|not| not.why.as_str()).collect::<Vec<_>>().join("\n");
+    let why = format!("{} of {} do not hold:\n{whys}", bad.len(), files.len());
+    if let Some(first) = bad.into_iter().next() {
+        return Err(Not { why, ..first });
     }
-    Err(format!("{} of {} do not hold:\n{}", bad.len(), files.len(), bad.join("\n")).into())
+    agree(&all).map_err(|(at, lie)| of_file(files.get(at).map_or(Path::new(""), |f| f), &lie))?;
+    Ok((words.join("\n"), facts.into()))
 }
 
-fn receipt(file: &Path, key: &str, quorum: &Quorum) -> Verdict {
-    let told = |why: farthing_shared::receipt::BadReceipt| format!("{}: {why}", file.display());
-    let receipt = Receipt::parse(&read(file)?).map_err(told)?;
+fn receipt(file: &Path, key: &str, quorum: &Quorum) -> Result<(String, Value, ProvenReceipt), Not> {
+    let told = |why: BadReceipt| Not {
+        why: format!("{}: {why}", file.display()),
+        lie: Some(why.name()),
+        file: Some(file.to_owned()),
+    };
+    let receipt = Receipt::parse(&read_text(file, RECEIPT_BYTES_MAX)?).map_err(told)?;
     let proven = receipt.verify(&note_key(key)?).map_err(told)?;
     let LeafBody::Claim(claim) = &proven.leaf.body else {
         return Err(format!("{}: it is not the receipt of a payment", file.display()).into());
@@ -260,7 +287,7 @@ fn receipt(file: &Path, key: &str, quorum: &Quorum) -> Verdict {
         "running_total": claim.total.to_decimal(), "log": proven.checkpoint.origin,
         "log_size": proven.checkpoint.size, "cosigned": cosigned,
     });
-    Ok((words, facts))
+    Ok((words, facts, proven))
 }
 
 fn statements(
@@ -290,23 +317,37 @@ fn statements(
         let file = files.get(apart.part).map_or(Path::new(""), PathBuf::as_path);
         of_file(file, &apart.lie)
     })?;
-    // The older checkpoints are of its beginning, so that whoever cosigned it has seen them too.
-    let newest = parts.iter().position(|part| part.verdict.checkpoint == joined.checkpoint);
-    let note = newest.and_then(|at| notes.get(at)).ok_or("there is no checkpoint".to_owned())?;
-    let (witnessed, cosigned) = quorum.check(note)?;
+    // The older checkpoints are of its beginning, so that whoever cosigned it has seen them too. Of two files with
+    // this one the earlier may have been made before its cosignatures came.
+    let newest = parts.iter().zip(&notes);
+    let newest = newest.filter(|(part, _)| part.verdict.checkpoint == joined.checkpoint);
+    let asked: Vec<_> = newest.map(|(_, note)| quorum.check(note)).collect();
+    let witnessed = asked.iter().position(Result::is_ok).unwrap_or(0);
+    let witnessed = asked.into_iter().nth(witnessed);
+    let (witnessed, cosigned) = witnessed.ok_or("there is no checkpoint".to_owned())??;
     let from = match files.len() {
         1 => String::new(),
         several => format!(" in {several} files"),
     };
     let (currency, last) = (joined.currency.as_str(), joined.ends.payments);
+    let elsewhere = match joined.refunds_elsewhere {
+        0 => String::new(),
+        some => format!(" ({some} of them of payments that are not in here)"),
+    };
+    let numbers = match joined.first {
+        0 => "there is none to prove".to_owned(),
+        1 => format!("numbers 1 to {} without a gap", last.number),
+        first => format!(
+            "numbers {first} to {} without a gap (those before number {first} are not in here)",
+            last.number
+        ),
+    };
     let words = format!(
-        "holds: {} of {} payments proven{from}, numbers {} to {} without a gap, {} {currency} credited of {} {currency} \
-         paid, running total {} {currency}, {} refunds proven that took back {} {currency}; creator {}, {} entries in the log \
+        "holds: {} of {} payments proven{from}, {numbers}, {} {currency} credited of {} {currency} paid, running total \
+         {} {currency}, {} refunds proven that took back {} {currency}{elsewhere}; creator {}, {} entries in the log \
          {}{witnessed}",
         joined.payments,
         joined.payments,
-        joined.first,
-        last.number,
         joined.credited,
         joined.paid,
         last.total,
@@ -320,6 +361,7 @@ fn statements(
         "creator": joined.creator.to_text(), "currency": currency, "payments": joined.payments,
         "first": joined.first, "last": last.number, "paid": joined.paid.to_decimal(),
         "credited": joined.credited.to_decimal(), "running_total": last.total.to_decimal(), "refunds": joined.refunds,
+        "refunds_elsewhere": joined.refunds_elsewhere,
         "refunded": joined.ends.refunds.total.to_decimal(), "log": joined.checkpoint.origin,
         "log_size": joined.checkpoint.size, "root": joined.checkpoint.root.to_text(), "cosigned": cosigned,
         "files": files.iter().zip(&parts).map(|(file, part)| facts_of(file, &part.verdict)).collect::<Vec<_>>(),
@@ -332,7 +374,8 @@ fn facts_of(file: &Path, verdict: &StatementVerdict) -> Value {
     let ends = verdict.ends();
     json!({
         "file": file.display().to_string(), "payments": verdict.payments, "first": verdict.first,
-        "last": verdict.last, "running_total": verdict.total.to_decimal(), "refunds": verdict.refunds,
+        "last": verdict.last, "first_entry": verdict.first_entry, "last_entry": verdict.last_entry,
+        "running_total": verdict.total.to_decimal(), "refunds": verdict.refunds,
         "first_refund": verdict.first_refund, "last_refund": ends.refunds.number,
         "log_size": verdict.checkpoint.size,
     })
@@ -346,12 +389,7 @@ fn of_file(file: &Path, lie: &BadStatement) -> Not {
 /// The statement in a file, checked by itself, and its checkpoint with all signatures.
 fn checked(file: &Path, key: &NoteKey, creator: Option<&CreatorId>) -> Result<(Note, Part), Not> {
     let told = |why: BadStatement| of_file(file, &why);
-    let unread = |error: std::io::Error| format!("{}: {error}", file.display());
-    let length = std::fs::metadata(file).map_err(unread)?.len();
-    if usize::try_from(length).is_ok_and(|length| length > STATEMENT_BYTES_MAX) {
-        return Err(told(BadStatement::Malformed("it is too long")));
-    }
-    let statement = Statement::parse(&std::fs::read(file).map_err(unread)?).map_err(told)?;
+    let statement = Statement::parse(&read_at_most(file, STATEMENT_BYTES_MAX)?).map_err(told)?;
     let note = statement.checkpoint.clone();
     let opened = statement.open(key, creator, None).map_err(told)?;
     opened.check_signatures(0..opened.payments()).map_err(told)?;
@@ -366,7 +404,7 @@ impl Tiles for Folder<'_> {
 
     fn tile(&mut self, name: TileName) -> Result<Vec<Hash>, String> {
         let path = self.0.join(name.path());
-        let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", name.path()))?;
+        let bytes = read_at_most(&path, usize::from(name.width).saturating_mul(32))?;
         let hashes = parse_tile(&bytes).filter(|hashes| hashes.len() == usize::from(name.width));
         hashes.ok_or_else(|| format!("{}: it does not hold {} hashes", name.path(), name.width))
     }
@@ -378,7 +416,7 @@ fn opened(path: &Path, key: &NoteKey) -> Result<Checkpoint, String> {
 
 fn note_in(path: &Path, key: &NoteKey) -> Result<(Note, Checkpoint), String> {
     let told = |why: farthing_shared::note::NoteError| format!("{}: {why}", path.display());
-    let note = Note::parse(&read(path)?).map_err(told)?;
+    let note = Note::parse(&read_text(path, NOTE_BYTES_MAX)?).map_err(told)?;
     let checkpoint = Checkpoint::open(&note, key).map_err(told)?;
     Ok((note, checkpoint))
 }
@@ -388,7 +426,11 @@ fn log(folder: &Path, key: &str, seen: &[PathBuf], quorum: &Quorum) -> Verdict {
     let (note, newest) = note_in(&folder.join("checkpoint"), &key)?;
     let (witnessed, cosigned) = quorum.check(&note)?;
     let seen = seen.iter().map(|path| opened(path, &key)).collect::<Result<Vec<_>, _>>()?;
-    check(&mut Folder(folder), &newest, &seen).map_err(|lie| lie.to_string())?;
+    check(&mut Folder(folder), &newest, &seen).map_err(|lie| Not {
+        why: lie.to_string(),
+        lie: Some(lie.name()),
+        file: None,
+    })?;
     let words = format!("holds: {} entries in the log {}{witnessed}", newest.size, newest.origin);
     let facts = json!({
         "log": newest.origin, "size": newest.size, "root": newest.root.to_text(), "cosigned": cosigned,

@@ -35,6 +35,20 @@ pub enum LogLie {
     OtherLog(String),
 }
 
+impl LogLie {
+    /// A name for programs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "missing",
+            Self::Altered(_) | Self::OtherRoot { .. } => "altered",
+            Self::RolledBack { .. } => "rolled_back",
+            Self::SplitView { .. } => "split_view",
+            Self::OtherLog(_) => "other_log",
+        }
+    }
+}
+
 impl fmt::Display for LogLie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,6 +75,53 @@ impl fmt::Display for LogLie {
 }
 
 impl std::error::Error for LogLie {}
+
+/// Compares every tile with the leaves that the ledger leads to, and their root with what was signed over them:
+/// what differs, in words. All levels are read, since a proof takes its nodes from any of them.
+///
+/// # Errors
+/// In words, when a tile cannot be read.
+pub fn differences_of<T: Tiles<Error: fmt::Display>>(
+    tiles: &mut T,
+    leaves: &[Hash],
+    signed: &Checkpoint,
+) -> Result<Vec<String>, String> {
+    let mut edge = Frontier::default();
+    let mut rows: Vec<Vec<Hash>> = Vec::new();
+    for leaf in leaves {
+        edge.push(*leaf, |level, node| {
+            rows.resize_with(rows.len().max(level.saturating_add(1)), Vec::new);
+            if let Some(row) = rows.get_mut(level) {
+                row.push(node);
+            }
+        });
+    }
+    let mut differences = Vec::new();
+    for (level, row) in (0_u8..).zip(&rows) {
+        let (mut rest, mut entry) = (row.as_slice(), 0_u64);
+        for name in TileName::of_level(level, edge.size()) {
+            let found = tiles.tile(name).map_err(|error| format!("{}: {error}", name.path()))?;
+            let (here, after) = rest.split_at_checked(name.width.into()).unwrap_or((rest, &[]));
+            rest = after;
+            if level > 0 && found != here {
+                differences.push(format!("{} does not follow from the ledger", name.path()));
+                continue;
+            }
+            for (at, leaf) in here.iter().enumerate() {
+                entry = entry.saturating_add(1);
+                if found.get(at) != Some(leaf) {
+                    differences.push(format!("entry {entry}: the log holds another leaf"));
+                }
+            }
+        }
+    }
+    if edge.root() != signed.root {
+        let size = edge.size();
+        differences
+            .push(format!("the ledger does not lead to the root signed over {size} entries"));
+    }
+    Ok(differences)
+}
 
 /// Checks everything; the checkpoints' signatures were checked when they were opened.
 ///

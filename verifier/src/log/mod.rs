@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use farthing_rules::rows::Entry;
 use farthing_shared::UnixMillis;
 use farthing_shared::checkpoint::Checkpoint;
-use farthing_shared::merkle::{Hash, inclusion_proof, root};
+use farthing_shared::merkle::inclusion_proof;
 use farthing_shared::note::{ED25519, Note, NoteKey};
 use farthing_shared::receipt::Receipt;
 use farthing_shared::tiles::{TILE_LEVEL_MAX, TILE_WIDTH, TileName, TileTree, Tiles, nodes_at};
@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::secrets::{Mac256, Secrets};
 use crate::store::sqlite::Reader;
 
-pub use check::{LogLie, check};
+pub use check::{LogLie, check, differences_of};
 pub use files::LevelReader;
 pub use high_water::HighWater;
 pub use leaves::{BrokenEntry, leaf};
@@ -354,30 +354,8 @@ pub fn audit(config: &Config, secrets: &Secrets, entries: &[Entry]) -> Result<Ve
         ));
         return Ok(differences);
     }
-    let mut edge = farthing_shared::tiles::Frontier::default();
-    let mut logged: Vec<Hash> = Vec::new();
-    for (at, entry) in entries.iter().take(size).enumerate() {
-        if logged.len() <= at {
-            let level = u64::try_from(at).unwrap_or(u64::MAX);
-            let index = level.checked_div(TILE_WIDTH).unwrap_or(0);
-            let width = size.saturating_sub(at).min(256);
-            let name = TileName { level: 0, index, width: u16::try_from(width).unwrap_or(256) };
-            let tile = reader.tile(name).map_err(|error| format!("{}: {error}", name.path()))?;
-            logged.extend(tile);
-        }
-        let hash = leaf(entry, &salt).map_err(|broken| broken.to_string())?.hash();
-        if logged.get(at) != Some(&hash) {
-            differences.push(format!("entry {}: the log holds another leaf", entry.number.0));
-        }
-        edge.push(hash, |_, _| {});
-    }
-    if edge.root() != marked.root {
-        differences
-            .push(format!("the ledger does not lead to the root signed over {size} entries"));
-    }
-    let whole = root(&mut TileTree::new(reader, marked.size), marked.size);
-    if whole.ok() != Some(marked.root) {
-        differences.push("the log's tiles do not lead to the signed root".into());
-    }
+    let leaves = entries.iter().take(size).map(|entry| leaf(entry, &salt).map(|leaf| leaf.hash()));
+    let leaves = leaves.collect::<Result<Vec<_>, _>>().map_err(|broken| broken.to_string())?;
+    differences.extend(differences_of(&mut reader, &leaves, &marked)?);
     Ok(differences)
 }

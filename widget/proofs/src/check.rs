@@ -1,7 +1,7 @@
 //! A check as the page drives it: statements taken in turn, their signatures shared out among workers.
 //!
 //! ```text
-//!  begin ─► open(file) ─► signatures(share) ─► helped(entry)… ─► finish ─► compare(what the page shows)
+//!  begin ─► open(file) ─► signatures(share) ─► helped(share)… ─► finish ─► compare(what the page shows)
 //!             ▲                                                    │
 //!             └──────────── the next statement ────────────────────┘
 //! ```
@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use farthing_shared::account::{Account, Before, Refunded};
+use farthing_shared::account::{Account, Before, SoFar};
 use farthing_shared::checkpoint::Checkpoint;
 use farthing_shared::leaf::LeafBody;
 use farthing_shared::merkle::{Hash, is_consistent};
@@ -33,10 +33,12 @@ pub struct Check {
     seen: Option<Checkpoint>,
     before: Before,
     account: Account,
-    refunded: Refunded,
+    so_far: SoFar,
     /// The newest checkpoint as it was signed.
     note: String,
     opened: Option<Opened>,
+    /// Signatures of the open statement that were looked at, here and by helpers.
+    looked: usize,
     invented: Option<u64>,
 }
 
@@ -51,6 +53,9 @@ pub struct Proven {
     pub total: Micros,
     /// How many refunds, all of them proven.
     pub refunds: u64,
+    /// How many of them are of payments newer than those that are shown, so that nothing shows yet that they
+    /// are of this creator's.
+    pub refunds_newer: u64,
     /// What they took back.
     pub refunded: Micros,
     /// What is left: total less refunded.
@@ -77,10 +82,10 @@ impl Check {
         // key or the log is another one.
         let other = |_| of_statement(&BadStatement::OtherLog);
         let seen = if seen.is_empty() { None } else { Some(open_note(seen, &key).map_err(other)?) };
-        let (account, refunded) = (Account::default(), Refunded::default());
+        let (account, so_far) = (Account::default(), SoFar::default());
         let note = String::new();
-        let (opened, invented) = (None, None);
-        Ok(Self { key, creator, seen, before, account, refunded, note, opened, invented })
+        let (opened, looked, invented) = (None, 0, None);
+        Ok(Self { key, creator, seen, before, account, so_far, note, opened, looked, invented })
     }
 
     /// Takes the next statement and looks at everything but signatures and proofs; how many payments it
@@ -89,7 +94,7 @@ impl Check {
     /// # Errors
     /// The lie, in words.
     pub fn open(&mut self, file: &[u8]) -> Result<usize, Said> {
-        self.invented = None;
+        (self.looked, self.invented) = (0, None);
         let statement = Statement::parse(file).map_err(|why| of_statement(&why))?;
         self.note = statement.checkpoint.to_string();
         let seen = self.account.checkpoint.as_ref().or(self.seen.as_ref());
@@ -109,18 +114,28 @@ impl Check {
 
     /// Checks the signatures of some places; the first entry whose signature does not hold is kept.
     pub fn signatures(&mut self, places: Range<usize>) {
-        let checked = self.opened.as_ref().map(|opened| opened.check_signatures(places));
-        if let Some(Err(BadStatement::Invented { entry })) = checked {
-            self.helped(Some(entry));
-        }
+        let Some(opened) = &self.opened else { return };
+        let looked = places.len();
+        let invented = match opened.check_signatures(places) {
+            Err(BadStatement::Invented { entry }) => Some(entry),
+            _ => None,
+        };
+        self.helped(looked, invented);
     }
 
-    /// What a helper found in its share.
-    pub fn helped(&mut self, invented: Option<u64>) {
+    /// What a helper found in its share, in which it looked at so many signatures.
+    pub fn helped(&mut self, looked: usize, invented: Option<u64>) {
+        self.looked = self.looked.saturating_add(looked);
         self.invented = match (self.invented, invented) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
+    }
+
+    /// Signatures that were looked at so far.
+    #[must_use]
+    pub fn looked(&self) -> usize {
+        self.looked
     }
 
     /// The first entry found so far whose signature does not hold.
@@ -140,8 +155,13 @@ impl Check {
         }
         let opened = self.opened.take();
         let opened = opened.ok_or_else(|| Said::fault("There is no statement to check", ""))?;
+        // A helper that could not do its share must not make signatures hold that nobody looked at.
+        if self.looked != opened.payments() {
+            let text = format!("{} of {} were looked at.", self.looked, opened.payments());
+            return Err(Said::fault("Not every signature was checked", &text));
+        }
         let same = opened.check_before(&self.before);
-        let verdict = opened.finish(&mut self.refunded).map_err(|why| of_statement(&why))?;
+        let verdict = opened.finish(&mut self.so_far).map_err(|why| of_statement(&why))?;
         self.account.add(&verdict).map_err(|why| of_statement(&why))?;
         // Only what is proven is compared, so that the page can say "in the log".
         same.map_err(|why| of_statement(&why))?;
@@ -174,12 +194,15 @@ impl Check {
         self.before.compare(&self.account.ends()).map_err(|why| of_statement(&why))?;
         self.account.compare(payments, amount(total)?).map_err(|why| of_statement(&why))?;
         let back = if refunded.is_empty() { None } else { Some((refunds, amount(refunded)?)) };
-        self.account.compare_refunds(&self.refunded, back).map_err(|why| of_statement(&why))?;
+        let refunded = &self.so_far.refunded;
+        self.account.compare_refunds(refunded, back).map_err(|why| of_statement(&why))?;
         Ok(Proven {
             payments: self.account.payments,
             paid: self.account.paid,
             total: self.account.total,
             refunds: self.account.refunds,
+            // All that name a payment up to the last one were met, or compare_refunds had said so.
+            refunds_newer: refunded.unmet(),
             refunded: self.account.refunded,
             // Each refund is of one payment and takes what it had brought; those of payments newer than
             // the ones shown can make it less than nothing for a moment.

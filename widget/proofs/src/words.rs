@@ -58,6 +58,13 @@ pub fn of_statement(lie: &BadStatement) -> Said {
                  changed afterwards. {KEEP}"
             ),
         ),
+        BadStatement::CountedTwice { entry, before } => (
+            format!("The payment in entry {entry} counts twice"),
+            format!(
+                "A visitor numbers what it signs 1, 2, 3 and so on. The number of this payment was used up by \
+                 entry {before}: one signature is shown as two payments. {KEEP}"
+            ),
+        ),
         BadStatement::NotInLog { first, last } => (
             if first == last {
                 format!("The payment in entry {first} is not what the log holds")
@@ -196,22 +203,20 @@ fn gone(first: u64, last: u64) -> String {
 /// What is wrong with a receipt.
 #[must_use]
 pub fn of_receipt(bad: &BadReceipt) -> Said {
-    let (lie, title) = match bad {
+    let title = match bad {
         BadReceipt::Malformed(_) | BadReceipt::Leaf(_) => {
-            ("malformed", "This is not a receipt that can be read".to_owned())
+            "This is not a receipt that can be read".to_owned()
         }
-        BadReceipt::Checkpoint(_) => ("checkpoint", "The log's signature does not hold".to_owned()),
+        BadReceipt::Checkpoint(_) => "The log's signature does not hold".to_owned(),
         BadReceipt::Misplaced { entry, .. } => {
-            ("misplaced", format!("The receipt of entry {entry} names another place in the log"))
+            format!("The receipt of entry {entry} names another place in the log")
         }
-        BadReceipt::NotInLog { entry } => {
-            ("not_in_log", format!("Entry {entry} is not what the log holds"))
-        }
+        BadReceipt::NotInLog { entry } => format!("Entry {entry} is not what the log holds"),
         BadReceipt::Invented { entry } => {
-            ("invented", format!("The payment in entry {entry} was not signed as it stands there"))
+            format!("The payment in entry {entry} was not signed as it stands there")
         }
     };
-    Said { lie, title, text: format!("In the words of the check: {bad}.") }
+    Said { lie: bad.name(), title, text: format!("In the words of the check: {bad}.") }
 }
 
 /// A key that cannot be used.

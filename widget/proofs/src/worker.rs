@@ -5,8 +5,8 @@
 //!  page                                      worker
 //!                                        ◄── ready
 //!  begin      key creator seen before    ──►
-//!  statement  file share shares          ──► … progress done … share payments refunds invented | lie
-//!  helped     invented                   ──►
+//!  statement  file share shares          ──► … progress done … share payments refunds looked invented | lie
+//!  helped     looked invented            ──►
 //!  finish                                ──► part payments refunds size checkpoint | lie
 //!  follows    note                       ──►
 //!  compare    payments total refunds refunded ──► proven … | lie
@@ -61,7 +61,8 @@ impl Worker {
             }
             "statement" => self.statement(message).map(Some),
             "helped" => {
-                self.check()?.helped(Some(number(message, "invented")).filter(|entry| *entry > 0));
+                let invented = Some(number(message, "invented")).filter(|entry| *entry > 0);
+                self.check()?.helped(number(message, "looked") as usize, invented);
                 Ok(None)
             }
             "finish" => {
@@ -87,6 +88,7 @@ impl Worker {
                     .text("paid", &proven.paid.to_decimal())
                     .text("total", &proven.total.to_decimal())
                     .number("refunds", proven.refunds)
+                    .number("refunds_newer", proven.refunds_newer)
                     .text("refunded", &proven.refunded.to_decimal())
                     .text("left", &proven.left.to_decimal())
                     .number("size", proven.size)
@@ -128,6 +130,7 @@ impl Worker {
         Ok(Answer::new("share")
             .number("payments", payments as u64)
             .number("refunds", check.refunds() as u64)
+            .number("looked", check.looked() as u64)
             .number("invented", check.invented().unwrap_or(0)))
     }
 }
