@@ -309,6 +309,19 @@ fn a_fresh_refund_is_waited_for_and_what_was_proven_must_stay() {
         browser.client.refresh().await.unwrap();
         let text = verdict(&world, "good", "40 of 40 payments proven").await;
         assert!(text.contains("40 payments proven then are still there"), "{text}");
+        assert!(text.contains("each of one of these payments"), "{text}");
+
+        // A refund of a payment that came after the page was drawn is no lie, and is not called proven to be one.
+        let mut grown = books.clone();
+        let mut newer = Books::new(id, 41, 2).leaves[81].clone();
+        newer.entry = u64::try_from(grown.leaves.len()).unwrap() + 1;
+        grown.leaves.push(newer);
+        grown.refund(41);
+        liar.tell(grown);
+        show_refunds(&world, 40, 3);
+        browser.client.refresh().await.unwrap();
+        let text = verdict(&world, "good", "1 refund is of payments newer than").await;
+        assert!(!text.contains("each of one of these payments"), "{text}");
     });
 }
 
