@@ -17,10 +17,12 @@
 //!   batch is told so, and the process ends: recovery decides, and a retry of the same claim
 //!   settles it.
 
+mod committer;
+mod seen;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use farthing_rules::command::EarlyRefusal;
 use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy, screen};
@@ -35,21 +37,18 @@ use crate::clock::{Clock, monotonic};
 use crate::crowd::Crowd;
 use crate::metrics::Metrics;
 use crate::room::Room;
+use crate::store::Writer;
 use crate::store::sqlite::{ReadError, Reader};
-use crate::store::{StoreError, Writer};
+use committer::{Committer, Job, run};
+use seen::seen;
 
-/// Commands in one transaction at most. More would make the first of them wait: 4,096 claims are
-/// some 30 ms of SQLite.
-const BATCH_MAX: usize = 4_096;
+pub use seen::Seen;
+
 /// Spending keys whose decompressed form is kept: 65,536 × some 300 B = 20 MB when full. A key that is not
 /// there costs a look into the ledger and a decompression, some 7 µs together.
 const KEYS_CACHED: usize = 65_536;
 /// Creators and reasons counted between two commits at most; the rest is counted under "none".
 const EARLY_REFUSALS_MAX: usize = 4_096;
-/// How long a batch waits for claims that are being checked already: some three syncs of a disk.
-const GATHER_MAX: Duration = Duration::from_millis(1);
-/// One look whether they have come; shorter sleeps cost more than they bring.
-const GATHER_STEP: Duration = Duration::from_micros(100);
 /// Claims that one rayon task verifies: 16 × some 25 µs, long against the cost of a task.
 const VERIFY_TOGETHER: usize = 16;
 
@@ -68,12 +67,6 @@ impl From<ReadError> for IntakeError {
     fn from(error: ReadError) -> Self {
         Self::NotDone(error.to_string())
     }
-}
-
-struct Job {
-    commands: Vec<Command>,
-    reply: oneshot::Sender<Result<Vec<Answer>, IntakeError>>,
-    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// What is known of a spending key without asking the ledger: it never changes.
@@ -437,189 +430,4 @@ impl Shared {
 enum Checked {
     Verified(Box<VerifiedClaim>, KeyRef),
     Refused(Box<SignedClaim>, Outcome),
-}
-
-/// What the ledger knows of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// It was answered.
-    Answered(ClaimAnswer),
-    /// Its number was used by another claim or passed over: it can never be charged.
-    NumberUsed,
-    /// Its number is still free.
-    Not,
-}
-
-fn seen(
-    reader: &Reader,
-    key: PublicKey,
-    sequence: u64,
-    claim: farthing_shared::ClaimId,
-) -> Result<Seen, ReadError> {
-    let Some(row) = reader.key(&key)? else { return Ok(Seen::Not) };
-    if sequence > row.last_sequence() {
-        return Ok(Seen::Not);
-    }
-    let newest = row.last.filter(|last| last.sequence == sequence && last.claim == claim);
-    if let Some(last) = newest {
-        return Ok(Seen::Answered(ClaimAnswer {
-            claim,
-            outcome: last.outcome,
-            repeat: true,
-            receipt: last.receipt,
-            refunded: refunded(reader, last.receipt)?,
-        }));
-    }
-    let past = reader.past_claim(row.last_entry, sequence)?;
-    let Some(past) = past.filter(|past| past.claim == claim) else {
-        return Ok(Seen::NumberUsed);
-    };
-    Ok(Seen::Answered(ClaimAnswer {
-        claim,
-        outcome: Outcome::Accepted,
-        repeat: true,
-        receipt: Some(past.receipt),
-        refunded: refunded(reader, Some(past.receipt))?,
-    }))
-}
-
-fn refunded(reader: &Reader, receipt: Option<farthing_rules::Receipt>) -> Result<bool, ReadError> {
-    let Some(receipt) = receipt else { return Ok(false) };
-    Ok(reader.refund(receipt.entry)?.is_some_and(|row| row.outcome.is_success()))
-}
-
-/// Jobs that are committed together.
-struct Batch {
-    jobs: Vec<Job>,
-    commands: usize,
-    permits: usize,
-}
-
-impl Batch {
-    fn of(first: Job) -> Self {
-        let mut batch = Self { jobs: Vec::new(), commands: 0, permits: 0 };
-        batch.push(first);
-        batch
-    }
-
-    fn push(&mut self, job: Job) {
-        self.commands = self.commands.saturating_add(job.commands.len());
-        let permits = job.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        self.permits = self.permits.saturating_add(permits);
-        self.jobs.push(job);
-    }
-
-    /// Takes what waits, as far as there is room.
-    fn gather(&mut self, jobs: &mut mpsc::Receiver<Job>) {
-        while self.commands < BATCH_MAX
-            && let Ok(job) = jobs.try_recv()
-        {
-            self.push(job);
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Committer {
-    writer: Option<Writer>,
-    permits: Arc<Semaphore>,
-    claims_in_flight: usize,
-    policy: Policy,
-    clock: Clock,
-    changed: watch::Sender<u64>,
-    fatal: watch::Sender<bool>,
-    metrics: Arc<Metrics>,
-    crowd: Crowd,
-}
-
-/// A bug in a commit must not leave a server behind that can only refuse.
-struct EndsOnPanic(watch::Sender<bool>);
-
-impl Drop for EndsOnPanic {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.send_replace(true);
-        }
-    }
-}
-
-/// The thread that writes.
-fn run(committer: &Mutex<Committer>, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(first) = jobs.blocking_recv() {
-        let mut batch = Batch::of(first);
-        // Poisoned: a commit ended in a panic, and the process is ending.
-        let Ok(mut committer) = committer.lock() else { return };
-        batch.gather(&mut jobs);
-        let started = monotonic();
-        while batch.permits < committer.worth_waiting_for() && started.elapsed() < GATHER_MAX {
-            thread::sleep(GATHER_STEP);
-            batch.gather(&mut jobs);
-        }
-        let under_way = committer.under_way();
-        committer.crowd.count(under_way);
-        if !committer.commit(batch.jobs) {
-            // Jobs that wait were not begun; their callers see the queue close.
-            return;
-        }
-    }
-}
-
-impl Committer {
-    /// Claims that came in and have no answer yet.
-    fn under_way(&self) -> usize {
-        self.claims_in_flight.saturating_sub(self.permits.available_permits())
-    }
-
-    fn worth_waiting_for(&self) -> usize {
-        self.crowd.worth_waiting_for(self.under_way()).min(BATCH_MAX)
-    }
-
-    /// Commits a batch and answers it; false when the process must end, and from then on.
-    fn commit(&mut self, batch: Vec<Job>) -> bool {
-        if *self.fatal.borrow() {
-            return false;
-        }
-        let _ends_on_panic = EndsOnPanic(self.fatal.clone());
-        let started = monotonic();
-        let mut commands = Vec::new();
-        let mut replies = Vec::with_capacity(batch.len());
-        for job in batch {
-            replies.push((job.commands.len(), job.reply, job.permit));
-            commands.extend(job.commands);
-        }
-        let Some(writer) = &mut self.writer else { return false };
-        let applied = writer.apply(&self.policy, &commands, self.clock.now());
-        self.metrics.batch(commands.len(), started.elapsed());
-        match applied {
-            Ok(answers) => {
-                let mut answers = answers.into_iter();
-                for (count, reply, permit) in replies {
-                    // Room first: whoever sends again as soon as the answer is there finds it.
-                    drop(permit);
-                    let _caller_left = reply.send(Ok(answers.by_ref().take(count).collect()));
-                }
-                self.changed.send_modify(|commits| *commits = commits.wrapping_add(1));
-                true
-            }
-            Err(StoreError::NotDone(why)) => {
-                tracing::error!(error = why, "a batch was not written; nothing was done");
-                for (_, reply, _) in replies {
-                    let _caller_left = reply.send(Err(IntakeError::NotDone(why.clone())));
-                }
-                true
-            }
-            Err(StoreError::Unknown(why)) => {
-                tracing::error!(
-                    error = why,
-                    "a commit failed and may be on the disk all the same; the process ends so \
-                     that recovery decides"
-                );
-                for (_, reply, _) in replies {
-                    let _caller_left = reply.send(Err(IntakeError::Unknown));
-                }
-                self.fatal.send_replace(true);
-                false
-            }
-        }
-    }
 }
