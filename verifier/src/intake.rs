@@ -18,11 +18,13 @@
 //!   settles it.
 
 mod committer;
+mod queue;
 mod seen;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use farthing_rules::command::EarlyRefusal;
 use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy, screen};
@@ -31,15 +33,15 @@ use farthing_shared::{
 };
 use quick_cache::sync::Cache;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::clock::{Clock, monotonic};
-use crate::crowd::Crowd;
 use crate::metrics::Metrics;
 use crate::room::Room;
 use crate::store::Writer;
 use crate::store::sqlite::{ReadError, Reader};
-use committer::{Committer, Job, run};
+use committer::{Committer, run};
+use queue::{Job, Queue};
 use seen::seen;
 
 pub use seen::Seen;
@@ -47,6 +49,8 @@ pub use seen::Seen;
 /// Spending keys whose decompressed form is kept: 65,536 × some 300 B = 20 MB when full. A key that is not
 /// there costs a look into the ledger and a decompression, some 7 µs together.
 const KEYS_CACHED: usize = 65_536;
+/// How long a batch waits for claims that are being checked already: some three syncs of a disk.
+const GATHER_MAX: Duration = Duration::from_millis(1);
 /// Creators and reasons counted between two commits at most; the rest is counted under "none".
 const EARLY_REFUSALS_MAX: usize = 4_096;
 /// Claims that one rayon task verifies: 16 × some 25 µs, long against the cost of a task.
@@ -90,9 +94,8 @@ struct Shared {
     policy: Policy,
     clock: Clock,
     reader: Reader,
-    queue: mpsc::Sender<Job>,
+    queue: Arc<Queue>,
     permits: Arc<Semaphore>,
-    claims_in_flight: usize,
     room: Room,
     keys: Cache<PublicKey, KnownKey>,
     early: Mutex<Early>,
@@ -113,27 +116,24 @@ impl Intake {
         claims_in_flight: usize,
         metrics: Arc<Metrics>,
     ) -> (Self, thread::JoinHandle<Writer>) {
-        let (queue, jobs) = mpsc::channel(claims_in_flight);
         let (changed, _) = watch::channel(0);
         let (fatal, _) = watch::channel(false);
         let permits = Arc::new(Semaphore::new(claims_in_flight));
+        let queue = Arc::new(Queue::new(permits.clone(), claims_in_flight, GATHER_MAX));
         let committer = Arc::new(Mutex::new(Committer {
             writer: Some(writer),
-            permits: permits.clone(),
-            claims_in_flight,
             policy: policy.clone(),
             clock: clock.clone(),
             changed: changed.clone(),
             fatal: fatal.clone(),
             metrics: metrics.clone(),
-            crowd: Crowd::default(),
         }));
         let thread = thread::Builder::new()
             .name("commit".into())
             .spawn({
-                let committer = committer.clone();
+                let (committer, queue) = (committer.clone(), queue.clone());
                 move || {
-                    run(&committer, jobs);
+                    run(&committer, &queue);
                     let mut committer = committer.lock().unwrap_or_else(PoisonError::into_inner);
                     committer.writer.take().expect("only this line takes it")
                 }
@@ -145,7 +145,6 @@ impl Intake {
             reader,
             queue,
             permits,
-            claims_in_flight,
             room: Room::new(claims_in_flight, monotonic()),
             keys: Cache::new(KEYS_CACHED),
             early: Mutex::new(HashMap::new()),
@@ -185,12 +184,12 @@ impl Intake {
     /// [`IntakeError`], for all of them together: nothing was charged unless it is `Unknown`.
     pub async fn charge(&self, claims: Vec<SignedClaim>) -> Result<Vec<ClaimAnswer>, IntakeError> {
         let count = claims.len();
-        if !self.shared.room.admits(self.under_way(), count) {
+        if !self.shared.room.admits(self.shared.queue.under_way(), count) {
             self.shared.metrics.overloaded.inc();
             return Err(IntakeError::Overloaded);
         }
         let permit = self.permits(count)?;
-        let under_way = self.under_way();
+        let under_way = self.shared.queue.under_way();
         let known = self.known_keys(&claims).await?;
         let checked = self.check(claims, known).await;
         let mut answers: Vec<Option<ClaimAnswer>> = Vec::with_capacity(checked.len());
@@ -207,6 +206,8 @@ impl Intake {
             }
         }
         if commands.is_empty() {
+            drop(permit);
+            self.shared.queue.look_again();
             return Ok(answers.into_iter().flatten().collect());
         }
         let decided = match self.commit_alone(&mut commands) {
@@ -233,11 +234,6 @@ impl Intake {
         Ok(answers)
     }
 
-    /// Claims that came in and have no answer yet.
-    fn under_way(&self) -> usize {
-        self.shared.claims_in_flight.saturating_sub(self.shared.permits.available_permits())
-    }
-
     fn permits(&self, count: usize) -> Result<OwnedSemaphorePermit, IntakeError> {
         let count = u32::try_from(count).map_err(|_| IntakeError::Overloaded)?;
         let permits = self.shared.permits.clone().try_acquire_many_owned(count);
@@ -256,13 +252,13 @@ impl Intake {
         commands: &mut Vec<Command>,
     ) -> Option<Result<Vec<Answer>, IntakeError>> {
         let others_serve = || tokio::runtime::Handle::current().metrics().num_workers() > 1;
-        if commands.len() != 1 || self.under_way() != 1 || !others_serve() {
+        if commands.len() != 1 || self.shared.queue.under_way() != 1 || !others_serve() {
+            return None;
+        }
+        if !self.shared.queue.is_quiet() {
             return None;
         }
         let mut committer = self.shared.committer.try_lock().ok()?;
-        if committer.crowd.is_there() {
-            return None;
-        }
         let (reply, mut answer) = oneshot::channel();
         committer.commit(vec![Job { commands: std::mem::take(commands), reply, permit: None }]);
         Some(answer.try_recv().unwrap_or(Err(IntakeError::Unknown)))
@@ -275,7 +271,9 @@ impl Intake {
     ) -> Result<Vec<Answer>, IntakeError> {
         let (reply, answer) = oneshot::channel();
         let job = Job { commands, reply, permit };
-        self.shared.queue.try_send(job).map_err(|_| IntakeError::Overloaded)?;
+        if !self.shared.queue.put(job) {
+            return Err(IntakeError::Overloaded);
+        }
         // The committer answers every job that it took, or ends the process.
         answer.await.unwrap_or(Err(IntakeError::Unknown))
     }
@@ -407,6 +405,12 @@ impl Intake {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
 impl Shared {
     fn look_up(&self, public: &PublicKey) -> Result<Option<KnownKey>, ReadError> {
         Ok(self.reader.key_number(public)?.and_then(|key| self.know(public, key)))
@@ -430,4 +434,56 @@ impl Shared {
 enum Checked {
     Verified(Box<VerifiedClaim>, KeyRef),
     Refused(Box<SignedClaim>, Outcome),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::{Durability, SqliteWriter};
+
+    /// Commands that are not claims: who commits them is asked here, not what becomes of them.
+    fn one() -> Vec<Command> {
+        vec![Command::CountRefusals(Vec::new())]
+    }
+
+    /// Whether a lone command is committed by whoever received it, after `before` was done to the intake.
+    fn is_committed_at_once<T>(threads: usize, before: impl FnOnce(&Intake) -> T) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let writer =
+            SqliteWriter::open(&folder.path().join("ledger.db"), Durability::Full).unwrap();
+        let reader = writer.reader().unwrap();
+        let policy = crate::config::Config::default().policy(farthing_shared::VerifierId([1; 32]));
+        let clock = Clock::System;
+        let writer = Writer::Sqlite(Box::new(writer));
+        let metrics = Arc::new(Metrics::default());
+        let (intake, thread) = Intake::start(writer, reader, policy.unwrap(), clock, 100, metrics);
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(threads).build().unwrap();
+        let committed = runtime.block_on(async {
+            let _kept = before(&intake);
+            let _permit = intake.permits(1).unwrap();
+            let mut commands = one();
+            let answer = intake.commit_alone(&mut commands);
+            assert_eq!(commands.is_empty(), answer.is_some(), "who queues still has it");
+            assert!(answer.is_none_or(|answer| answer.is_ok()));
+            commands.is_empty()
+        });
+        drop(intake);
+        drop(thread.join().unwrap());
+        committed
+    }
+
+    #[test]
+    fn only_who_is_alone_commits_at_once() {
+        assert!(is_committed_at_once(2, |_| ()));
+        assert!(!is_committed_at_once(1, |_| ()), "nobody else would serve meanwhile");
+        assert!(
+            !is_committed_at_once(2, |intake| intake.permits(1).unwrap()),
+            "another is checked"
+        );
+        assert!(
+            !is_committed_at_once(2, |intake| intake.shared.queue.expect(64)),
+            "a crowd is about, though none of it is under way"
+        );
+    }
 }
