@@ -240,8 +240,15 @@ mod tests {
         Job { commands, reply: oneshot::channel().0, permit: Some(permit.unwrap()) }
     }
 
-    fn until_sleeping(queue: &Queue, sleeps: Sleeps) {
-        while queue.lock().sleeps != sleeps {
+    /// A thread that takes one batch, and says how many jobs there were.
+    fn taker(queue: &Arc<Queue>) -> std::thread::JoinHandle<usize> {
+        let queue = queue.clone();
+        std::thread::spawn(move || queue.take().map_or(0, |batch| batch.len()))
+    }
+
+    fn until_it_waits_for_more(queue: &Queue, taker: &std::thread::JoinHandle<usize>) {
+        while queue.lock().sleeps != Sleeps::UntilEnough {
+            assert!(!taker.is_finished(), "it took what was not enough");
             std::thread::yield_now();
         }
     }
@@ -250,16 +257,12 @@ mod tests {
     fn half_of_the_crowd_is_waited_for_and_one_more_ends_the_wait() {
         let queue = patient();
         queue.expect(8);
-        let taker = std::thread::spawn({
-            let queue = queue.clone();
-            move || queue.take().unwrap().len()
-        });
-        until_sleeping(&queue, Sleeps::UntilEnough);
+        let taker = taker(&queue);
         for _ in 0..3 {
+            until_it_waits_for_more(&queue, &taker);
             assert!(queue.put(job(&queue, 1)));
-            // Nobody is woken by the first three: the thread sleeps on, or this would wait for ever.
-            until_sleeping(&queue, Sleeps::UntilEnough);
         }
+        until_it_waits_for_more(&queue, &taker);
         assert!(queue.put(job(&queue, 1)));
         assert_eq!(taker.join().unwrap(), 4);
     }
@@ -269,11 +272,8 @@ mod tests {
         let queue = patient();
         let being_checked = job(&queue, 9);
         assert!(queue.put(job(&queue, 1)));
-        let taker = std::thread::spawn({
-            let queue = queue.clone();
-            move || queue.take().unwrap().len()
-        });
-        until_sleeping(&queue, Sleeps::UntilEnough);
+        let taker = taker(&queue);
+        until_it_waits_for_more(&queue, &taker);
         // Nine that are being checked turn out to be forged.
         drop(being_checked);
         queue.look_again();
