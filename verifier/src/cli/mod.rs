@@ -182,15 +182,10 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Sockets that the runtime takes notice of at once. It looks every 61 tasks: with more at each look, thousands of busy
-/// connections overflow its queues, which puts those that have waited longest behind all others.
-const EVENTS_TOGETHER: usize = 32;
-
 fn serve(config: Config) -> Result<(), Failure> {
     start_logging(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .max_io_events_per_tick(EVENTS_TOGETHER)
         .build()
         .map_err(|error| error.to_string())?;
     let ended = runtime.block_on(run::serve(config, stop_signal(), say_ready));
