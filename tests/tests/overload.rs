@@ -445,6 +445,25 @@ fn many_connections_are_served_side_by_side() {
     place.stays_well(64 * 20);
 }
 
+/// glibc reads its settings when a process starts, so a server starts itself once more, as the same process.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_server_sets_its_allocator_unless_its_operator_did() {
+    let settings = |more: &[(&str, &str)]| {
+        let place = Place::start(more);
+        let environment = std::fs::read(format!("/proc/{}/environ", place.daemon.pid()));
+        place.stays_well(0);
+        let environment = environment.expect("a running process has an environment");
+        let all = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        let mut own: Vec<_> = all.filter(|line| line.starts_with("MALLOC_")).collect();
+        own.sort_unstable();
+        own.join(" ")
+    };
+    let usual = "MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072";
+    assert_eq!(settings(&[]), usual);
+    assert_eq!(settings(&[("MALLOC_ARENA_MAX", "7")]), "MALLOC_ARENA_MAX=7");
+}
+
 /// One network cannot take every place; what it gave back it can have again.
 #[test]
 fn connections_of_one_network_are_counted() {

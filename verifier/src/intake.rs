@@ -17,6 +17,10 @@
 //!   batch is told so, and the process ends: recovery decides, and a retry of the same claim
 //!   settles it.
 
+mod committer;
+mod queue;
+mod seen;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -29,27 +33,26 @@ use farthing_shared::{
 };
 use quick_cache::sync::Cache;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::clock::{Clock, monotonic};
-use crate::crowd::Crowd;
 use crate::metrics::Metrics;
 use crate::room::Room;
+use crate::store::Writer;
 use crate::store::sqlite::{ReadError, Reader};
-use crate::store::{StoreError, Writer};
+use committer::{Committer, run};
+use queue::{Job, Queue};
+use seen::seen;
 
-/// Commands in one transaction at most. More would make the first of them wait: 4,096 claims are
-/// some 30 ms of SQLite.
-const BATCH_MAX: usize = 4_096;
+pub use seen::Seen;
+
 /// Spending keys whose decompressed form is kept: 65,536 × some 300 B = 20 MB when full. A key that is not
 /// there costs a look into the ledger and a decompression, some 7 µs together.
 const KEYS_CACHED: usize = 65_536;
-/// Creators and reasons counted between two commits at most; the rest is counted under "none".
-const EARLY_REFUSALS_MAX: usize = 4_096;
 /// How long a batch waits for claims that are being checked already: some three syncs of a disk.
 const GATHER_MAX: Duration = Duration::from_millis(1);
-/// One look whether they have come; shorter sleeps cost more than they bring.
-const GATHER_STEP: Duration = Duration::from_micros(100);
+/// Creators and reasons counted between two commits at most; the rest is counted under "none".
+const EARLY_REFUSALS_MAX: usize = 4_096;
 /// Claims that one rayon task verifies: 16 × some 25 µs, long against the cost of a task.
 const VERIFY_TOGETHER: usize = 16;
 
@@ -68,12 +71,6 @@ impl From<ReadError> for IntakeError {
     fn from(error: ReadError) -> Self {
         Self::NotDone(error.to_string())
     }
-}
-
-struct Job {
-    commands: Vec<Command>,
-    reply: oneshot::Sender<Result<Vec<Answer>, IntakeError>>,
-    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// What is known of a spending key without asking the ledger: it never changes.
@@ -97,9 +94,8 @@ struct Shared {
     policy: Policy,
     clock: Clock,
     reader: Reader,
-    queue: mpsc::Sender<Job>,
+    queue: Arc<Queue>,
     permits: Arc<Semaphore>,
-    claims_in_flight: usize,
     room: Room,
     keys: Cache<PublicKey, KnownKey>,
     early: Mutex<Early>,
@@ -120,27 +116,24 @@ impl Intake {
         claims_in_flight: usize,
         metrics: Arc<Metrics>,
     ) -> (Self, thread::JoinHandle<Writer>) {
-        let (queue, jobs) = mpsc::channel(claims_in_flight);
         let (changed, _) = watch::channel(0);
         let (fatal, _) = watch::channel(false);
         let permits = Arc::new(Semaphore::new(claims_in_flight));
+        let queue = Arc::new(Queue::new(permits.clone(), claims_in_flight, GATHER_MAX));
         let committer = Arc::new(Mutex::new(Committer {
             writer: Some(writer),
-            permits: permits.clone(),
-            claims_in_flight,
             policy: policy.clone(),
             clock: clock.clone(),
             changed: changed.clone(),
             fatal: fatal.clone(),
             metrics: metrics.clone(),
-            crowd: Crowd::default(),
         }));
         let thread = thread::Builder::new()
             .name("commit".into())
             .spawn({
-                let committer = committer.clone();
+                let (committer, queue) = (committer.clone(), queue.clone());
                 move || {
-                    run(&committer, jobs);
+                    run(&committer, &queue);
                     let mut committer = committer.lock().unwrap_or_else(PoisonError::into_inner);
                     committer.writer.take().expect("only this line takes it")
                 }
@@ -152,7 +145,6 @@ impl Intake {
             reader,
             queue,
             permits,
-            claims_in_flight,
             room: Room::new(claims_in_flight, monotonic()),
             keys: Cache::new(KEYS_CACHED),
             early: Mutex::new(HashMap::new()),
@@ -192,12 +184,12 @@ impl Intake {
     /// [`IntakeError`], for all of them together: nothing was charged unless it is `Unknown`.
     pub async fn charge(&self, claims: Vec<SignedClaim>) -> Result<Vec<ClaimAnswer>, IntakeError> {
         let count = claims.len();
-        if !self.shared.room.admits(self.under_way(), count) {
+        if !self.shared.room.admits(self.shared.queue.under_way(), count) {
             self.shared.metrics.overloaded.inc();
             return Err(IntakeError::Overloaded);
         }
         let permit = self.permits(count)?;
-        let under_way = self.under_way();
+        let under_way = self.shared.queue.under_way();
         let known = self.known_keys(&claims).await?;
         let checked = self.check(claims, known).await;
         let mut answers: Vec<Option<ClaimAnswer>> = Vec::with_capacity(checked.len());
@@ -214,6 +206,8 @@ impl Intake {
             }
         }
         if commands.is_empty() {
+            drop(permit);
+            self.shared.queue.look_again();
             return Ok(answers.into_iter().flatten().collect());
         }
         let decided = match self.commit_alone(&mut commands) {
@@ -240,11 +234,6 @@ impl Intake {
         Ok(answers)
     }
 
-    /// Claims that came in and have no answer yet.
-    fn under_way(&self) -> usize {
-        self.shared.claims_in_flight.saturating_sub(self.shared.permits.available_permits())
-    }
-
     fn permits(&self, count: usize) -> Result<OwnedSemaphorePermit, IntakeError> {
         let count = u32::try_from(count).map_err(|_| IntakeError::Overloaded)?;
         let permits = self.shared.permits.clone().try_acquire_many_owned(count);
@@ -263,13 +252,13 @@ impl Intake {
         commands: &mut Vec<Command>,
     ) -> Option<Result<Vec<Answer>, IntakeError>> {
         let others_serve = || tokio::runtime::Handle::current().metrics().num_workers() > 1;
-        if commands.len() != 1 || self.under_way() != 1 || !others_serve() {
+        if commands.len() != 1 || self.shared.queue.under_way() != 1 || !others_serve() {
+            return None;
+        }
+        if !self.shared.queue.is_quiet() {
             return None;
         }
         let mut committer = self.shared.committer.try_lock().ok()?;
-        if committer.crowd.is_there() {
-            return None;
-        }
         let (reply, mut answer) = oneshot::channel();
         committer.commit(vec![Job { commands: std::mem::take(commands), reply, permit: None }]);
         Some(answer.try_recv().unwrap_or(Err(IntakeError::Unknown)))
@@ -282,7 +271,9 @@ impl Intake {
     ) -> Result<Vec<Answer>, IntakeError> {
         let (reply, answer) = oneshot::channel();
         let job = Job { commands, reply, permit };
-        self.shared.queue.try_send(job).map_err(|_| IntakeError::Overloaded)?;
+        if !self.shared.queue.put(job) {
+            return Err(IntakeError::Overloaded);
+        }
         // The committer answers every job that it took, or ends the process.
         answer.await.unwrap_or(Err(IntakeError::Unknown))
     }
@@ -414,6 +405,12 @@ impl Intake {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
 impl Shared {
     fn look_up(&self, public: &PublicKey) -> Result<Option<KnownKey>, ReadError> {
         Ok(self.reader.key_number(public)?.and_then(|key| self.know(public, key)))
@@ -439,187 +436,54 @@ enum Checked {
     Refused(Box<SignedClaim>, Outcome),
 }
 
-/// What the ledger knows of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// It was answered.
-    Answered(ClaimAnswer),
-    /// Its number was used by another claim or passed over: it can never be charged.
-    NumberUsed,
-    /// Its number is still free.
-    Not,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::{Durability, SqliteWriter};
 
-fn seen(
-    reader: &Reader,
-    key: PublicKey,
-    sequence: u64,
-    claim: farthing_shared::ClaimId,
-) -> Result<Seen, ReadError> {
-    let Some(row) = reader.key(&key)? else { return Ok(Seen::Not) };
-    if sequence > row.last_sequence() {
-        return Ok(Seen::Not);
-    }
-    let newest = row.last.filter(|last| last.sequence == sequence && last.claim == claim);
-    if let Some(last) = newest {
-        return Ok(Seen::Answered(ClaimAnswer {
-            claim,
-            outcome: last.outcome,
-            repeat: true,
-            receipt: last.receipt,
-            refunded: refunded(reader, last.receipt)?,
-        }));
-    }
-    let past = reader.past_claim(row.last_entry, sequence)?;
-    let Some(past) = past.filter(|past| past.claim == claim) else {
-        return Ok(Seen::NumberUsed);
-    };
-    Ok(Seen::Answered(ClaimAnswer {
-        claim,
-        outcome: Outcome::Accepted,
-        repeat: true,
-        receipt: Some(past.receipt),
-        refunded: refunded(reader, Some(past.receipt))?,
-    }))
-}
-
-fn refunded(reader: &Reader, receipt: Option<farthing_rules::Receipt>) -> Result<bool, ReadError> {
-    let Some(receipt) = receipt else { return Ok(false) };
-    Ok(reader.refund(receipt.entry)?.is_some_and(|row| row.outcome.is_success()))
-}
-
-/// Jobs that are committed together.
-struct Batch {
-    jobs: Vec<Job>,
-    commands: usize,
-    permits: usize,
-}
-
-impl Batch {
-    fn of(first: Job) -> Self {
-        let mut batch = Self { jobs: Vec::new(), commands: 0, permits: 0 };
-        batch.push(first);
-        batch
+    /// Commands that are not claims: who commits them is asked here, not what becomes of them.
+    fn one() -> Vec<Command> {
+        vec![Command::CountRefusals(Vec::new())]
     }
 
-    fn push(&mut self, job: Job) {
-        self.commands = self.commands.saturating_add(job.commands.len());
-        let permits = job.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        self.permits = self.permits.saturating_add(permits);
-        self.jobs.push(job);
+    /// Whether a lone command is committed by whoever received it, after `before` was done to the intake.
+    fn is_committed_at_once<T>(threads: usize, before: impl FnOnce(&Intake) -> T) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let writer =
+            SqliteWriter::open(&folder.path().join("ledger.db"), Durability::Full).unwrap();
+        let reader = writer.reader().unwrap();
+        let policy = crate::config::Config::default().policy(farthing_shared::VerifierId([1; 32]));
+        let clock = Clock::System;
+        let writer = Writer::Sqlite(Box::new(writer));
+        let metrics = Arc::new(Metrics::default());
+        let (intake, thread) = Intake::start(writer, reader, policy.unwrap(), clock, 100, metrics);
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(threads).build().unwrap();
+        let committed = runtime.block_on(async {
+            let _kept = before(&intake);
+            let _permit = intake.permits(1).unwrap();
+            let mut commands = one();
+            let answer = intake.commit_alone(&mut commands);
+            assert_eq!(commands.is_empty(), answer.is_some(), "who queues still has it");
+            assert!(answer.is_none_or(|answer| answer.is_ok()));
+            commands.is_empty()
+        });
+        drop(intake);
+        drop(thread.join().unwrap());
+        committed
     }
 
-    /// Takes what waits, as far as there is room.
-    fn gather(&mut self, jobs: &mut mpsc::Receiver<Job>) {
-        while self.commands < BATCH_MAX
-            && let Ok(job) = jobs.try_recv()
-        {
-            self.push(job);
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Committer {
-    writer: Option<Writer>,
-    permits: Arc<Semaphore>,
-    claims_in_flight: usize,
-    policy: Policy,
-    clock: Clock,
-    changed: watch::Sender<u64>,
-    fatal: watch::Sender<bool>,
-    metrics: Arc<Metrics>,
-    crowd: Crowd,
-}
-
-/// A bug in a commit must not leave a server behind that can only refuse.
-struct EndsOnPanic(watch::Sender<bool>);
-
-impl Drop for EndsOnPanic {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.send_replace(true);
-        }
-    }
-}
-
-/// The thread that writes.
-fn run(committer: &Mutex<Committer>, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(first) = jobs.blocking_recv() {
-        let mut batch = Batch::of(first);
-        // Poisoned: a commit ended in a panic, and the process is ending.
-        let Ok(mut committer) = committer.lock() else { return };
-        batch.gather(&mut jobs);
-        let started = monotonic();
-        while batch.permits < committer.worth_waiting_for() && started.elapsed() < GATHER_MAX {
-            thread::sleep(GATHER_STEP);
-            batch.gather(&mut jobs);
-        }
-        let under_way = committer.under_way();
-        committer.crowd.count(under_way);
-        if !committer.commit(batch.jobs) {
-            // Jobs that wait were not begun; their callers see the queue close.
-            return;
-        }
-    }
-}
-
-impl Committer {
-    /// Claims that came in and have no answer yet.
-    fn under_way(&self) -> usize {
-        self.claims_in_flight.saturating_sub(self.permits.available_permits())
-    }
-
-    fn worth_waiting_for(&self) -> usize {
-        self.crowd.worth_waiting_for(self.under_way()).min(BATCH_MAX)
-    }
-
-    /// Commits a batch and answers it; false when the process must end, and from then on.
-    fn commit(&mut self, batch: Vec<Job>) -> bool {
-        if *self.fatal.borrow() {
-            return false;
-        }
-        let _ends_on_panic = EndsOnPanic(self.fatal.clone());
-        let started = monotonic();
-        let mut commands = Vec::new();
-        let mut replies = Vec::with_capacity(batch.len());
-        for job in batch {
-            replies.push((job.commands.len(), job.reply, job.permit));
-            commands.extend(job.commands);
-        }
-        let Some(writer) = &mut self.writer else { return false };
-        let applied = writer.apply(&self.policy, &commands, self.clock.now());
-        self.metrics.batch(commands.len(), started.elapsed());
-        match applied {
-            Ok(answers) => {
-                let mut answers = answers.into_iter();
-                for (count, reply, permit) in replies {
-                    // Room first: whoever sends again as soon as the answer is there finds it.
-                    drop(permit);
-                    let _caller_left = reply.send(Ok(answers.by_ref().take(count).collect()));
-                }
-                self.changed.send_modify(|commits| *commits = commits.wrapping_add(1));
-                true
-            }
-            Err(StoreError::NotDone(why)) => {
-                tracing::error!(error = why, "a batch was not written; nothing was done");
-                for (_, reply, _) in replies {
-                    let _caller_left = reply.send(Err(IntakeError::NotDone(why.clone())));
-                }
-                true
-            }
-            Err(StoreError::Unknown(why)) => {
-                tracing::error!(
-                    error = why,
-                    "a commit failed and may be on the disk all the same; the process ends so \
-                     that recovery decides"
-                );
-                for (_, reply, _) in replies {
-                    let _caller_left = reply.send(Err(IntakeError::Unknown));
-                }
-                self.fatal.send_replace(true);
-                false
-            }
-        }
+    #[test]
+    fn only_who_is_alone_commits_at_once() {
+        assert!(is_committed_at_once(2, |_| ()));
+        assert!(!is_committed_at_once(1, |_| ()), "nobody else would serve meanwhile");
+        assert!(
+            !is_committed_at_once(2, |intake| intake.permits(1).unwrap()),
+            "another is checked"
+        );
+        assert!(
+            !is_committed_at_once(2, |intake| intake.shared.queue.expect(64)),
+            "a crowd is about, though none of it is under way"
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! be started again to recover · 78 wrong settings, or a log that must not be signed on.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
+mod allocator;
 mod backup;
 mod findings;
 mod fraud;
@@ -118,6 +119,9 @@ impl From<String> for Failure {
 
 pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    if matches!(arguments.command, Command::Serve) {
+        allocator::settle();
+    }
     match dispatch(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::NotDone(why)) => {

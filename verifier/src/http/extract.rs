@@ -12,6 +12,7 @@ use farthing_shared::{Access, PublicKey, SignedAccess, limits};
 use serde::de::DeserializeOwned;
 
 use super::App;
+use super::pages::spoken;
 use super::problem::{Kind, Problem};
 
 /// A JSON body. Unknown and doubled fields are errors, since a misspelt field must not be ignored
@@ -100,6 +101,18 @@ impl<T: FromText> FromRequestParts<App> for Named<T> {
         T::from_text(&text)
             .map(Self)
             .map_err(|why| Problem::new(Kind::BadRequest, format!("in the path: {why}")))
+    }
+}
+
+/// What a browser says of its reader's languages, as a copy: the request's own headers would keep hold of the
+/// 8 KiB that they were read into, and the connection would take as much again while a claim waits.
+pub struct Spoken(pub Option<String>);
+
+impl FromRequestParts<App> for Spoken {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Self::Rejection> {
+        Ok(Self(spoken(&parts.headers).map(str::to_owned)))
     }
 }
 

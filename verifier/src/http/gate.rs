@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -24,17 +24,15 @@ pub struct Peer(pub SocketAddr);
 
 /// Passes a request on when it keeps within the bounds of its route.
 pub async fn pass(
-    State((app, bounds)): State<(App, Bounds)>,
+    State((app, route, bounds)): State<(App, &'static str, Bounds)>,
     request: Request,
     next: Next,
 ) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let response = match admit(&app, bounds, request).await {
         Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    let route = route.unwrap_or_else(|| "none".into());
-    app.metrics.request(&route, response.status().as_u16());
+    app.metrics.request(route, response.status().as_u16());
     finish(response)
 }
 

@@ -145,7 +145,7 @@ const GUESS: Bounds = Bounds { body_max: 4 << 10, cost: 20 };
 
 /// Every route of the public listener.
 pub fn router(app: App) -> Router {
-    let table: Vec<(&str, MethodRouter<App>, Bounds)> = vec![
+    let table: Vec<(&'static str, MethodRouter<App>, Bounds)> = vec![
         ("/healthz", get(provider::health), READ),
         ("/readyz", get(provider::ready), READ),
         ("/openapi.json", get(openapi::document), READ),
@@ -206,13 +206,14 @@ pub fn router(app: App) -> Router {
 }
 
 /// A router of these routes, each behind its gate.
-fn routed(app: App, table: Vec<(&str, MethodRouter<App>, Bounds)>) -> Router {
+fn routed(app: App, table: Vec<(&'static str, MethodRouter<App>, Bounds)>) -> Router {
     let mut router = Router::new();
     for (path, handler, bounds) in table {
-        let handler = handler.layer(from_fn_with_state((app.clone(), bounds), gate::pass));
+        let handler = handler.layer(from_fn_with_state((app.clone(), path, bounds), gate::pass));
         router = router.route(path, handler);
     }
-    let nowhere = any(provider::nowhere).layer(from_fn_with_state((app.clone(), READ), gate::pass));
+    let nowhere =
+        any(provider::nowhere).layer(from_fn_with_state((app.clone(), "none", READ), gate::pass));
     router
         .fallback_service(nowhere.with_state(app.clone()))
         .method_not_allowed_fallback(provider::wrong_method)

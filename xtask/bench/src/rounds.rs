@@ -80,6 +80,7 @@ struct Series {
     p99_ms: Vec<f64>,
     commits_per_claim: Vec<f64>,
     micros_per_claim: Vec<f64>,
+    idle: Vec<f64>,
     echo: Vec<f64>,
 }
 
@@ -177,7 +178,11 @@ impl<'a> Rates<'a> {
         let work = work(&claims, way);
         let commits = self.place.server.commits()?;
         let processor = self.place.server.processor_seconds()?;
+        let idle = server::idle_seconds()?;
         let outcome = charged(self.place, &work, way.connections(), slice)?;
+        series
+            .idle
+            .push((server::idle_seconds()? - idle) / (outcome.elapsed.as_secs_f64() * cores()));
         let count = outcome.claims as f64;
         let processor = self.place.server.processor_seconds()? - processor;
         series.micros_per_claim.push(processor * 1e6 / count);
@@ -268,7 +273,7 @@ fn print_series(way: Way, series: &Series, report: &mut Report) {
         way.name(),
         format!(
             "{} ({:.0} % of the echo's {}); p50 {:.1} ms, p99 {:.1} ms; {:.4} commits and {:.0} µs of \
-             processor a claim",
+             processor a claim, {:.0} % of the processors idle",
             rate(median(&series.rate)),
             100.0 * median_ratio(&series.rate, &series.echo),
             rate(median(&series.echo)),
@@ -276,8 +281,13 @@ fn print_series(way: Way, series: &Series, report: &mut Report) {
             median(&series.p99_ms),
             median(&series.commits_per_claim),
             median(&series.micros_per_claim),
+            100.0 * median(&series.idle),
         ),
     );
+}
+
+fn cores() -> f64 {
+    std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64)
 }
 
 /// What claims cost below HTTP, in words.

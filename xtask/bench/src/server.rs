@@ -148,6 +148,17 @@ pub fn processor_seconds(process: &str) -> Result<f64, String> {
     Ok(ticks / TICKS_PER_SECOND)
 }
 
+/// Seconds for which processors of this machine had nothing to do, all of them together; waiting for a disk is
+/// nothing to do.
+pub fn idle_seconds() -> Result<f64, String> {
+    let stat = std::fs::read_to_string("/proc/stat").map_err(|error| error.to_string())?;
+    let line = stat.lines().next().ok_or("an odd /proc/stat")?;
+    // cpu, user, nice, system, idle, iowait.
+    let ticks: f64 =
+        line.split_whitespace().skip(4).take(2).filter_map(|t| t.parse::<f64>().ok()).sum();
+    Ok(ticks / TICKS_PER_SECOND)
+}
+
 fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }

@@ -52,8 +52,9 @@ const MIGRATIONS: &[M<'static>] = &[
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
-/// Page cache of the writer in KiB; filled only as far as the ledger is touched.
-const WRITER_CACHE_KIB: i64 = 65_536;
+/// Page cache of the writer in KiB; filled only as far as the ledger is touched. What it lacks comes from the
+/// system's cache.
+const WRITER_CACHE_KIB: i64 = 24_576;
 /// Page cache of each reader in KiB.
 const READER_CACHE_KIB: i64 = 4_096;
 
