@@ -110,6 +110,10 @@ fn the_frame_and_the_creators_page_say_so() {
                     && text.contains("Everything here is open to you until")
             })
             .await;
+        // Nothing was paid for this one, and it is not said to be owned.
+        browser
+            .text("p[role=status]", |text| text == "Open to you this month: nothing to pay")
+            .await;
         // Nothing was bought here, so nothing can be given back.
         let buttons = "return document.querySelectorAll('footer button').length";
         assert_eq!(browser.script(buttons, Vec::new()).await, json!(0));

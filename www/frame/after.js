@@ -224,6 +224,8 @@ export const after = (port, record, wanted, ask, signWith, now, unopened) => {
       const isFirst = !paid;
       paid = answer.owned;
       if (isFirst) offer();
+      // "Yours already: you paid 0.00" is what the frame itself can say of it.
+      if (isFirst && paid.open_until) said.textContent = "$openNow";
       if (isFirst && answer.month?.paid) tellMonth(answer.month);
       release();
     } else if (paid && !paid.open_until) {
