@@ -79,6 +79,53 @@ fn a_pinned_loader_runs_and_another_does_not() {
     });
 }
 
+/// A frame costs a page's main thread more than all else that the loader does: it is made after the script has run, one a
+/// task, once for each element, and knows its address when it is put in (without one, an empty document is loaded first).
+#[test]
+fn frames_are_made_one_a_task_and_once() {
+    browser_test("one-a-task", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("tasks").await;
+        let creator = provider.creator("Tasks", &site.origin).await;
+        provider.price(&creator, "it", "It", "0.05").await;
+        let watch = "<script>
+            window.made = [];
+            let together = 0;
+            const put = DocumentFragment.prototype.replaceChildren;
+            DocumentFragment.prototype.replaceChildren = function (...nodes) {
+              for (const { src } of nodes.filter((node) => node.localName == 'iframe')) {
+                together += 1;
+                made.push([together, src.includes('/w/frame?')]);
+                queueMicrotask(() => (together = 0));
+              }
+              return put.apply(this, nodes);
+            };
+            document.addEventListener('load', ({ target }) => {
+              if (target.src?.endsWith('/v1.js')) window.atOnce = made.length;
+            }, true);
+          </script>";
+        let elements = "<farthing-pay item=\"it\">Pay</farthing-pay>".repeat(3);
+        // The tag stands last: the elements are there when it runs.
+        let tag = format!(
+            "<script async src=\"{}/v1.js\" data-creator=\"{}\"></script>",
+            provider.origin, creator.id
+        );
+        let page = Page::of(&[watch, &elements, &tag].concat());
+        browser.open(&site.put("/", page)).await;
+        browser.frame_shows("farthing-pay:last-of-type", "ready").await;
+        // As frameworks do: put in first, attributes after.
+        let add = "const element = document.createElement('farthing-pay');
+            element.id = 'added';
+            document.body.prepend(element);
+            for (const name of ['creator', 'item', 'amount', 'sealed'])
+              element.setAttribute(name, name == 'item' ? 'it' : '');";
+        browser.script(add, Vec::new()).await;
+        browser.frame_shows("#added", "ready").await;
+        let seen = browser.script("return [window.atOnce, window.made]", Vec::new()).await;
+        assert_eq!(seen, json!([0, [[1, true], [1, true], [1, true], [1, true]]]));
+    });
+}
+
 /// Twenty elements on a long page: nothing jumps, and those far down are not fetched.
 #[test]
 fn a_long_page_is_lazy_and_does_not_jump() {
@@ -98,6 +145,13 @@ fn a_long_page_is_lazy_and_does_not_jump() {
         browser.frame_shows("#first", "ready").await;
         let fetched = provider.proxy.count("GET /w/frame");
         assert!(fetched < 8, "{fetched} of 21 frames were fetched, far down ones too");
+        let made = "return [...document.querySelectorAll('farthing-donate')]
+            .filter((element) => __rootOf(element).querySelector('iframe')).length";
+        let made = browser.script(made, Vec::new()).await;
+        assert!(
+            made.as_u64().unwrap() < 8,
+            "{made} of 21 frames were made, which the page pays for"
+        );
         assert_eq!(browser.script("return window.shift", Vec::new()).await, json!(0));
         browser.frame_shows("farthing-donate:last-of-type", "ready").await;
     });

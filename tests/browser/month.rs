@@ -73,6 +73,16 @@ async fn then_everything_is_open(world: Rc<World>) {
         (&json!(null), &json!(null), &json!("0.00"))
     );
     browser.picture("month-open").await;
+    // The first frame has stood there since before the ceiling was reached. Looked at again, it takes its offer back.
+    browser.enter(&one).await;
+    until("the first payment is no longer offered back", async || {
+        let look = "dispatchEvent(new Event('focus'));
+            return document.querySelectorAll('footer button').length + document.querySelector('small').textContent";
+        let said = browser.script(look, Vec::new()).await;
+        said.as_str()?.starts_with("0You have paid €0.50 here").then_some(())
+    })
+    .await;
+    browser.leave().await;
     // So does a page that is opened anew.
     browser.open(&address).await;
     browser.text("farthing-gate", |text| text.contains("La la la")).await;
@@ -109,6 +119,10 @@ fn the_frame_and_the_creators_page_say_so() {
                 text.contains("€0.20 here, as much as this creator takes")
                     && text.contains("Everything here is open to you until")
             })
+            .await;
+        // Nothing was paid for this one, and it is not said to be owned.
+        browser
+            .text("p[role=status]", |text| text == "Open to you this month: nothing to pay")
             .await;
         // Nothing was bought here, so nothing can be given back.
         let buttons = "return document.querySelectorAll('footer button').length";

@@ -1,13 +1,19 @@
 //! Passkeys, with Chromium's virtual authenticator: one keeps the wallet, brings it back to a browser that lost its
-//! data, and says in plain words when it cannot.
+//! data, and says in plain words when it cannot. The other engines have no such authenticator; there the page says what
+//! it offers instead.
 
 use std::rc::Rc;
 
 use farthing_tests::browser::Browser;
+use farthing_tests::in_every_engine;
 use farthing_tests::world::{World, browser_test};
 use serde_json::{Value, json};
 
 use crate::recovery::{check, press, words};
+
+in_every_engine! {
+    a_browser_without_passkeys_offers_the_words
+}
 
 const MAKE: &str = "[data-passkey=make]";
 const OPEN: &str = "[data-passkey=open]";
@@ -155,3 +161,28 @@ fn a_passkey_that_cannot_says_so_in_plain_words() {
         assert_eq!(passkeys(browser, &other).await, 1);
     });
 }
+
+/// WebKitGTK has no passkeys at all; the others are made to say that theirs give out no secrets.
+async fn a_browser_without_passkeys_offers_the_words(world: Rc<World>) {
+    let (provider, browser) = (&world.provider, &world.browser);
+    let without = "window.PublicKeyCredential && (PublicKeyCredential.getClientCapabilities = async () => ({ 'extension:prf': false }));\n";
+    let page = provider.ask("GET", "/wallet", None, None).await;
+    let page = String::from_utf8(page.body).unwrap();
+    let script = page.split("src=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    provider.proxy.precede(script, without);
+    browser.open(&format!("{}/wallet", provider.origin)).await;
+    browser.see_state("empty").await;
+    browser.text("[data-view=empty]", |text| text.contains(NO_PASSKEYS)).await;
+    let offered = "return [...document.querySelectorAll('[data-do$=asskey]')].filter((x) => x.checkVisibility()).length";
+    assert_eq!(browser.script(offered, vec![]).await, json!(0));
+    press(browser, "[data-do=create]").await;
+    browser.see_state("home").await;
+    browser.text("[data-part=unsafe]", |text| text.contains(NO_PASSKEYS)).await;
+    assert_eq!(browser.script(offered, vec![]).await, json!(0));
+    press(browser, "[data-part=unsafe] [data-do=recover]").await;
+    browser.see_state("recovery").await;
+    assert_eq!(words(browser).await.len(), 24);
+}
+
+const NO_PASSKEYS: &str =
+    "This browser cannot keep a wallet with a passkey. Recovery words do the same everywhere.";

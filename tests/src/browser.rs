@@ -64,6 +64,17 @@ impl Browser {
     /// # Panics
     /// As [`Browser::start`] does.
     pub async fn start_with(engine: Engine, setting: Setting) -> Self {
+        let browser = Self::start_bare(engine, setting).await;
+        browser.prepare_tab().await;
+        browser
+    }
+
+    /// Starts one that puts no script of ours into pages: for measuring, since such a script runs in the empty documents
+    /// of new frames as well. Elements' frames cannot be entered in it.
+    ///
+    /// # Panics
+    /// As [`Browser::start`] does.
+    pub async fn start_bare(engine: Engine, setting: Setting) -> Self {
         let programs = engine.find_programs().unwrap_or_else(|line| panic!("{line}"));
         let profile = tempfile::tempdir().expect("a temporary folder");
         let driver = engine.start_driver(&programs, profile.path()).await;
@@ -75,9 +86,7 @@ impl Browser {
                 panic!("no session in {engine}: {error}\n{}", driver.process.output())
             });
         let session = client.session_id().await.ok().flatten().expect("a new session has an id");
-        let browser = Self { client, engine, session, profile, driver };
-        browser.prepare_tab().await;
-        browser
+        Self { client, engine, session, profile, driver }
     }
 
     /// The profile's folder, for tests that count what is stored.

@@ -223,8 +223,12 @@ export const after = (port, record, wanted, ask, signWith, now, unopened) => {
     if (answer.owned) {
       const isFirst = !paid;
       paid = answer.owned;
-      if (isFirst) offer();
-      if (isFirst && answer.month?.paid) tellMonth(answer.month);
+      // What was refundable may be so no more: a ceiling was reached elsewhere.
+      if (isFirst || !(Date.parse(paid.refundable_until) > now())) offer();
+      // "Yours already: you paid 0.00" is what the frame itself can say of it.
+      if (isFirst && paid.open_until) said.textContent = "$openNow";
+      month?.remove();
+      if (answer.month?.paid) tellMonth(answer.month);
       release();
     } else if (paid && !paid.open_until) {
       back("$backDone", null);

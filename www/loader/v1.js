@@ -6,25 +6,27 @@
 //
 // What stands inside an element is its fallback: it stays visible until the frame is alive.
 // Works under a strict CSP of the page: no inline style, no innerHTML.
-const page = document;
-const script = page.currentScript;
+//
+// The page must not wait for us. A frame costs its main thread two to three milliseconds, so it is made when a reader comes
+// near, after the page was painted, and each in a task of its own, between which the page answers its reader.
+const script = document.currentScript;
 const provider = new URL(script.src).origin;
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(
-  ":host{display:grid;min-height:76px}:host([hidden]){display:none}" +
-    "slot,iframe{grid-area:1/1}slot:not([hidden]){display:block}iframe{border:0;width:100%;height:76px;visibility:hidden}" +
-    ".on{visibility:visible}.on.open{grid-area:2/1}",
+  ":host(:not([hidden])){min-height:76px;display:grid}*{grid-area:1/1}slot:not([hidden]){display:block}" +
+    "iframe{border:0;width:100%;visibility:hidden;height:76px}.on{visibility:visible}.open{grid-area:2/1}",
 );
 
 // Builds the sealed content that the frame decrypted. What could run is left out.
 const grow = (into, nodes) => {
   for (const node of nodes) {
-    if (!Array.isArray(node)) {
+    // A list is an element, everything else a text.
+    if (!node?.map) {
       into.append(node);
     } else if (!/^(script|i?frame|object|embed|base|meta|link|style|form)$/i.test(node[0])) {
-      const element = page.createElement(node[0]);
+      const element = document.createElement(node[0]);
       for (const name in node[1]) {
-        const value = String(node[1][name]);
+        const value = node[1][name] + "";
         if (
           !/^(on|style$|srcdoc$)/i.test(name) &&
           !/^javascript:/i.test(value.replace(/[\0- ]/g, ""))
@@ -39,75 +41,88 @@ const grow = (into, nodes) => {
 };
 
 for (const mode of ["pay", "gate", "donate"]) {
-  const tag = "farthing-" + mode;
   // A second loader on the page (another copy of the tag) changes nothing.
-  customElements.get(tag) ||
+  customElements.get("farthing-" + mode) ||
     customElements.define(
-      tag,
+      "farthing-" + mode,
       class extends HTMLElement {
-        static observedAttributes = ["creator", "item", "amount", "sealed"];
+        static observedAttributes = ["sealed", "creator", "item", "amount"];
 
         attributeChangedCallback() {
-          this.frame?.isConnected && this.connectedCallback();
+          this.root && this.connectedCallback();
         }
 
         connectedCallback() {
           const root = (this.root ||= this.attachShadow({ mode: "closed" }));
-          const frame = page.createElement("iframe");
-          const slot = page.createElement("slot");
+          const slot = document.createElement("slot");
           const get = (name) => this.getAttribute(name) || "";
           root.adoptedStyleSheets = [sheet];
-          root.replaceChildren(slot, frame);
-          this.frame = frame;
-          frame.title = "Farthing: " + (get("item") || mode);
-          frame.part = "frame";
-          frame.loading = "lazy";
-          frame.referrerPolicy = "origin";
-          frame.onload = () => {
-            const { port1, port2 } = new MessageChannel();
-            // What the page says about a payment that did not arrive at the visitor.
-            this.undelivered = (paid) => port1.postMessage(paid);
-            port1.onmessage = ({ data: [what, value, detail] }) => {
-              if (what == "size") {
-                frame.style.height = value + "px";
-              } else if (what == "nodes") {
-                this.replaceChildren();
-                grow(this, value);
-                slot.hidden = false;
-                frame.className = "on open";
-              } else if (what == "event") {
-                this.dispatchEvent(
-                  new CustomEvent("farthing:" + value, { bubbles: true, composed: true, detail }),
-                );
-              } else {
-                slot.hidden = true;
-                frame.className = "on";
+          root.replaceChildren(slot);
+          // A slot that another one has taken the place of is never near.
+          new IntersectionObserver(
+            (entries, near) => {
+              if (entries.at(-1).isIntersecting) {
+                near.disconnect();
+                // Live, so that its theme is of when the frame has loaded. Now nothing has changed since the page was painted,
+                // and asking for its direction computes nothing.
+                const style = getComputedStyle(this);
+                const dir = style.direction;
+                setTimeout(() => {
+                  const frame = document.createElement("iframe");
+                  frame.title = "Farthing: " + (get("item") || mode);
+                  frame.part = "frame";
+                  frame.referrerPolicy = "origin";
+                  frame.onload = () => {
+                    const { port1, port2 } = new MessageChannel();
+                    // What the page says about a payment that did not arrive at the visitor.
+                    this.undelivered = (paid) => port1.postMessage(paid);
+                    port1.onmessage = ({ data: [what, value, detail] }) => {
+                      if (what == "size") {
+                        frame.style.height = value + "px";
+                      } else if (what == "event") {
+                        this.dispatchEvent(
+                          new CustomEvent("farthing:" + value, { bubbles: true, composed: true, detail }),
+                        );
+                      } else {
+                        // Alive, and with what a gate opened or without.
+                        slot.hidden = !value;
+                        if (value) {
+                          this.replaceChildren();
+                          grow(this, value);
+                        }
+                        frame.className = value ? "on open" : "on";
+                      }
+                    };
+                    // Only the provider's own document gets the port; an error page or a stranger does not.
+                    // Its look is read now: the page's style sheets may come after the element.
+                    const theme = ["background", "color", "surface", "radius", "font-size"].map((name) =>
+                      style.getPropertyValue("--farthing-" + name),
+                    );
+                    frame.contentWindow.postMessage({ farthing: 1, sealed: get("sealed"), theme }, provider, [
+                      port2,
+                    ]);
+                  };
+                  frame.src =
+                    provider +
+                    "/w/frame?lang=" +
+                    encodeURIComponent(this.closest("[lang]")?.lang || navigator.language) +
+                    "#" +
+                    new URLSearchParams({
+                      mode,
+                      creator: get("creator") || script.dataset.creator || "",
+                      item: get("item"),
+                      amount: get("amount"),
+                      offer: get("offer"),
+                      title: get("title"),
+                      dir,
+                    });
+                  // Only now: a frame without an address first goes to an empty document, which costs more than all the rest.
+                  root.replaceChildren(slot, frame);
+                });
               }
-            };
-            // Only the provider's own document gets the port; an error page or a stranger does not.
-            // Its look is read now: the page's style sheets may come after the element.
-            const style = getComputedStyle(this);
-            const theme = ["background", "color", "surface", "radius", "font-size"].map((name) =>
-              style.getPropertyValue("--farthing-" + name),
-            );
-            frame.contentWindow.postMessage({ farthing: 1, sealed: get("sealed"), theme }, provider, [
-              port2,
-            ]);
-          };
-          frame.src =
-            provider +
-            "/w/frame?lang=" +
-            encodeURIComponent(this.closest("[lang]")?.lang || navigator.language) +
-            "#" +
-            new URLSearchParams({
-              mode,
-              creator: get("creator") || script.dataset.creator || "",
-              item: get("item"),
-              amount: get("amount"),
-              offer: get("offer"),
-              title: get("title"),
-              dir: getComputedStyle(this).direction,
-            });
+            },
+            { rootMargin: "800px" },
+          ).observe(slot);
         }
       },
     );

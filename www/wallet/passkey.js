@@ -24,6 +24,7 @@ passkeys.view = async (name) => {
   canKeep ??= await passkeysWork();
   const root = await keyOf().catch(() => {});
   ops.flag("passkeys", canKeep);
+  ops.flag("no-passkeys", !canKeep);
   ops.flag("can-passkey", canKeep && !!root && !root.passkey);
   ops.flag("kept", !!root?.passkey);
   ops.flag("words-too", !root?.checked);

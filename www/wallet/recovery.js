@@ -24,6 +24,10 @@ const remind = async () => {
   ops.flag("safe", !!root?.checked);
 };
 
+// Safari's engine deletes what a site has stored once the browser was used for seven days without a visit to it. No
+// feature tells that engine; its maker's name does, in every browser built on it.
+ops.flag("forgets", navigator.vendor.startsWith("Apple"));
+
 const offline = () => "The list of words could not be fetched. Please try again.";
 
 recovery.recover = async () => {
