@@ -33,6 +33,7 @@ pub struct Report {
     told: Vec<(f64, bool)>,
     proofs: usize,
     proofs_missed: usize,
+    proofs_late: usize,
     culprits_wrong: usize,
     extra_proofs: usize,
     findings: usize,
@@ -51,15 +52,18 @@ impl Report {
     #[expect(clippy::disallowed_methods, reason = "a judge measures how long a replay takes")]
     pub fn replay(&mut self, trace: &Trace) {
         let (mut replay, mut out) = (Replay::default(), Vec::new());
+        // How many events had been read when each finding came.
+        let mut read = Vec::new();
         let start = std::time::Instant::now();
         for (line, event) in trace.events.iter().enumerate() {
             replay.event(line as u64, event, &mut out).expect("the trace is sorted");
+            read.resize(out.len(), line + 1);
         }
         replay.finish(&mut out);
         self.seconds += start.elapsed().as_secs_f64();
         self.events += trace.events.len();
         self.evidence(trace, &out);
-        self.exact(trace, &out);
+        self.exact(trace, &out, &read);
         self.wallets(trace, &out);
     }
 
@@ -98,23 +102,27 @@ impl Report {
         }
     }
 
-    fn exact(&mut self, trace: &Trace, out: &[Finding]) {
+    /// Proofs against the truth. A proof that comes later than at the claim itself is as good as missed, so it counts as both.
+    fn exact(&mut self, trace: &Trace, out: &[Finding], read: &[usize]) {
         let mut due: HashMap<(&str, &str), &str> = HashMap::new();
         for (id, kind, culprit) in &trace.proofs {
             due.insert((id, kind), culprit);
         }
         let mut met = HashSet::new();
-        for finding in out {
+        // What came at the trace's end came after all events.
+        let ends = std::iter::repeat(usize::MAX);
+        for (finding, read) in out.iter().zip(read.iter().copied().chain(ends)) {
             let (Some(culprit), Some(id)) =
                 (&finding.culprit, finding.subject.strip_prefix("claim:"))
             else {
                 continue;
             };
             match due.get(&(id, finding.kind)) {
-                Some(right) => {
+                Some(right) if at_claim(trace, finding, id, read) => {
                     self.culprits_wrong += usize::from(right != culprit);
                     met.insert((id, finding.kind));
                 }
+                Some(_) => self.proofs_late += 1,
                 None => self.extra_proofs += usize::from(finding.accuse),
             }
         }
@@ -184,6 +192,7 @@ impl Report {
         self.told.extend(other.told);
         self.proofs += other.proofs;
         self.proofs_missed += other.proofs_missed;
+        self.proofs_late += other.proofs_late;
         self.culprits_wrong += other.culprits_wrong;
         self.extra_proofs += other.extra_proofs;
         self.findings += other.findings;
@@ -255,9 +264,10 @@ impl Report {
         println!("- median delay, hours: {:.1}", median(&mut delays));
         println!("- fraud money after detection: {:.3}", after as f64 / money.max(1) as f64);
         println!(
-            "- proofs: {} of {} found, {} wrong culprits, {} beside the truth",
+            "- proofs: {} of {} found at the claim, {} late, {} wrong culprits, {} beside the truth",
             self.proofs - self.proofs_missed,
             self.proofs,
+            self.proofs_late,
             self.culprits_wrong,
             self.extra_proofs
         );
@@ -279,6 +289,16 @@ impl Report {
             );
         }
     }
+}
+
+/// Whether a proof came at the claim that it is about: `read` events had been read by then, that claim the last of them,
+/// and the finding bears its time and cites it.
+fn at_claim(trace: &Trace, finding: &Finding, id: &str, read: usize) -> bool {
+    let Some(event) = read.checked_sub(1).and_then(|at| trace.events.get(at)) else { return false };
+    let about = matches!(&event.kind, Kind::Claim(claim) if claim.id == id);
+    #[expect(clippy::float_cmp, reason = "the finding's time is a copy of the event's")]
+    let now = event.t == finding.t;
+    about && now && finding.evidence.contains(&event.n)
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -326,4 +346,39 @@ fn bins(told: &[(f64, bool)]) {
         })
         .collect();
     println!("- score → share of fraud: {}", said.join(", "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Sets, trace};
+
+    #[test]
+    fn a_proof_counts_at_the_claim_only() {
+        let judged = trace(7, Sets { tuned: false, held: false }, false);
+        let (mut replay, mut told, mut read) = (Replay::default(), Vec::new(), Vec::new());
+        for (line, event) in judged.events.iter().enumerate() {
+            replay.event(line as u64, event, &mut told).expect("the trace is sorted");
+            read.resize(told.len(), line + 1);
+        }
+        // Found and late, where each proof is told so many events later and changed.
+        let check = |later: usize, change: &dyn Fn(&mut Finding)| {
+            let mut out = told.clone();
+            out.iter_mut().for_each(change);
+            let read: Vec<usize> = read.iter().map(|at| at + later).collect();
+            let mut report = Report::default();
+            report.exact(&judged, &out, &read);
+            (report.proofs - report.proofs_missed, report.proofs_late)
+        };
+        let all = check(0, &|_| {}).0;
+        assert!(all >= 20, "seed 7: {all}");
+        assert_eq!(check(0, &|_| {}), (all, 0));
+        assert_eq!(check(1, &|_| {}), (0, all), "one event later");
+        assert_eq!(check(0, &|finding| finding.t += 1.0), (0, all), "another time");
+        assert_eq!(
+            check(0, &|finding| finding.evidence = vec![0]),
+            (0, all),
+            "no word of the claim"
+        );
+    }
 }
