@@ -13,8 +13,6 @@ use crate::{attacks, graphs};
 struct Case {
     wallets: usize,
     accused: usize,
-    watched: usize,
-    sure: usize,
     score: f64,
     delays: Vec<f64>,
     money: u64,
@@ -156,8 +154,6 @@ impl Report {
             case.wallets += 1;
             case.money += money[wallet];
             case.after += after[wallet];
-            case.watched += usize::from(score[wallet] > 0.3);
-            case.sure += usize::from(score[wallet] >= 0.85);
             case.score += score[wallet];
             scored.push((score[wallet], fraud));
             if accused[wallet].is_finite() {
@@ -179,8 +175,6 @@ impl Report {
             let sum = self.cases.entry(key).or_default();
             sum.wallets += case.wallets;
             sum.accused += case.accused;
-            sum.watched += case.watched;
-            sum.sure += case.sure;
             sum.score += case.score;
             sum.delays.extend(case.delays);
             sum.money += case.money;
@@ -205,7 +199,7 @@ impl Report {
     #[expect(clippy::too_many_lines, reason = "one line of the table after the other")]
     pub fn print(mut self) {
         println!(
-            "| case | wallets | accused | share | ≥ 0.85 | > 0.3 | mean score | median delay, h |"
+            "| case | wallets | accused | share | mean score | delay, h | money | moved after |"
         );
         println!("|---|---|---|---|---|---|---|---|");
         let held =
@@ -215,16 +209,20 @@ impl Report {
         for ((is_fraud, name), case) in &mut self.cases {
             let n = case.wallets as f64;
             println!(
-                "| {}: {name}{} | {} | {} | {:.4} | {:.3} | {:.3} | {:.3} | {:.1} |",
+                "| {}: {name}{} | {} | {} | {:.4} | {:.3} | {} | {} | {:.2} |",
                 if *is_fraud { "attack" } else { "honest" },
                 if held(name) { " (held out)" } else { "" },
                 case.wallets,
                 case.accused,
                 case.accused as f64 / n,
-                case.sure as f64 / n,
-                case.watched as f64 / n,
                 case.score / n,
-                median(&mut case.delays)
+                if case.accused > 0 {
+                    format!("{:.0}", median(&mut case.delays))
+                } else {
+                    "–".into()
+                },
+                case.money,
+                case.after as f64 / case.money.max(1) as f64
             );
             let sum = if *is_fraud { &mut fraud } else { &mut honest };
             *sum = (sum.0 + case.wallets, sum.1 + case.accused);
@@ -272,7 +270,8 @@ impl Report {
             self.extra_proofs
         );
         println!("- findings: {}, with bad evidence {}", self.findings, self.bad_evidence);
-        println!(
+        // How fast this machine was is not part of the table.
+        eprintln!(
             "- {} events, {:.1} µs each",
             self.events,
             self.seconds * 1e6 / self.events.max(1) as f64
@@ -282,7 +281,7 @@ impl Report {
             let over =
                 |fraud| self.scored.iter().filter(|row| row.1 == fraud && row.0 >= from).count();
             let (bad, good) = (over(false) as f64 * 1e3, over(true) as f64);
-            println!(
+            eprintln!(
                 "- score from {from}: {:.2} honest per 1,000, recall {:.3}",
                 bad / honest.0.max(1) as f64,
                 good / fraud.0.max(1) as f64
