@@ -60,14 +60,7 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
         }
         let size = |group: u32| groups.get(group as usize).map_or(0, Vec::len);
         if !by_prefix {
-            for (&group, &k) in
-                inside.iter().filter(|&(&group, &k)| group != NONE && k >= GROUP_MIN)
-            {
-                let rest = (book.active as usize).saturating_sub(size(group));
-                let found = excess(k, size(group).max(k), sight.payers - k, rest, 0.3);
-                let mostly = k * SPOT_SHARE >= size(group) && k * 4 >= sight.payers * SPOT_QUARTERS;
-                scan.spots.push((group, found.lift, mostly));
-            }
+            spots(sight, scan, &inside);
         }
         let small = |group: u32| group != NONE && size(group) <= SMALL_PREFIX_MAX;
         let mated = inside.iter().filter(|&(&group, &k)| k >= 2 && small(group)).map(|(_, &k)| k);
@@ -114,6 +107,17 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
                 scan.set(at, pairs, Excess { lift: diluted.lift * doubt * here, ..diluted });
             }
         }
+    }
+}
+
+/// Notes where each funding source is concentrated; `inside` counts its payers here.
+fn spots(sight: &Sight<'_>, scan: &mut Scan, inside: &HashMap<u32, usize>) {
+    for (&fund, &k) in inside.iter().filter(|&(&fund, &k)| fund != NONE && k >= GROUP_MIN) {
+        let size = sight.book.at_fund[fund as usize].len().max(k);
+        let rest = (sight.book.active as usize).saturating_sub(size);
+        let found = excess(k, size, sight.payers - k, rest, 0.3);
+        let mostly = k * SPOT_SHARE >= size && k * 4 >= sight.payers * SPOT_QUARTERS;
+        scan.spots.push((fund, found.lift, mostly));
     }
 }
 
@@ -543,13 +547,13 @@ mod tests {
             };
         for other in 0..1_000 {
             let name = format!("other{other}");
-            pay(&mut book, (&name, &name, &name), other % 50);
+            pay(&mut book, (name.as_str(), name.as_str(), name.as_str()), other % 50);
         }
         for at in 0..8 {
             let name = format!("mate{at}");
-            let prefix = if one_network { "house" } else { &name };
+            let prefix = if one_network { "house" } else { name.as_str() };
             for creator in std::iter::once(0).chain(besides(at)) {
-                pay(&mut book, (&name, "source", prefix), creator);
+                pay(&mut book, (name.as_str(), "source", prefix), creator);
             }
         }
         let world = World::estimate(&book, 1e7);

@@ -295,8 +295,8 @@ impl Report {
 fn at_claim(trace: &Trace, finding: &Finding, id: &str, read: usize) -> bool {
     let Some(event) = read.checked_sub(1).and_then(|at| trace.events.get(at)) else { return false };
     let about = matches!(&event.kind, Kind::Claim(claim) if claim.id == id);
-    #[expect(clippy::float_cmp, reason = "the finding's time is a copy of the event's")]
-    let now = event.t == finding.t;
+    // The finding's time is a copy of the event's.
+    let now = event.t.total_cmp(&finding.t).is_eq();
     about && now && finding.evidence.contains(&event.n)
 }
 
