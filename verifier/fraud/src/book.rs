@@ -109,6 +109,8 @@ pub struct Book {
     /// Sums of `Wallet::score` by prefix and fund.
     pub prefix_scores: Vec<f32>,
     pub fund_scores: Vec<f32>,
+    /// Of each funding source the creators at which it was found concentrated, with the lift.
+    pub fund_spots: HashMap<u32, Vec<(u32, f32, bool)>>,
     /// Wallets topped up out of creators' payouts.
     pub paid_wallets: u32,
     /// Wallets with at least one accepted claim.
@@ -275,6 +277,16 @@ impl Book {
         before(self.birth_slot(to) + 1).saturating_sub(before(self.birth_slot(from)))
     }
 
+    /// A funding source was found concentrated at a creator; the newest lift counts.
+    pub fn spot(&mut self, fund: u32, (creator, lift, mostly): (u32, f32, bool)) {
+        let spots = self.fund_spots.entry(fund).or_default();
+        if let Some(spot) = spots.iter_mut().find(|spot| spot.0 == creator) {
+            (spot.1, spot.2) = (lift, mostly);
+        } else if spots.len() < SPOTS_MAX {
+            spots.push((creator, lift, mostly));
+        }
+    }
+
     /// Raises a wallet's score without company; its prefix and fund keep the sums.
     pub fn raise(&mut self, wallet: u32, score: f32) {
         let row = &mut self.wallets[wallet as usize];
@@ -292,6 +304,8 @@ impl Book {
     }
 }
 
+/// Creators remembered of one funding source.
+const SPOTS_MAX: usize = 64;
 /// Births are counted in steps of ten minutes, for at most some twenty years.
 const SLOT_S: f64 = 600.0;
 const SLOTS_MAX: f64 = 1_000_000.0;

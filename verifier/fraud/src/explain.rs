@@ -65,6 +65,10 @@ fn reason(feature: Feature, excess: Excess) -> String {
         Feature::Mates => "wallets of its network or funding source look steered",
         Feature::Strangers => "payers share small funding sources with payers of other networks",
         Feature::Haunts => "percent of the payers of its other creators look steered",
+        Feature::FundSpread => "creators have most of their payers from its funding source",
+        Feature::FundMates => {
+            "payments of its funding source's other wallets meet its own at further creators"
+        }
         Feature::Ring => "payments went back into the circle they came from",
     };
     format!("{observed:.0} {what}, {expected:.1} expected")

@@ -4,7 +4,7 @@
 //! [`Family`] are not independent of each other; families are, which is why an accusation needs two of them.
 
 /// Number of features of an edge.
-pub const COUNT: usize = 31;
+pub const COUNT: usize = 33;
 
 /// The features, in the order of their weights in `calibrate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,10 @@ pub enum Feature {
     Strangers,
     /// Of the wallet's other creators, how far the payers of the two worst look steered.
     Haunts,
+    /// Further creators at which the wallet's funding source is as concentrated: a batch that is spent as one.
+    FundSpread,
+    /// Wallets of its small funding source, of other networks, pay the wallet's other creators as well.
+    FundMates,
 }
 
 /// Independent kinds of evidence.
@@ -128,10 +132,15 @@ pub const FAMILIES: [(Feature, Family); COUNT] = [
     (Feature::Hasty, Family::Alike),
     (Feature::Strangers, Family::Money),
     (Feature::Haunts, Family::Company),
+    (Feature::FundSpread, Family::Money),
+    (Feature::FundMates, Family::Structure),
 ];
 
 /// Lift from which a family counts as having fired: e, 2.7 times what chance explains, cautiously.
 pub const FIRED: f32 = 1.0;
+
+/// The same for what honest crowds share by themselves too: it only supports what is hard, so less of it is enough.
+pub const SOFT_FIRED: f32 = 0.6;
 
 /// Families that can fire.
 pub const FAMILY_COUNT: usize = 10;
@@ -174,12 +183,16 @@ pub fn hardness(pair: usize) -> u32 {
     0
 }
 
+fn fires_from(family: Family) -> f32 {
+    if HARD & family as u16 == 0 { SOFT_FIRED } else { FIRED }
+}
+
 /// The families that fired, as a set of bits.
 #[must_use]
 pub fn fired(vector: &Vector) -> u16 {
     let mut set = 0;
     for (feature, family) in FAMILIES {
-        if family != Family::Company && vector[feature as usize] >= FIRED {
+        if family != Family::Company && vector[feature as usize] >= fires_from(family) {
             set |= family as u16;
         }
     }
@@ -221,7 +234,7 @@ pub fn campus(vector: &Vector) -> bool {
 #[must_use]
 pub fn batch(vector: &Vector) -> bool {
     let lift = |feature: Feature| vector[feature as usize];
-    let other = [Feature::FundPairs, Feature::Strangers, Feature::Ring];
+    let other = [Feature::FundPairs, Feature::Strangers, Feature::Ring, Feature::FundSpread];
     let several = other.iter().any(|&feature| lift(feature) >= FIRED);
     fired(vector) & HARD == Family::Money as u16 && !(several || burnt(vector))
 }
@@ -248,6 +261,9 @@ mod tests {
         check(&[(Feature::FundCell, 4.0)], false);
         check(&[(Feature::BirthBurst, 4.0), (Feature::Structure, 4.0)], false); // a fan club
         check(&[(Feature::Strangers, 1.5), (Feature::BirthBurst, 1.5)], true);
+        check(&[(Feature::Strangers, FIRED), (Feature::BirthBurst, SOFT_FIRED)], true);
+        check(&[(Feature::Strangers, FIRED), (Feature::BirthBurst, SOFT_FIRED - 0.01)], false);
+        check(&[(Feature::Strangers, FIRED - 0.01), (Feature::BirthBurst, 4.0)], false);
         check(&[(Feature::FundCell, 1.5), (Feature::FundPairs, 4.0)], false); // one kind
         check(&[(Feature::Company, 4.0), (Feature::FundCell, 1.5)], false); // no kind of its own
         check(&[(Feature::Block, 1.5), (Feature::Captive, 1.5)], true);
@@ -267,6 +283,8 @@ mod tests {
         let batch = [(Feature::FundCell, 3.0), (Feature::BirthBurst, 3.0)];
         check(&batch, false);
         check(&[batch[0], batch[1], (Feature::Strangers, 2.0)], true);
+        check(&[batch[0], batch[1], (Feature::FundSpread, FIRED)], true);
+        check(&[batch[0], batch[1], (Feature::FundSpread, FIRED - 0.01)], false);
         check(&[batch[0], batch[1], (Feature::PrefixPairs, 1.0)], true);
         check(&[batch[0], batch[1], (Feature::Drained, 2.0)], true);
     }

@@ -6,9 +6,26 @@ use crate::book::{Book, NONE, Wallet, between};
 use crate::features::Feature;
 use crate::null::{Excess, excess, over};
 use crate::scan::{GROUP_MIN, HOUR, OTHERS_MAX, SMALL_PREFIX_MAX, Scan, Sight};
+use crate::taste::VISIT_H;
 
 /// Larger groups are carriers; comparing all their members for each payer would not be linear.
 const MATES_MAX: usize = 400;
+/// Share of a source's wallets, beyond chance, that makes their coming to one creator a full sign.
+const OWN_SHARE: f64 = 0.3;
+/// One in so many of a source's wallets pays a creator at which the source counts as concentrated.
+const SPOT_SHARE: usize = 5;
+/// Quarters of a creator's payers that then come from the source: gifts fill no creator's house, not even on a small shelf.
+const SPOT_QUARTERS: usize = 2;
+/// What a source's wallets like in common is at least so many creators: the lift of the last of these is taste.
+const SHELF: usize = 7;
+/// Creators that must be known of a source before any stands out.
+const SPOTS_MIN: usize = 10;
+/// Lift of a shelf that is a batch's own: one topic of a dozen, visited by people who come thrice as often as others.
+const SHELF_LIFT: f32 = 2.7;
+/// Of the world's taste, what people who share a source have in common.
+const FRIENDS_TASTE: f32 = 0.5;
+/// Of a funding source's wallets so many are compared.
+const FUND_MATES_MAX: usize = 12;
 /// Share of refunds that people who refund a lot come to.
 const REFUNDS_HONEST: f64 = 0.45;
 /// Share of the world's taste that a network or a gift batch has too: colleagues and friends like the same.
@@ -42,6 +59,9 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
             *inside.entry(key(edge)).or_default() += 1;
         }
         let size = |group: u32| groups.get(group as usize).map_or(0, Vec::len);
+        if !by_prefix {
+            spots(sight, scan, &inside);
+        }
         let small = |group: u32| group != NONE && size(group) <= SMALL_PREFIX_MAX;
         let mated = inside.iter().filter(|&(&group, &k)| k >= 2 && small(group)).map(|(_, &k)| k);
         let mated = without_largest(mated, if by_prefix { CLASSES } else { BATCHES });
@@ -79,11 +99,33 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
                 // A family next to a farm must not be taken for a part of it.
                 let doubt = if family(book, wallet) { FAMILY_PAIRS } else { doubt };
                 // Two of a house pay here, while all wallets of a farm's network do.
-                let here = if by_prefix { k as f32 / size(group).max(k) as f32 } else { 1.0 };
+                let here = if by_prefix {
+                    k as f32 / size(group).max(k) as f32
+                } else {
+                    own_share(sight, k, size(group))
+                };
                 scan.set(at, pairs, Excess { lift: diluted.lift * doubt * here, ..diluted });
             }
         }
     }
+}
+
+/// Notes where each funding source is concentrated; `inside` counts its payers here.
+fn spots(sight: &Sight<'_>, scan: &mut Scan, inside: &HashMap<u32, usize>) {
+    for (&fund, &k) in inside.iter().filter(|&(&fund, &k)| fund != NONE && k >= GROUP_MIN) {
+        let size = sight.book.at_fund[fund as usize].len().max(k);
+        let rest = (sight.book.active as usize).saturating_sub(size);
+        let found = excess(k, size, sight.payers - k, rest, 0.3);
+        let mostly = k * SPOT_SHARE >= size && k * 4 >= sight.payers * SPOT_QUARTERS;
+        scan.spots.push((fund, found.lift, mostly));
+    }
+}
+
+/// How far a small source's own members come here more than anybody's would: two of thirty do by chance.
+fn own_share(sight: &Sight<'_>, k: usize, size: usize) -> f32 {
+    let share = sight.payers as f64 / f64::from(sight.book.active.max(1));
+    let chance = (share * f64::from(sight.world.taste).exp()).min(1.0);
+    ((k as f64 / size.max(k) as f64 - chance) / OWN_SHARE).clamp(0.0, 1.0) as f32
 }
 
 /// The members of all groups but the `largest` ones.
@@ -139,6 +181,7 @@ pub(crate) fn bursts(sight: &Sight<'_>, scan: &mut Scan) {
 pub(crate) fn own(sight: &Sight<'_>, scan: &mut Scan) {
     let book = sight.book;
     let mut both: HashMap<(u32, u32), usize> = HashMap::new();
+    let mut tastes = HashMap::new();
     for at in 0..scan.edges.len() {
         let wallet = &book.wallets[book.edges[scan.edges[at] as usize].wallet as usize];
         let groups = [
@@ -195,6 +238,8 @@ pub(crate) fn own(sight: &Sight<'_>, scan: &mut Scan) {
             scan.set(at, Feature::OwnRefunds, found);
         }
         devotion(sight, scan, at, wallet);
+        fund_spread(sight, scan, at, wallet, &mut tastes);
+        fund_mates(sight, scan, at, wallet);
         haunts(sight, scan, at, wallet);
         mates(sight, scan, at, wallet);
     }
@@ -210,6 +255,75 @@ fn devotion(sight: &Sight<'_>, scan: &mut Scan, at: usize, wallet: &Wallet) {
     #[expect(clippy::cast_possible_truncation, reason = "a lift between 0 and 3")]
     let (observed, lift) = (count as f32, (low * 3.0) as f32);
     scan.set(at, Feature::Devotion, Excess { observed, expected: 0.0, lift });
+}
+
+/// The wallet's funding source is concentrated here and, at another visit, at a further creator, beyond what its wallets'
+/// common taste explains: recipients of gifts like the same as well, but then a whole shelf of it.
+fn fund_spread(
+    sight: &Sight<'_>,
+    scan: &mut Scan,
+    at: usize,
+    wallet: &Wallet,
+    tastes: &mut HashMap<u32, f32>,
+) {
+    let Some(spots) = sight.book.fund_spots.get(&wallet.fund) else { return };
+    let edge = &sight.book.edges[scan.edges[at] as usize];
+    let spot = |creator: u32| spots.iter().find(|spot| spot.0 == creator && spot.2);
+    let Some(here) = spot(edge.creator) else { return };
+    let visit = (edge.first_t / 3_600.0) as f32;
+    let (mut creators, mut lift) = (0.0, 0.0f32);
+    for &(creator, t) in wallet.basket.iter().take(OTHERS_MAX) {
+        if creator == edge.creator || (t - visit).abs() < VISIT_H {
+            continue;
+        }
+        if let Some(other) = spot(creator) {
+            creators += 1.0;
+            lift = lift.max(other.1.min(here.1));
+        }
+    }
+    let taste = *tastes.entry(wallet.fund).or_insert_with(|| {
+        let mut lifts: Vec<f32> = spots.iter().map(|spot| spot.1).collect();
+        lifts.sort_by(|a, b| b.total_cmp(a));
+        if lifts.len() < SPOTS_MIN { f32::INFINITY } else { lifts[SHELF - 1] }
+    });
+    let lift = (lift - taste.max(SHELF_LIFT)).max(0.0);
+    scan.set(at, Feature::FundSpread, Excess { observed: creators + 1.0, expected: 0.0, lift });
+}
+
+/// What the other wallets of its small source, of several networks, pay besides.
+fn fund_mates(sight: &Sight<'_>, scan: &mut Scan, at: usize, wallet: &Wallet) {
+    let book = sight.book;
+    let Some(funded) = book.at_fund.get(wallet.fund as usize) else { return };
+    if !(3..=SMALL_PREFIX_MAX).contains(&funded.len())
+        || funded.iter().all(|&mate| book.wallets[mate as usize].prefix == wallet.prefix)
+    {
+        return;
+    }
+    let edge = &book.edges[scan.edges[at] as usize];
+    let mates = funded.iter().filter(|&&mate| mate != edge.wallet).take(FUND_MATES_MAX);
+    let (mut met, mut count) = (0.0, 0.0);
+    let others = |creator: u32| creator != edge.creator;
+    for &mate in mates {
+        count += 1.0;
+        for &(creator, _) in book.wallets[mate as usize].basket.iter().take(OTHERS_MAX) {
+            if others(creator) && wallet.basket.iter().take(OTHERS_MAX).any(|row| row.0 == creator)
+            {
+                met += 1.0;
+            }
+        }
+    }
+    let active = f64::from(book.active.max(1));
+    let popular = |creator: u32| book.creators[creator as usize].edges.len() as f64 / active;
+    let expected: f64 = wallet
+        .basket
+        .iter()
+        .take(OTHERS_MAX)
+        .filter(|row| others(row.0))
+        .map(|row| popular(row.0) * count)
+        .sum();
+    let mut found = over(met, expected, 1.0);
+    found.lift = (found.lift - FRIENDS_TASTE * sight.world.taste).max(0.0);
+    scan.set(at, Feature::FundMates, found);
 }
 
 /// How far the payers of the wallet's other creators look steered: whoever runs several creators' farms sends the same
@@ -259,8 +373,10 @@ pub(crate) fn strangers(sight: &Sight<'_>, scan: &mut Scan) {
     let chance = 1.0 - (-sight.world.stranger_mates * share * sight.world.fund_bond).exp();
     let found = over(k as f64, sight.payers as f64 * chance, 1.0);
     for at in 0..scan.edges.len() {
-        if inside.contains_key(&wallet(scan.edges[at]).fund) {
-            scan.set(at, Feature::Strangers, found);
+        let fund = wallet(scan.edges[at]).fund;
+        if let Some(&(k, _)) = inside.get(&fund) {
+            let here = own_share(sight, k, book.at_fund[fund as usize].len());
+            scan.set(at, Feature::Strangers, Excess { lift: found.lift * here, ..found });
         }
     }
 }
@@ -296,6 +412,7 @@ pub fn share_low(part: f64, all: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::FIRED;
     use crate::scan::{World, scan};
     use crate::taste::Scratch;
 
@@ -349,6 +466,121 @@ mod tests {
         ] {
             let low = share_low(part, all);
             assert!((from..to).contains(&low), "{part} of {all} gave {low}");
+        }
+    }
+
+    /// The greatest lift of a batch of 40 wallets on networks of their own that spend one source's money at the creators
+    /// that `pays` says, one after the other `apart_s` seconds later.
+    fn spread(apart_s: f64, pays: impl Fn(usize) -> Vec<usize>) -> f32 {
+        let mut book = Book::default();
+        let mut n = 0;
+        let mut pay = |book: &mut Book, name: &str, fund: &str, creator: usize, t: f64| {
+            n += 1;
+            let wallet = book.wallet(name, 0.0, n);
+            let (fund, prefix) = (book.fund(fund), book.prefix(name));
+            book.wallets[wallet as usize].prefix = prefix;
+            book.top_up(wallet, 10, fund, n);
+            let creator = book.creator(&format!("c{creator}"));
+            book.claim(wallet, creator, 1, prefix, (t, n));
+        };
+        for other in 0..1_000 {
+            pay(&mut book, &format!("other{other}"), &format!("own{other}"), other % 50, 0.0);
+        }
+        for at in 0..40 {
+            for (visit, creator) in pays(at).into_iter().enumerate() {
+                pay(&mut book, &format!("gift{at}"), "batch", creator, visit as f64 * apart_s);
+            }
+        }
+        let world = World::estimate(&book, 1e6);
+        let mut scratch = Scratch::default();
+        let mut most = 0.0f32;
+        // Spots are known from the second look on.
+        for _ in 0..2 {
+            for creator in 0..52 {
+                let creator = book.creator(&format!("c{creator}"));
+                let scan = scan(&book, &world, creator, 1e6, &mut scratch);
+                for &(fund, lift, mostly) in &scan.spots {
+                    book.spot(fund, (creator, lift, mostly));
+                }
+                let lifts = scan.vectors.iter().map(|vector| vector[Feature::FundSpread as usize]);
+                most = lifts.fold(most, f32::max);
+            }
+        }
+        most
+    }
+
+    #[test]
+    fn a_batch_that_is_spent_as_one_at_several_creators_is_no_gift() {
+        // All share a shelf of twelve and pay four of it; nobody else pays creators 50 and 51.
+        let shelf = |at: usize| (0..4).map(move |step| 4 + (at + 3 * step) % 12);
+        let with = |own: &[usize], apart_s: f64| {
+            spread(apart_s, |at| own.iter().copied().chain(shelf(at)).collect())
+        };
+        let spent = with(&[50, 51], 7_200.0);
+        assert!(spent >= FIRED, "two creators, hours apart: {spent}");
+        for (own, apart_s, what) in [
+            (vec![50, 51], 60.0, "one visit"),
+            (vec![50], 7_200.0, "fans of one creator who were given cards"),
+            (vec![0, 1], 7_200.0, "two creators whom others pay as well"),
+            (vec![], 7_200.0, "one shelf"),
+        ] {
+            let lift = with(&own, apart_s);
+            assert!(lift < FIRED * 0.7, "{what}: {lift}");
+        }
+        let alone = spread(7_200.0, |_| vec![50, 51]);
+        assert!(alone <= 0.0, "nothing to compare with: {alone}");
+    }
+
+    /// The greatest lift of mates at creator 0 for eight wallets of one source that pay `besides` as well.
+    fn mates_lift(one_network: bool, besides: impl Fn(usize) -> Vec<usize>) -> f32 {
+        let mut book = Book::default();
+        let mut n = 0;
+        let mut pay =
+            |book: &mut Book, (name, fund, prefix): (&str, &str, &str), creator: usize| {
+                n += 1;
+                let wallet = book.wallet(name, 0.0, n);
+                let (fund, prefix) = (book.fund(fund), book.prefix(prefix));
+                book.wallets[wallet as usize].prefix = prefix;
+                book.top_up(wallet, 10, fund, n);
+                let creator = book.creator(&format!("c{creator}"));
+                book.claim(wallet, creator, 1, prefix, (n as f64 * 3_600.0, n));
+            };
+        for other in 0..1_000 {
+            let name = format!("other{other}");
+            pay(&mut book, (name.as_str(), name.as_str(), name.as_str()), other % 50);
+        }
+        for at in 0..8 {
+            let name = format!("mate{at}");
+            let prefix = if one_network { "house" } else { name.as_str() };
+            for creator in std::iter::once(0).chain(besides(at)) {
+                pay(&mut book, (name.as_str(), "source", prefix), creator);
+            }
+        }
+        let world = World::estimate(&book, 1e7);
+        let creator = book.creator("c0");
+        let scan = scan(&book, &world, creator, 1e7, &mut Scratch::default());
+        let lifts = scan.vectors.iter().map(|vector| vector[Feature::FundMates as usize]);
+        lifts.fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn mates_of_a_source_that_meet_at_further_creators_are_a_sign() {
+        let list = mates_lift(false, |_| vec![50, 51, 52]);
+        assert!(list >= FIRED, "one list on eight networks: {list}");
+        assert!(mates_lift(true, |_| vec![50, 51, 52]) <= 0.0, "a family");
+        let own = mates_lift(false, |at| vec![at * 5 + 1, at * 5 + 2, at * 5 + 3]);
+        assert!(own <= 0.0, "tastes of their own: {own}");
+    }
+
+    #[test]
+    fn two_of_a_large_source_are_no_sign() {
+        let mut book = Book::default();
+        book.active += 1_000;
+        let world = World { taste: 1.0, ..World::default() };
+        let sight = Sight { book: &book, world: &world, payers: 20, others: 980 };
+        for (k, size, from, to) in [(2, 40, 0.0, 0.01), (4, 4, 1.0, 1.0), (6, 24, 0.5, 0.8)] {
+            let share = own_share(&sight, k, size);
+            assert!((from..=to).contains(&share), "{k} of {size}: {share}");
         }
     }
 }

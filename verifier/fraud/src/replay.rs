@@ -1,6 +1,6 @@
 //! A trace in, findings out: the order of events is the only clock, so the same trace gives the same findings.
 //!
-//! Proofs come at the claim. Inferences come at ticks: an hour of trace time after the last one, or earlier (ten
+//! Proofs come at the claim. Inferences come at ticks: twenty minutes of trace time after the last one, or earlier (ten
 //! minutes at least) when much has happened. What is accused at a tick depends on earlier events alone: the trace's
 //! end adds watch scores but accuses nobody.
 
@@ -18,10 +18,12 @@ use crate::ring::RING_OPEN_MAX;
 use crate::scan::{Scan, World, scan};
 use crate::taste::Scratch;
 
-const TICK_S: f64 = 3_600.0;
+const TICK_S: f64 = 1_200.0;
 const BUSY_TICK_S: f64 = 600.0;
 /// Events since the last tick, as a share of all, that make a tick whatever the time: traces without times have an end too.
 const CROWDED_TICK_SHARE: u64 = 25;
+/// Work for one new claim, in payers looked at, at most: small creators are looked at again once they grew by a fortieth.
+const WORK_MAX: f64 = 40.0;
 /// Payers due at one tick from which on all cores look at them, where they may.
 const PARALLEL_MIN: usize = 3_000;
 /// Payers looked at before findings are told: 40,000 × 500 bytes.
@@ -46,10 +48,16 @@ const CAMPUS_MAX: f64 = 0.49;
 const TELL_STEP: f32 = 0.1;
 
 /// A wallet's highest score at any scan so far, for fitting the weights; by wallet number.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Sample {
     pub score: f64,
     pub vector: Vector,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self { score: 0.0, vector: [0.0; crate::features::COUNT] }
+    }
 }
 
 /// A replay under way.
@@ -223,7 +231,7 @@ impl Replay {
         }
         // Work per event falls as the trace grows, so that the whole stays near-linear.
         let fresh = 4e6 / (self.book.claims as f64 + 1e4);
-        let work = fresh.clamp(1.5, 10.0);
+        let work = fresh.clamp(1.5, WORK_MAX);
         let mut due = Vec::new();
         for (creator, row) in self.book.creators.iter_mut().enumerate() {
             if !row.dirty && closing == Closing::Tick {
@@ -285,6 +293,10 @@ impl Replay {
     ) {
         let row = &mut self.book.creators[creator as usize];
         row.taste = scanned.taste;
+        for &(fund, lift, mostly) in &scanned.spots {
+            self.book.spot(fund, (creator, lift, mostly));
+        }
+        let row = &mut self.book.creators[creator as usize];
         #[expect(clippy::cast_possible_truncation, reason = "a share")]
         {
             row.steered = (alone.iter().sum::<f64>() / alone.len().max(1) as f64) as f32;

@@ -170,6 +170,8 @@ pub struct Scan {
     pub vectors: Vec<Vector>,
     /// Observed and expected for each feature, for the explanation.
     pub shown: Vec<[Excess; COUNT]>,
+    /// Funding sources with their lift here, and whether a good part of their wallets pays here.
+    pub spots: Vec<(u32, f32, bool)>,
     /// Middle log-lift of this creator's pairs, for the world's taste.
     pub taste: Option<f32>,
 }
@@ -193,6 +195,7 @@ pub fn scan(book: &Book, world: &World, creator: u32, now: f64, scratch: &mut Sc
         vectors: vec![[0.0; COUNT]; payers],
         shown: vec![[Excess::default(); COUNT]; payers],
         edges,
+        spots: Vec::new(),
         taste: None,
     };
     cells(&sight, &mut scan);

@@ -22,7 +22,7 @@ const LIST_KNOWN: f32 = 1.55;
 /// Surprising partners that make a list.
 const LIST_MIN: usize = 3;
 /// One visit, in hours.
-const VISIT_H: f32 = 0.5;
+pub(crate) const VISIT_H: f32 = 0.5;
 
 /// Tables by creator, reused from scan to scan so that a scan costs its payers only.
 #[derive(Debug, Default)]

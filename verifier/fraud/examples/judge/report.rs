@@ -13,8 +13,6 @@ use crate::{attacks, graphs};
 struct Case {
     wallets: usize,
     accused: usize,
-    watched: usize,
-    sure: usize,
     score: f64,
     delays: Vec<f64>,
     money: u64,
@@ -33,6 +31,7 @@ pub struct Report {
     told: Vec<(f64, bool)>,
     proofs: usize,
     proofs_missed: usize,
+    proofs_late: usize,
     culprits_wrong: usize,
     extra_proofs: usize,
     findings: usize,
@@ -51,15 +50,18 @@ impl Report {
     #[expect(clippy::disallowed_methods, reason = "a judge measures how long a replay takes")]
     pub fn replay(&mut self, trace: &Trace) {
         let (mut replay, mut out) = (Replay::default(), Vec::new());
+        // How many events had been read when each finding came.
+        let mut read = Vec::new();
         let start = std::time::Instant::now();
         for (line, event) in trace.events.iter().enumerate() {
             replay.event(line as u64, event, &mut out).expect("the trace is sorted");
+            read.resize(out.len(), line + 1);
         }
         replay.finish(&mut out);
         self.seconds += start.elapsed().as_secs_f64();
         self.events += trace.events.len();
         self.evidence(trace, &out);
-        self.exact(trace, &out);
+        self.exact(trace, &out, &read);
         self.wallets(trace, &out);
     }
 
@@ -98,23 +100,27 @@ impl Report {
         }
     }
 
-    fn exact(&mut self, trace: &Trace, out: &[Finding]) {
+    /// Proofs against the truth. A proof that comes later than at the claim itself is as good as missed, so it counts as both.
+    fn exact(&mut self, trace: &Trace, out: &[Finding], read: &[usize]) {
         let mut due: HashMap<(&str, &str), &str> = HashMap::new();
         for (id, kind, culprit) in &trace.proofs {
             due.insert((id, kind), culprit);
         }
         let mut met = HashSet::new();
-        for finding in out {
+        // What came at the trace's end came after all events.
+        let ends = std::iter::repeat(usize::MAX);
+        for (finding, read) in out.iter().zip(read.iter().copied().chain(ends)) {
             let (Some(culprit), Some(id)) =
                 (&finding.culprit, finding.subject.strip_prefix("claim:"))
             else {
                 continue;
             };
             match due.get(&(id, finding.kind)) {
-                Some(right) => {
+                Some(right) if at_claim(trace, finding, id, read) => {
                     self.culprits_wrong += usize::from(right != culprit);
                     met.insert((id, finding.kind));
                 }
+                Some(_) => self.proofs_late += 1,
                 None => self.extra_proofs += usize::from(finding.accuse),
             }
         }
@@ -148,8 +154,6 @@ impl Report {
             case.wallets += 1;
             case.money += money[wallet];
             case.after += after[wallet];
-            case.watched += usize::from(score[wallet] > 0.3);
-            case.sure += usize::from(score[wallet] >= 0.85);
             case.score += score[wallet];
             scored.push((score[wallet], fraud));
             if accused[wallet].is_finite() {
@@ -171,8 +175,6 @@ impl Report {
             let sum = self.cases.entry(key).or_default();
             sum.wallets += case.wallets;
             sum.accused += case.accused;
-            sum.watched += case.watched;
-            sum.sure += case.sure;
             sum.score += case.score;
             sum.delays.extend(case.delays);
             sum.money += case.money;
@@ -184,6 +186,7 @@ impl Report {
         self.told.extend(other.told);
         self.proofs += other.proofs;
         self.proofs_missed += other.proofs_missed;
+        self.proofs_late += other.proofs_late;
         self.culprits_wrong += other.culprits_wrong;
         self.extra_proofs += other.extra_proofs;
         self.findings += other.findings;
@@ -196,7 +199,7 @@ impl Report {
     #[expect(clippy::too_many_lines, reason = "one line of the table after the other")]
     pub fn print(mut self) {
         println!(
-            "| case | wallets | accused | share | ≥ 0.85 | > 0.3 | mean score | median delay, h |"
+            "| case | wallets | accused | share | mean score | delay, h | money | moved after |"
         );
         println!("|---|---|---|---|---|---|---|---|");
         let held =
@@ -206,16 +209,20 @@ impl Report {
         for ((is_fraud, name), case) in &mut self.cases {
             let n = case.wallets as f64;
             println!(
-                "| {}: {name}{} | {} | {} | {:.4} | {:.3} | {:.3} | {:.3} | {:.1} |",
+                "| {}: {name}{} | {} | {} | {:.4} | {:.3} | {} | {} | {:.2} |",
                 if *is_fraud { "attack" } else { "honest" },
                 if held(name) { " (held out)" } else { "" },
                 case.wallets,
                 case.accused,
                 case.accused as f64 / n,
-                case.sure as f64 / n,
-                case.watched as f64 / n,
                 case.score / n,
-                median(&mut case.delays)
+                if case.accused > 0 {
+                    format!("{:.0}", median(&mut case.delays))
+                } else {
+                    "–".into()
+                },
+                case.money,
+                case.after as f64 / case.money.max(1) as f64
             );
             let sum = if *is_fraud { &mut fraud } else { &mut honest };
             *sum = (sum.0 + case.wallets, sum.1 + case.accused);
@@ -255,14 +262,16 @@ impl Report {
         println!("- median delay, hours: {:.1}", median(&mut delays));
         println!("- fraud money after detection: {:.3}", after as f64 / money.max(1) as f64);
         println!(
-            "- proofs: {} of {} found, {} wrong culprits, {} beside the truth",
+            "- proofs: {} of {} found at the claim, {} late, {} wrong culprits, {} beside the truth",
             self.proofs - self.proofs_missed,
             self.proofs,
+            self.proofs_late,
             self.culprits_wrong,
             self.extra_proofs
         );
         println!("- findings: {}, with bad evidence {}", self.findings, self.bad_evidence);
-        println!(
+        // How fast this machine was is not part of the table.
+        eprintln!(
             "- {} events, {:.1} µs each",
             self.events,
             self.seconds * 1e6 / self.events.max(1) as f64
@@ -272,13 +281,23 @@ impl Report {
             let over =
                 |fraud| self.scored.iter().filter(|row| row.1 == fraud && row.0 >= from).count();
             let (bad, good) = (over(false) as f64 * 1e3, over(true) as f64);
-            println!(
+            eprintln!(
                 "- score from {from}: {:.2} honest per 1,000, recall {:.3}",
                 bad / honest.0.max(1) as f64,
                 good / fraud.0.max(1) as f64
             );
         }
     }
+}
+
+/// Whether a proof came at the claim that it is about: `read` events had been read by then, that claim the last of them,
+/// and the finding bears its time and cites it.
+fn at_claim(trace: &Trace, finding: &Finding, id: &str, read: usize) -> bool {
+    let Some(event) = read.checked_sub(1).and_then(|at| trace.events.get(at)) else { return false };
+    let about = matches!(&event.kind, Kind::Claim(claim) if claim.id == id);
+    // The finding's time is a copy of the event's.
+    let now = event.t.total_cmp(&finding.t).is_eq();
+    about && now && finding.evidence.contains(&event.n)
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -326,4 +345,39 @@ fn bins(told: &[(f64, bool)]) {
         })
         .collect();
     println!("- score → share of fraud: {}", said.join(", "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Sets, trace};
+
+    #[test]
+    fn a_proof_counts_at_the_claim_only() {
+        let judged = trace(7, Sets { tuned: false, held: false }, false);
+        let (mut replay, mut told, mut read) = (Replay::default(), Vec::new(), Vec::new());
+        for (line, event) in judged.events.iter().enumerate() {
+            replay.event(line as u64, event, &mut told).expect("the trace is sorted");
+            read.resize(told.len(), line + 1);
+        }
+        // Found and late, where each proof is told so many events later and changed.
+        let check = |later: usize, change: &dyn Fn(&mut Finding)| {
+            let mut out = told.clone();
+            out.iter_mut().for_each(change);
+            let read: Vec<usize> = read.iter().map(|at| at + later).collect();
+            let mut report = Report::default();
+            report.exact(&judged, &out, &read);
+            (report.proofs - report.proofs_missed, report.proofs_late)
+        };
+        let all = check(0, &|_| {}).0;
+        assert!(all >= 20, "seed 7: {all}");
+        assert_eq!(check(0, &|_| {}), (all, 0));
+        assert_eq!(check(1, &|_| {}), (0, all), "one event later");
+        assert_eq!(check(0, &|finding| finding.t += 1.0), (0, all), "another time");
+        assert_eq!(
+            check(0, &|finding| finding.evidence = vec![0]),
+            (0, all),
+            "no word of the claim"
+        );
+    }
 }
