@@ -171,6 +171,26 @@ fn what_the_page_says_was_not_delivered_is_not_charged() {
     });
 }
 
+/// An attribute that changes makes the frame anew; what the page says meanwhile waits for it.
+#[test]
+fn what_the_page_says_while_the_frame_is_made_anew_is_heard() {
+    browser_test("back-anew", async |world: Rc<World>| {
+        let browser = &world.browser;
+        let (_site, _) = shop(&world, "").await;
+        browser.pay_first(PAY).await;
+        let paid = named(browser, "farthing:paid").await;
+        let say = "const element = document.querySelector('farthing-pay'); \
+                   element.setAttribute('item', element.getAttribute('item')); \
+                   element.undelivered(arguments[0])";
+        browser.script(say, vec![json!({"entry": paid["entry"]})]).await;
+        let detail = named(browser, "farthing:refunded").await;
+        assert_eq!(
+            (&detail["reason"], &detail["entry"]),
+            (&json!("not_delivered"), &paid["entry"])
+        );
+    });
+}
+
 /// From now on long timers of the frame run when the test says so: what happens all the same does not wait.
 async fn hold_timers(browser: &Browser, css: &str) {
     browser.enter(css).await;

@@ -56,11 +56,15 @@ for (const mode of ["pay", "gate", "donate"]) {
           const root = (this.root ||= this.attachShadow({ mode: "closed" }));
           const slot = document.createElement("slot");
           const get = (name) => this.getAttribute(name) || "";
+          const { port1, port2 } = new MessageChannel();
+          // What the page says about a payment that did not arrive at the visitor. It waits in the channel for the frame.
+          this.undelivered = (paid) => port1.postMessage(paid);
           root.adoptedStyleSheets = [sheet];
           root.replaceChildren(slot);
           // A slot that another one has taken the place of is never near.
           new IntersectionObserver(
             (entries, near) => {
+              // The newest word counts: a slot may have come near between two of them.
               if (entries.at(-1).isIntersecting) {
                 near.disconnect();
                 // Live, so that its theme is of when the frame has loaded. Now nothing has changed since the page was painted,
@@ -68,14 +72,15 @@ for (const mode of ["pay", "gate", "donate"]) {
                 const style = getComputedStyle(this);
                 const dir = style.direction;
                 setTimeout(() => {
+                  // The element was moved or changed meanwhile, and another slot waits in its place.
+                  if (slot.parentNode != root) return;
                   const frame = document.createElement("iframe");
                   frame.title = "Farthing: " + (get("item") || mode);
                   frame.part = "frame";
                   frame.referrerPolicy = "origin";
                   frame.onload = () => {
-                    const { port1, port2 } = new MessageChannel();
-                    // What the page says about a payment that did not arrive at the visitor.
-                    this.undelivered = (paid) => port1.postMessage(paid);
+                    // A visitor can load a frame again; the port went to the first document.
+                    frame.onload = () => this.connectedCallback();
                     port1.onmessage = ({ data: [what, value, detail] }) => {
                       if (what == "size") {
                         frame.style.height = value + "px";
