@@ -73,7 +73,6 @@ for (const mode of ["pay", "gate", "donate"]) {
                 const dir = style.direction;
                 setTimeout(() => {
                   // The element was moved or changed meanwhile, and another slot waits in its place.
-                  if (slot.parentNode != root) return;
                   const frame = document.createElement("iframe");
                   frame.title = "Farthing: " + (get("item") || mode);
                   frame.part = "frame";
