@@ -30,6 +30,9 @@ const FORGED_COST: u32 = 20;
 pub(super) struct ClaimBody {
     /// 256 bytes as base64url.
     claim: String,
+    /// Nobody clicked for it: it is charged only if a permission of the wallet's holder covers it.
+    #[serde(default)]
+    automatic: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -127,7 +130,11 @@ pub(super) async fn one(
     let claim = SignedClaim::decode(&binary("claim", &body.claim)?)
         .map_err(|why| Problem::field("claim", why))?;
     let fields = *claim.claim();
-    let answers = app.intake.charge(vec![claim]).await?;
+    let answers = if body.automatic {
+        app.intake.charge_automatic(claim).await?
+    } else {
+        app.intake.charge(vec![claim]).await?
+    };
     charge_junk(&app, prefix, &[(fields.creator, fields.amount)], &answers);
     let answer =
         answers.first().ok_or_else(|| Problem::new(Kind::Internal, "the ledger gave no answer"))?;
