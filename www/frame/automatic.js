@@ -32,8 +32,12 @@ export const automatic = (press, quote) => {
   const turn = (look) =>
     navigator.locks.request(LAST, async () => {
       await wait(pauseLeft());
-      // Another frame may have paid for the item, or the visitor clicked; and others may have used the permission up.
-      const isStill = () => look == looks && document.documentElement.dataset.state == "ready";
+      // Another frame may have paid for the item, or the visitor has clicked here, which is an answer of its own; and
+      // others may have used the permission up.
+      const isStill = () =>
+        look == looks &&
+        document.documentElement.dataset.state == "ready" &&
+        !navigator.userActivation?.hasBeenActive;
       if (!isStill() || !(await quote()) || !isStill()) return;
       // Before the payment: what a closed tab leaves under way counts too.
       localStorage.setItem(LAST, Date.now());

@@ -178,7 +178,9 @@ fn claims(
         if let Some(receipt) = source.owned(wallet, name.item)? {
             context.owned.insert((wallet, name.item), receipt);
         }
-        if name.automatic {
+        // A number that was used gets its first answer, whatever is permitted now.
+        let last = context.keys.get(&name.key).map_or(0, KeyRow::last_sequence);
+        if name.automatic && name.sequence > last {
             unasked(source, names, context, ((wallet, creator), name.item), now)?;
         }
     }
