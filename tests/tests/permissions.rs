@@ -72,7 +72,7 @@ fn without_a_permission_nothing_is_paid_without_a_click() {
 fn all_that_is_paid_for_items_counts_to_the_last_cent_of_the_month() {
     on_each_store(|make| {
         let (mut ledger, mut ada, key) = permitted(make(), "0.16");
-        let gift = ada.donation(CREATOR, "0.50", ledger.now);
+        let gift = ada.donation(CREATOR, "0.01", ledger.now);
         assert_eq!(ledger.automatic(&ada, key, &gift), Outcome::NeedsClick, "a gift asks");
         let gift = ada.donation(CREATOR, "0.50", ledger.now);
         assert_eq!(ledger.outcome(&ada, key, &gift), Outcome::Accepted, "and does not count");
