@@ -35,6 +35,7 @@ pub mod opened;
 pub mod opening;
 pub mod outcome;
 pub mod packed;
+pub mod permission;
 pub mod receipt;
 pub mod refund;
 pub mod rotation;
@@ -57,6 +58,7 @@ pub use ids::{
 pub use offer::{Offer, SignedOffer};
 pub use opening::{Challenge, Opening, SignedOpening};
 pub use outcome::{Outcome, Retry};
+pub use permission::{Permission, SignedPermission};
 pub use refund::{Reason, Refund, RefundOutcome, SignedRefund};
 pub use rotation::{Rotation, SignedRotation};
 pub use signing::{Forged, SigningKey, Verified, VerifyingKey};

@@ -39,6 +39,11 @@ pub const REFUND_LIFE_MS: u64 = 120_000;
 /// A budget can be set within two minutes either side of the verifier's clock: one that was signed and
 /// got lost cannot turn up later.
 pub const BUDGET_LIFE_MS: u64 = 120_000;
+/// A permission can be set within two minutes either side of the verifier's clock, as a budget.
+pub const PERMISSION_LIFE_MS: u64 = 120_000;
+/// What is paid without a click has to be refundable for so long: its notice offers the way back for ten seconds, and
+/// whoever looked away finds it in the frame afterwards.
+pub const AUTOMATIC_REFUND_MS_MIN: u64 = 60_000;
 /// A rotation of a root key can be made within two minutes either side of the verifier's clock, as a budget.
 pub const ROTATION_LIFE_MS: u64 = 120_000;
 /// Rotations of one wallet: each leaves its 248 signed bytes for ever, a thousand are some 300 kB. Whoever cuts

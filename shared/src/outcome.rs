@@ -118,6 +118,7 @@ outcomes! {
     PaymentsPaused = 45, "payments_paused", AfterBudget, "You have paused all payments from your wallet; they go on when you say so there.";
     OverDayBudget = 46, "over_day_budget", AfterBudget, "This is more than your wallet may still pay today; you set that limit, and can change it there.";
     OverMonthBudget = 47, "over_month_budget", AfterBudget, "This is more than your wallet may still pay this month; you set that limit, and can change it there.";
+    NeedsClick = 48, "needs_click", AfterBudget, "You let this site be paid without a click up to a limit, which does not cover this payment; a click pays it.";
 
     WalletSlowed = 55, "wallet_slowed", Later, "Your provider is looking into this wallet and lets it pay slowly for now; try again in a minute, or ask your provider why.";
     WalletFrozen = 56, "wallet_frozen", Never, "Your provider has stopped payments from this wallet; its money stays yours. Ask your provider why, and say what you know.";

@@ -4,8 +4,8 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{
     Access, Challenge, CreatorId, PublicKey, SignedAccess, SignedAllowance, SignedBackup,
-    SignedBudget, SignedClaim, SignedOffer, SignedOpening, SignedRefund, SignedRotation,
-    SigningKey, VerifyingKey, item_hash, origin_hash, title_hash,
+    SignedBudget, SignedClaim, SignedOffer, SignedOpening, SignedPermission, SignedRefund,
+    SignedRotation, SigningKey, VerifyingKey, item_hash, origin_hash, title_hash,
 };
 use serde_json::Value;
 
@@ -55,6 +55,7 @@ check!(opening, SignedOpening, opening);
 check!(access, SignedAccess, access);
 check!(offer, SignedOffer, offer);
 check!(budget, SignedBudget, budget);
+check!(permission, SignedPermission, permission);
 check!(rotation, SignedRotation, rotation);
 check!(backup, SignedBackup, backup);
 
@@ -67,7 +68,7 @@ fn refund(bytes: &[u8], key: &SigningKey) -> Result<Read, String> {
     Ok((again, anew, Some(id)))
 }
 
-const KINDS: [(&str, Check); 9] = [
+const KINDS: [(&str, Check); 10] = [
     ("claim", claim),
     ("allowance", allowance),
     ("opening", opening),
@@ -75,6 +76,7 @@ const KINDS: [(&str, Check); 9] = [
     ("access", access),
     ("refund", refund),
     ("budget", budget),
+    ("permission", permission),
     ("rotation", rotation),
     ("backup", backup),
 ];

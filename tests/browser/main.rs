@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod access;
+mod automatic;
 mod back;
 mod blocked;
 mod creator;

@@ -221,6 +221,7 @@ fn a_page_does_not_learn_why_it_was_not_paid() {
             Outcome::PaymentsPaused,
             Outcome::OverDayBudget,
             Outcome::OverMonthBudget,
+            Outcome::NeedsClick,
             Outcome::WalletSlowed,
             Outcome::WalletFrozen,
             Outcome::UnknownItem,

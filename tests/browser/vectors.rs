@@ -6,8 +6,18 @@ use std::rc::Rc;
 use farthing_tests::world::{World, browser_test};
 use serde_json::{Value, json};
 
-const KINDS: [&str; 9] =
-    ["claim", "allowance", "opening", "access", "offer", "refund", "budget", "rotation", "backup"];
+const KINDS: [&str; 10] = [
+    "claim",
+    "allowance",
+    "opening",
+    "access",
+    "offer",
+    "refund",
+    "budget",
+    "permission",
+    "rotation",
+    "backup",
+];
 
 fn file(kind: &str) -> Value {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors");

@@ -4,9 +4,9 @@
 
 use farthing_shared::{
     Allowance, Backup, BackupName, Budget, Challenge, Claim, CreatorId, Currency, ItemHash, Kind,
-    Micros, Opening, OriginHash, PublicKey, Reason, Refund, Rotation, SignedAllowance, SignedClaim,
-    SignedOpening, SigningKey, UnixMillis, Verified, VerifiedClaim, VerifierId, VerifyingKey,
-    item_hash, origin_hash,
+    Micros, Opening, OriginHash, Permission, PublicKey, Reason, Refund, Rotation, SignedAllowance,
+    SignedClaim, SignedOpening, SigningKey, UnixMillis, Verified, VerifiedClaim, VerifierId,
+    VerifyingKey, item_hash, origin_hash,
 };
 
 /// The site that tests pay from unless they say otherwise.
@@ -112,6 +112,26 @@ impl Visitor {
             per_day: None,
             per_month: None,
             paused: false,
+            currency: eur(),
+        }
+    }
+
+    /// A permission of this visitor's wallet for a creator, up to so much a month.
+    #[must_use]
+    pub fn permission(
+        &self,
+        number: u64,
+        creator: CreatorId,
+        per_month: &str,
+        now: UnixMillis,
+    ) -> Permission {
+        Permission {
+            verifier: self.verifier,
+            root: self.root.public(),
+            number,
+            set_at: now,
+            creator,
+            per_month: micros(per_month),
             currency: eur(),
         }
     }

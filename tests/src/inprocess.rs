@@ -8,7 +8,8 @@ use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, StatusCode, header};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{
-    Access, Budget, Challenge, CreatorId, Rotation, SignedClaim, SigningKey, UnixMillis, VerifierId,
+    Access, Budget, Challenge, CreatorId, Permission, Rotation, SignedClaim, SigningKey,
+    UnixMillis, VerifierId,
 };
 use farthing_verifier::clock::Clock;
 use farthing_verifier::config::Config;
@@ -251,6 +252,20 @@ impl Verifier {
         let body = json!({ "budget": text(&budget.sign(&visitor.root).encode()) });
         let request = Request::put(path).header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
+    /// Sets a permission.
+    pub async fn permit(&self, visitor: &Visitor, permission: &Permission) -> Answered {
+        let path = format!("/v1/wallets/{}/permissions", permission.root);
+        let body = json!({ "permission": text(&permission.sign(&visitor.root).encode()) });
+        let request = Request::put(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
+    /// Sends one claim that nobody clicked for.
+    pub async fn charge_automatic(&self, claim: &SignedClaim) -> Answered {
+        let body = json!({ "claim": text(&claim.encode()), "automatic": true });
+        self.post("/v1/claims", &body).await
     }
 
     /// Puts another root key in the place of the visitor's.

@@ -1,12 +1,12 @@
 //! A ledger for tests below HTTP: a store with one creator, its items, and visitors with money.
 
 use farthing_rules::command::CreatorDraft;
-use farthing_rules::commit::{BackupRefusal, BudgetRefusal, RotationRefusal};
-use farthing_rules::rows::{BudgetRow, WalletRow};
+use farthing_rules::commit::{BackupRefusal, BudgetRefusal, PermissionRefusal, RotationRefusal};
+use farthing_rules::rows::{BudgetRow, PermissionRow, WalletRow};
 use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy, RefundAnswer, VoucherHash};
 use farthing_shared::{
-    Backup, Budget, Claim, CreatorId, Micros, Outcome, Refund, Rotation, SignedRefund, SigningKey,
-    UnixMillis, Verified, VerifierId, item_hash, origin_hash,
+    Backup, Budget, Claim, CreatorId, Micros, Outcome, Permission, Refund, Rotation, SignedRefund,
+    SigningKey, UnixMillis, Verified, VerifierId, item_hash, origin_hash,
 };
 use farthing_verifier::store::sqlite::{Durability, Pace, SqliteWriter};
 use farthing_verifier::store::{StoreError, Writer};
@@ -217,6 +217,28 @@ impl Ledger {
         let budget = budget.sign(&visitor.root).verify().expect("it was just signed");
         match self.apply(&[Command::SetBudget { budget }])[..] {
             [Answer::Budget(answer)] => answer,
+            ref other => panic!("another answer: {other:?}"),
+        }
+    }
+
+    /// Sets a permission, signed by the visitor's root key.
+    pub fn permit(
+        &mut self,
+        visitor: &Visitor,
+        permission: &Permission,
+    ) -> Result<PermissionRow, PermissionRefusal> {
+        let permission = permission.sign(&visitor.root).verify().expect("it was just signed");
+        match &self.apply(&[Command::SetPermission { permission }])[..] {
+            [Answer::Permission(answer)] => answer.clone(),
+            other => panic!("another answer: {other:?}"),
+        }
+    }
+
+    /// Charges one claim that nobody clicked for, and gives its outcome.
+    pub fn automatic(&mut self, visitor: &Visitor, key: KeyRef, claim: &Claim) -> Outcome {
+        let command = Command::AutomaticClaim { claim: visitor.checked(claim), key };
+        match self.apply(&[command])[..] {
+            [Answer::Claim(answer)] => answer.outcome,
             ref other => panic!("another answer: {other:?}"),
         }
     }

@@ -415,7 +415,7 @@ fn an_older_ledger_learns_to_count() {
              ALTER TABLE keys DROP COLUMN first; ALTER TABLE keys DROP COLUMN month;
              ALTER TABLE keys DROP COLUMN in_month; ALTER TABLE creators DROP COLUMN ceiling;
              ALTER TABLE creators DROP COLUMN ceiling_before;
-             ALTER TABLE creators DROP COLUMN ceiling_from; DROP TABLE rotations; DROP TABLE backups;
+             ALTER TABLE creators DROP COLUMN ceiling_from; DROP TABLE rotations; DROP TABLE backups; DROP TABLE permissions;
              ALTER TABLE wallets DROP COLUMN generation; ALTER TABLE keys DROP COLUMN generation;
              PRAGMA user_version = 6;",
         )

@@ -131,6 +131,75 @@ async fn a_budget_is_kept_to_by_everybody_at_once() -> Test {
     sound(&verifier)
 }
 
+/// Within a permission a quote says so, and sixteen tabs at once do not get beyond it.
+#[tokio::test]
+async fn a_permission_pays_without_a_click_as_far_as_it_goes() -> Test {
+    let mut verifier = Verifier::start().await;
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let (quote, path) =
+        (quote_path("essay"), format!("/v1/wallets/{}/permissions", visitor.root_key()));
+    let before = verifier.get_as(&quote, &visitor.spending).await.json();
+    assert_eq!((&before["automatic"], &before["price"]), (&json!(false), &json!("0.05")));
+    let shown = verifier.get_as(&path, &visitor.root).await.json();
+    let names = ["number", "per_month", "paid"];
+    assert_eq!(json!(pick(&shown["permissions"][0], &names)), json!([0, "0.00", "0.00"]));
+    assert_eq!(verifier.get(&path).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(verifier.get_as(&path, &visitor.spending).await.status, StatusCode::FORBIDDEN);
+
+    let set =
+        verifier.permit(&visitor, &visitor.permission(1, CREATOR, "0.12", verifier.now())).await;
+    assert_eq!(set.status, StatusCode::OK, "{set:?}");
+    assert_eq!(json!(pick(&set.json()["permissions"][0], &names)), json!([1, "0.12", "0.00"]));
+    assert_eq!(verifier.get_as(&quote, &visitor.spending).await.json()["automatic"], true);
+    assert_eq!(verifier.get(&quote).await.json()["automatic"], false, "to nobody else");
+    let film = verifier.get_as(&quote_path("film"), &visitor.spending).await.json();
+    assert_eq!(film["automatic"], false, "0.50 is beyond it");
+
+    let mut claims = Vec::new();
+    for device in 2..18_u8 {
+        let name = format!("tab-{device}");
+        let price = farthing_verifier::admin::set_item_command(CREATOR, &name, &name, "0.05", true)
+            .map_err(|(field, why)| format!("{field}: {why}"))?;
+        verifier.app.intake.ask(price).await.map_err(|e| format!("{e:?}"))?;
+        let spending = SigningKey::from_seed(&seed(1, device + 1));
+        let mut phone = Visitor { spending, ..Visitor::new(1, verifier.id()) };
+        let terms = phone.terms(CREATOR, verifier.now().plus_ms(86_400_000));
+        let terms = Allowance { device: u32::from(device), ..terms };
+        let allowance = text(&phone.allow(&terms).encode());
+        let allowed = verifier.post("/v1/allowances", &json!({ "allowance": allowance })).await;
+        assert_eq!(allowed.status, StatusCode::OK, "{allowed:?}");
+        let claim = phone.view(CREATOR, &name, "0.05", verifier.now());
+        claims.push(phone.sign(&claim));
+    }
+    let verifier = std::sync::Arc::new(verifier);
+    let mut tasks = tokio::task::JoinSet::new();
+    for claim in claims {
+        let verifier = verifier.clone();
+        tasks.spawn(async move { verifier.charge_automatic(&claim).await.json() });
+    }
+    let answers = tasks.join_all().await;
+    let count = |outcome: &str| answers.iter().filter(|a| a["outcome"] == outcome).count();
+    assert_eq!((count("accepted"), count("needs_click")), (2, 14), "{answers:?}");
+    assert_eq!(verifier.balance(&visitor).await, "0.90");
+    let essay = visitor.view(CREATOR, "essay", "0.05", verifier.now());
+    let refused = verifier.charge_automatic(&visitor.sign(&essay)).await.json();
+    let names = ["outcome", "charged", "retry", "left"];
+    assert_eq!(json!(pick(&refused, &names)), json!(["needs_click", false, "after_budget", null]));
+    assert_eq!(verifier.get_as(&quote, &visitor.spending).await.json()["automatic"], false);
+
+    // Somebody else's word, and an old one.
+    let other = Visitor::new(2, verifier.id());
+    let stolen = farthing_shared::Permission {
+        root: visitor.root_key(),
+        ..other.permission(2, CREATOR, "9.00", verifier.now())
+    };
+    let forged = verifier.permit(&other, &stolen).await;
+    assert_eq!((forged.status.as_u16(), &forged.json()["field"]), (422, &json!("permission")));
+    let older = visitor.permission(1, CREATOR, "9.00", verifier.now());
+    assert_eq!(verifier.permit(&visitor, &older).await.status, StatusCode::CONFLICT);
+    sound(&verifier)
+}
+
 #[tokio::test]
 async fn a_refund_closes_what_was_bought() -> Test {
     let mut verifier = Verifier::start().await;
@@ -685,7 +754,7 @@ async fn every_route_is_documented_and_every_document_is_a_route() -> Test {
             assert!(!nowhere && answer.status != StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         }
     }
-    assert_eq!(paths.len(), 41, "routes below /v1 and /log, and the health routes");
+    assert_eq!(paths.len(), 42, "routes below /v1 and /log, and the health routes");
     Ok(())
 }
 

@@ -8,8 +8,8 @@ use farthing_rules::{
     Answer, Command, EntryBody, EntryNumber, KeyRef, Policy, VoucherHash, WalletRef,
 };
 use farthing_shared::{
-    Allowance, Budget, Claim, ItemHash, Kind, Micros, Refund, SignedClaim, SigningKey, UnixMillis,
-    item_hash,
+    Allowance, Budget, Claim, ItemHash, Kind, Micros, Permission, Refund, SignedClaim, SigningKey,
+    UnixMillis, item_hash,
 };
 use farthing_tests::actors::{ORIGIN, Visitor, micros, seed};
 use farthing_tests::ledger::{CREATOR, Ledger, OTHER, VERIFIER, asked, draft_of, policy};
@@ -43,6 +43,8 @@ enum Step {
     Refunds(Vec<Ask>, Vec<Pay>),
     /// A visitor limits or pauses its wallet, in one batch with a refund and claims.
     Budget { visitor: u64, number: u64, cents: (u64, u64), paused: bool, ask: Ask, pays: Vec<Pay> },
+    /// A visitor permits that the creator is paid without a click, in one batch with a refund and claims.
+    Permit { visitor: u64, number: u64, cents: u64, ask: Ask, pays: Vec<Pay> },
     /// Another root key takes the place of a visitor's, in one batch with a refund and claims.
     Rotate { visitor: u64, to: u64, age_ms: u64, ask: Ask, pays: Vec<Pay> },
     /// A visitor keeps its root key with a passkey.
@@ -78,19 +80,23 @@ struct Pay {
     expiry_ms: u64,
     /// From the visitor's second browser.
     phone: bool,
+    /// Without a click.
+    automatic: bool,
 }
 
 fn pay() -> impl Strategy<Value = Pay> {
     let item = prop_oneof![Just(None), (0..ITEMS.len()).prop_map(Some)];
     let expiry_ms = prop_oneof![Just(60_000_u64), 1_u64..200_000];
-    (0..VISITORS, 1_u64..12, item, 1_u64..8, expiry_ms, any::<bool>()).prop_map(
-        |(visitor, sequence, item, cents, expiry_ms, phone)| Pay {
+    let ways = (any::<bool>(), prop::bool::weighted(0.3));
+    (0..VISITORS, 1_u64..12, item, 1_u64..8, expiry_ms, ways).prop_map(
+        |(visitor, sequence, item, cents, expiry_ms, (phone, automatic))| Pay {
             visitor,
             sequence,
             item,
             cents,
             expiry_ms,
             phone,
+            automatic,
         },
     )
 }
@@ -117,6 +123,13 @@ fn budget() -> impl Strategy<Value = Step> {
     )
 }
 
+fn permit() -> impl Strategy<Value = Step> {
+    let pays = prop::collection::vec(pay(), 0..4);
+    (0..VISITORS, 1_u64..5, 0_u64..40, ask(), pays).prop_map(
+        |(visitor, number, cents, ask, pays)| Step::Permit { visitor, number, cents, ask, pays },
+    )
+}
+
 fn rotate() -> impl Strategy<Value = Step> {
     let age_ms = prop_oneof![9 => Just(0_u64), 1 => 1_u64..200_000];
     // Now and then to a key that is, or was, somebody's.
@@ -133,6 +146,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1_u64..100).prop_map(|hours| Step::Wait { ms: hours * 3_600_000 }),
         4 => budget(),
         5 => rotate(),
+        4 => permit(),
         1 => (0..VISITORS, 1_u8..4, 0_u64..200_000).prop_map(
             |(visitor, name, age_ms)| Step::Keep { visitor, name, age_ms }
         ),
@@ -288,7 +302,12 @@ fn commands(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
                 let (visitor, claim) = claim(pay, now);
                 let number = pay.visitor + if pay.phone { VISITORS } else { 0 };
                 let key = keys[usize::try_from(number).expect("a small number")];
-                Command::Claim { claim: visitor.checked(&claim), key }
+                let claim = visitor.checked(&claim);
+                if pay.automatic {
+                    Command::AutomaticClaim { claim, key }
+                } else {
+                    Command::Claim { claim, key }
+                }
             })
             .collect(),
         Step::TopUp { visitor: number, voucher } => {
@@ -339,7 +358,9 @@ fn commands(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
             all.insert(refunds, Command::SetBudget { budget });
             all
         }
-        Step::Rotate { .. } | Step::Keep { .. } => of_the_root_key(step, keys, ledger),
+        Step::Rotate { .. } | Step::Keep { .. } | Step::Permit { .. } => {
+            of_the_root_key(step, keys, ledger)
+        }
         suspicion => vec![suspected(suspicion)],
     }
 }
@@ -361,6 +382,18 @@ fn of_the_root_key(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command
             let mut all = commands(&rest, keys, ledger);
             let rotation = rotation.verify().expect("it was just signed by both");
             all.insert(0, Command::Rotate { rotation });
+            all
+        }
+        Step::Permit { visitor: number, number: set, cents: most, ask, pays } => {
+            let snapshot = ledger.writer.snapshot().expect("the model can be read");
+            let visitor = present(*number, &snapshot);
+            let permission = visitor.permission(*set, CREATOR, "0", now);
+            let permission = Permission { per_month: cents(*most), ..permission };
+            let permission = permission.sign(&visitor.root).verify();
+            let permission = permission.expect("it was just signed");
+            let rest = Step::Refunds(vec![ask.clone()], pays.clone());
+            let mut all = commands(&rest, keys, ledger);
+            all.insert(0, Command::SetPermission { permission });
             all
         }
         Step::Keep { visitor: number, name, age_ms } => {

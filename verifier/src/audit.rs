@@ -5,6 +5,7 @@
 mod budgets;
 mod ceilings;
 mod findings;
+mod permissions;
 mod refunds;
 mod rotations;
 
@@ -106,6 +107,7 @@ pub fn audit(all: &Snapshot) -> Report {
     compare_sums(all, &rebuilt, &mut report);
     rotations::compare(all, &mut report);
     rotations::compare_backups(all, &mut report);
+    permissions::compare(all, &mut report);
     refunds::compare(all, &rebuilt, &mut report);
     findings::compare(all, &rebuilt, &mut report);
     report

@@ -183,6 +183,25 @@ impl Intake {
     /// # Errors
     /// [`IntakeError`], for all of them together: nothing was charged unless it is `Unknown`.
     pub async fn charge(&self, claims: Vec<SignedClaim>) -> Result<Vec<ClaimAnswer>, IntakeError> {
+        self.charge_by(claims, |claim, key| Command::Claim { claim, key }).await
+    }
+
+    /// Charges a claim that nobody clicked for, if a permission covers it.
+    ///
+    /// # Errors
+    /// As [`Intake::charge`].
+    pub async fn charge_automatic(
+        &self,
+        claim: SignedClaim,
+    ) -> Result<Vec<ClaimAnswer>, IntakeError> {
+        self.charge_by(vec![claim], |claim, key| Command::AutomaticClaim { claim, key }).await
+    }
+
+    async fn charge_by(
+        &self,
+        claims: Vec<SignedClaim>,
+        command: fn(VerifiedClaim, KeyRef) -> Command,
+    ) -> Result<Vec<ClaimAnswer>, IntakeError> {
         let count = claims.len();
         if !self.shared.room.admits(self.shared.queue.under_way(), count) {
             self.shared.metrics.overloaded.inc();
@@ -197,7 +216,7 @@ impl Intake {
         for claim in checked {
             match claim {
                 Checked::Verified(claim, key) => {
-                    commands.push(Command::Claim { claim: *claim, key });
+                    commands.push(command(*claim, key));
                     answers.push(None);
                 }
                 Checked::Refused(claim, outcome) => {

@@ -6,8 +6,8 @@ use alloc::string::String;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{
     Access, Allowance, Backup, BackupName, Budget, Challenge, Claim, ClaimId, CreatorId, Currency,
-    ItemHash, Kind, Micros, Offer, Opening, OriginHash, PublicKey, Reason, Refund, Rotation,
-    SigningKey, TitleHash, UnixMillis, VerifierId,
+    ItemHash, Kind, Micros, Offer, Opening, OriginHash, Permission, PublicKey, Reason, Refund,
+    Rotation, SigningKey, TitleHash, UnixMillis, VerifierId,
 };
 
 use crate::fields::Fields;
@@ -16,7 +16,7 @@ use crate::signer::base64;
 /// The signed bytes as base64url; `None` when a field is missing or the kind is unknown. The
 /// fields have the names of the vectors' `fields` objects.
 #[must_use]
-#[expect(clippy::too_many_lines, reason = "nine structures, one line a field")]
+#[expect(clippy::too_many_lines, reason = "ten structures, one line a field")]
 pub fn sign(kind: &str, fields: Fields<'_>, key: &SigningKey) -> Option<String> {
     let text = |name| fields.text(name);
     let number = |name| fields.number(name);
@@ -113,6 +113,18 @@ pub fn sign(kind: &str, fields: Fields<'_>, key: &SigningKey) -> Option<String> 
                 currency: Currency::parse(text("currency"))?,
             };
             base64(&budget.sign(key).encode())
+        }
+        "permission" => {
+            let permission = Permission {
+                verifier,
+                root: PublicKey::parse(text("root")).ok()?,
+                number: number("number")?,
+                set_at: at("set_at")?,
+                creator: CreatorId::parse(text("creator")).ok()?,
+                per_month: fields.micros("per_month")?,
+                currency: Currency::parse(text("currency"))?,
+            };
+            base64(&permission.sign(key).encode())
         }
         "rotation" => {
             let rotation = Rotation {

@@ -1,5 +1,5 @@
-// After a payment: the quiet way back. Fetched by the frame once something is paid or owned, so that nobody
-// waits for it before; `cargo xtask wasm` makes one for each language.
+// After a payment: the quiet way back. Fetched by the frame once something is paid or owned, or may be paid in a window
+// that cannot speak to it, so that nobody waits for it before; `cargo xtask wasm` makes one for each language.
 //
 // The visitor's own refund is asked once more, in place, and takes its second click a second after the first
 // at the earliest (docs/decisions/0015-clicks-in-every-engine.md). What did not open goes back by itself: sealed
@@ -19,6 +19,8 @@ const REASONS = { 1: "not_delivered", 2: "mistake" };
 const TRIES = 6;
 // A claim and its refund have the clock of the verifier; a longer timer than this one fires at once.
 const TIMER_MS_MAX = 2 ** 31 - 1;
+// What nobody clicked for is undone by one click for so long.
+const UNDO_MS = 10_000;
 // How often coming back to the page asks whether the payment was given back elsewhere.
 const LOOK_MS = 3_000;
 // A page may set what is sealed after the payment, and then gets a new frame; one that has set nothing for so long
@@ -56,10 +58,19 @@ const signed = async (record, bytes) => {
   return to64(bytes);
 };
 
+// Asks for a notice of the wallet page, at longer and longer intervals, for about ten minutes.
+export const notice = async (ask, name) => {
+  for (let pause = 1e3; pause < 15e3; pause *= 1.02) {
+    await new Promise((done) => setTimeout(done, pause));
+    const answer = await ask("GET", "/v1/notices/" + name);
+    if (answer.status == 200) return answer;
+  }
+};
+
 // Called for each payment; an item has one, and what is owned is told once more. `unopened` is what was sealed and did not
-// open, `""` where the page has sealed nothing; undefined when all is well.
+// open, `""` where the page has sealed nothing; undefined when all is well. `automatic`: nobody clicked for it just now.
 let again;
-export const after = (port, record, wanted, ask, signWith, now, unopened) => {
+export const after = (port, record, wanted, ask, signWith, now, unopened, automatic) => {
   if (wanted.mode == "donate") return;
   if (again) return again(unopened);
   // What was paid on the wallet page, by a key that the frame has not got, is given back there.
@@ -120,10 +131,19 @@ export const after = (port, record, wanted, ask, signWith, now, unopened) => {
   const offer = () => {
     if (giving || over) return;
     const left = Date.parse(paid.refundable_until) - now();
+    const focused = place.contains(document.activeElement);
     if (!(left > 0)) return place.replaceChildren();
     place.replaceChildren(button("$back", question));
+    if (focused) place.firstChild.focus();
     place.firstChild.ariaLabel = "$back" + ": " + money();
     setTimeout(offer, Math.min(left, TIMER_MS_MAX));
+  };
+  // In the line that is read aloud, since the visitor did nothing that it would answer.
+  const announce = () => {
+    said.textContent = fill("$automatic");
+    place.replaceChildren(button("$undo", () => give(2)));
+    place.firstChild.ariaLabel = "$undo" + ": " + money();
+    setTimeout(offer, UNDO_MS);
   };
   const question = () => {
     const asked = performance.now();
@@ -224,7 +244,9 @@ export const after = (port, record, wanted, ask, signWith, now, unopened) => {
       const isFirst = !paid;
       paid = answer.owned;
       // What was refundable may be so no more: a ceiling was reached elsewhere.
-      if (isFirst || !(Date.parse(paid.refundable_until) > now())) offer();
+      const ended = !(Date.parse(paid.refundable_until) > now());
+      if (isFirst && automatic) announce();
+      else if (isFirst || ended) offer();
       // "Yours already: you paid 0.00" is what the frame itself can say of it.
       if (isFirst && paid.open_until) said.textContent = "$openNow";
       month?.remove();

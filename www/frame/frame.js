@@ -23,12 +23,13 @@ for (const name of ["mode", "creator", "item", "amount", "offer", "title", "dir"
   if (value) wanted[name] = value;
 }
 const ancestor = location.ancestorOrigins?.[0];
-language = new URLSearchParams(location.search).get("lang") || undefined;
+language = new URLSearchParams(location.search).get("lang");
 // Words that run from right to left say so themselves; others go along with the page around them.
 if (!root.dir && wanted.dir == "rtl") root.dir = "rtl";
 try {
-  Intl.getCanonicalLocales(language);
+  money(0);
 } catch {
+  // None, or one that no browser can read: amounts are written as the browser writes them.
   language = undefined;
 }
 
@@ -151,21 +152,13 @@ new ResizeObserver(() => tell("size", Math.ceil(main.getBoundingClientRect().hei
 
 // Effects, in the order of their bits (widget/src/frame.rs). Each event is one call; what has to
 // answer a click within the click (a window) does, since nothing here waits.
-const carryOut = (flags) => {
+const event = (name, ...facts) => {
   try {
+    const flags = wasm[name](...facts);
     EFFECTS.forEach((effect, bit) => flags & (1 << bit) && effect());
   } catch (error) {
     broken(error);
   }
-};
-const event = (name, ...facts) => {
-  let flags = 0;
-  try {
-    flags = wasm[name](...facts);
-  } catch (error) {
-    return broken(error);
-  }
-  carryOut(flags);
 };
 
 // The spending key of this creator on this site, and the claim on its way.
@@ -175,6 +168,7 @@ let claim;
 let paid = {};
 let pending = [];
 let chosen = "";
+let automatic;
 const makeSpending = async () => {
   try {
     record = await makeKey(slot);
@@ -199,8 +193,9 @@ const limits = (given) => {
 };
 const askQuote = async () => {
   const query = new URLSearchParams({ creator: wanted.creator });
-  for (const name of ["item", "origin", "offer"]) if (wanted[name]) query.set(name, wanted[name]);
-  if (wanted.offer) query.set("title", wanted.title);
+  for (const name of ["item", "origin", "offer", "title"]) {
+    if (wanted[name]) query.set(name, wanted[name]);
+  }
   const path = "/v1/quote?" + query;
   let access;
   try {
@@ -230,6 +225,7 @@ const askQuote = async () => {
     whole | (!!owned << 1),
     now(),
   );
+  return answer.automatic && (await $import("$AUTOMATIC")).automatic(press, askQuote);
 };
 const signClaim = async () => {
   claim = undefined;
@@ -249,7 +245,7 @@ const signClaim = async () => {
     const [id, bytes, expires, key] = text.split(UNIT);
     // Another tab may have taken a new key, to which nothing was allowed here.
     if (bytes && key == record.pk) {
-      claim = { id, bytes, expires: +expires, key, sequence, slot, item: wanted.item || "", chosen };
+      claim = { id, bytes, expires: +expires, key, sequence, slot, item: wanted.item || "", chosen, automatic };
       await change("claims", id, () => claim);
     }
     record = fresh;
@@ -299,8 +295,8 @@ const unseal = async () => {
 let unopened;
 
 // Word from a wallet page that cannot speak to us (its opener was cut off, or a link led there): it
-// leaves a notice under a name that only it and this frame know, and the frame asks for it, at longer
-// and longer intervals, for about ten minutes. No key ever goes that way.
+// leaves a notice under a name that only it and this frame know, and the frame asks for it (after.js). No key
+// ever goes that way.
 let name;
 let listening;
 const rename = () => {
@@ -313,15 +309,11 @@ rename();
 const listen = async () => {
   if (listening) return;
   listening = 1;
-  for (let pause = 1e3; pause < 15e3; pause *= 1.02) {
-    await new Promise((done) => setTimeout(done, pause));
-    const answer = await ask("GET", "/v1/notices/" + name);
-    if (answer.status == 200) {
-      paid = answer;
-      ({ amount } = answer);
-      event("told");
-      break;
-    }
+  const answer = await (await $import("$AFTER")).notice(ask, name);
+  if (answer) {
+    paid = answer;
+    ({ amount } = answer);
+    event("told");
   }
   rename();
 };
@@ -363,20 +355,9 @@ const hear = (said) => {
 
 // Other frames of this creator, here and in other tabs.
 let others;
-try {
-  others = new BroadcastChannel("farthing");
-} catch {
-  // Where nothing may be stored, no channel opens either.
-  others = {};
-}
 const recall = async () => {
   record = await read("keys", slot);
   if (!record?.pk) record = undefined;
-};
-others.onmessage = async ({ data }) => {
-  if (data != slot) return;
-  await recall();
-  event("changed", +!!record, known());
 };
 
 const tellPaid = () => {
@@ -385,7 +366,7 @@ const tellPaid = () => {
   // The way back, which nobody waits for, and which needs the page to be there.
   // (The build puts `import` there: the bundler would wrap it in its own.)
   hello.then(async () =>
-    (await $import("$AFTER")).after(port, record, wanted, ask, signWith, now, await unopened),
+    (await $import("$AFTER")).after(port, record, wanted, ask, signWith, now, await unopened, automatic && paid.charged),
   );
 };
 const EFFECTS = [
@@ -394,7 +375,7 @@ const EFFECTS = [
   tellPaid,
   () => report("declined"), // And not why, nor whether the verifier was asked: that tells of the wallet.
   () => report("error", { message: status.textContent }),
-  () => others.postMessage?.(slot),
+  () => others?.postMessage(slot),
   () => (unopened = unseal()),
   () => {
     wallet?.close();
@@ -421,7 +402,7 @@ const EFFECTS = [
   },
   askQuote,
   signClaim,
-  () => answerFor(ask("POST", "/v1/claims" + location.search, JSON.stringify({ claim: claim.bytes }))),
+  () => answerFor(ask("POST", "/v1/claims" + location.search, JSON.stringify({ claim: claim.bytes, automatic: claim.automatic }))),
   () => {
     const { id, key, sequence } = claim;
     answerFor(ask("GET", `/v1/claims/${id}?key=${key}&sequence=${sequence}`));
@@ -482,12 +463,17 @@ new IntersectionObserver(
   { threshold: [0, 0.99], trackVisibility: true, delay: 100 },
 ).observe(button);
 
+// A click, or a payment without one (automatic.js), with what speaks for it.
+const press = (way, ...evidence) => {
+  automatic = way;
+  chosen = asked();
+  event("click", ...evidence, micros(chosen), now());
+};
 button.onclick = ({ isTrusted, detail, pointerType }) => {
   const at = tick();
   const since = (time) => (time ? at - time : 0);
-  chosen = asked();
-  event(
-    "click",
+  press(
+    false,
     +isTrusted,
     // A key press makes a click without a pointer, and so does a screen reader.
     !detail ? 2 : +/touch|pen/.test(pointerType),
@@ -498,8 +484,6 @@ button.onclick = ({ isTrusted, detail, pointerType }) => {
     since(viewAt),
     seen == null ? 2 : +seen,
     since(lastClick),
-    micros(chosen),
-    now(),
   );
   lastClick = at;
 };
@@ -518,6 +502,13 @@ const start = async () => {
   try {
     await openStore("farthing");
     await recall();
+    // Where nothing may be stored, no channel opens either.
+    others = new BroadcastChannel("farthing");
+    others.onmessage = async ({ data }) => {
+      if (data != slot) return;
+      await recall();
+      event("changed", +!!record, known());
+    };
     // What other frames are paying for is theirs, unless it is so old that they are gone.
     pending = (await pendingOf(slot)).filter(
       ({ item, expires }) => item == (wanted.item || "") || expires < Date.now(),

@@ -119,6 +119,7 @@ ops.view = (name) => {
   leave(name);
   past.view(name);
   limits.view(name);
+  permits.view(name);
   devices.view(name);
   passkeys.view(name);
   if (name == "home") remind();
@@ -325,6 +326,7 @@ addEventListener("submit", (event) => {
   event.preventDefault();
   const { form } = event.target.dataset;
   if (limits[form]) return limits[form]();
+  if (permits[form]) return permits[form](event.target);
   if (recovery[form]) return recovery[form](fieldsOf(event.target));
   send(form, fieldsOf(event.target));
 });

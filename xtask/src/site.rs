@@ -131,7 +131,10 @@ impl Site {
         // Fetched by frames whose page has a theme.
         let theme = minify::module(tools, &read(&source.join("frame/theme.js"))?)?;
         let theme = self.asset("theme", "js", theme.into_bytes(), Cold::Never)?;
-        let joined = joined.replace("$THEME", &theme);
+        // Fetched by frames that may pay without a click.
+        let automatic = minify::module(tools, &read(&source.join("frame/automatic.js"))?)?;
+        let automatic = self.asset("automatic", "js", automatic.into_bytes(), Cold::Never)?;
+        let joined = joined.replace("$THEME", &theme).replace("$AUTOMATIC", &automatic);
         let html = read(&source.join("frame/frame.html"))?;
         let html = minify::document(&html).replace("$WASM", &wasm);
         for language in languages {
@@ -169,13 +172,24 @@ impl Site {
         let offline = minify::script(tools, &read(&source.join("wallet/offline.js"))?)?;
         self.put("wallet-offline.js", offline.into_bytes(), Cold::Never)?;
         let limits = read(&source.join("wallet/limits.js"))?;
+        let permissions = read(&source.join("wallet/permissions.js"))?;
         let devices = read(&source.join("wallet/devices.js"))?;
         let passkey = read(&source.join("wallet/passkey.js"))?;
         // Fetched only by who writes down the recovery words, or brings a wallet back with them.
         let words = std::fs::read(source.join("wallet/recovery-words.txt"))
             .map_err(|e| format!("recovery-words.txt: {e}"))?;
         let words = self.asset("recovery-words", "txt", words, Cold::Never)?;
-        let joined = [core, &page, &recovery, &receipts, &history, &limits, &devices, &passkey];
+        let joined = [
+            core,
+            &page,
+            &recovery,
+            &receipts,
+            &history,
+            &limits,
+            &permissions,
+            &devices,
+            &passkey,
+        ];
         let joined = joined.concat();
         let joined =
             joined.replace("$WASM", &wasm).replace("$WORDS", &words).replace("$PROOFS", proofs);

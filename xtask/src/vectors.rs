@@ -15,10 +15,10 @@
 use farthing_shared::encoding::DecodeError;
 use farthing_shared::{
     Access, Allowance, Backup, BackupName, Budget, Challenge, Claim, ClaimId, CreatorId, Currency,
-    ItemHash, Kind, Micros, Offer, Opening, OriginHash, PublicKey, Reason, Refund, Rotation,
-    SignedAccess, SignedAllowance, SignedBackup, SignedBudget, SignedClaim, SignedOffer,
-    SignedOpening, SignedRefund, SignedRotation, SigningKey, TitleHash, UnixMillis, VerifierId,
-    item_hash, origin_hash, title_hash,
+    ItemHash, Kind, Micros, Offer, Opening, OriginHash, Permission, PublicKey, Reason, Refund,
+    Rotation, SignedAccess, SignedAllowance, SignedBackup, SignedBudget, SignedClaim, SignedOffer,
+    SignedOpening, SignedPermission, SignedRefund, SignedRotation, SigningKey, TitleHash,
+    UnixMillis, VerifierId, item_hash, origin_hash, title_hash,
 };
 use serde_json::{Value, json};
 
@@ -65,6 +65,7 @@ fn files() -> Vec<(&'static str, Value)> {
         ("access.json", accesses()),
         ("refund.json", refunds()),
         ("budget.json", budgets()),
+        ("permission.json", permissions()),
         ("rotation.json", rotations()),
         ("backup.json", backups()),
         ("names.json", names()),
@@ -385,6 +386,53 @@ fn budgets() -> Value {
     let signed = monthly.sign(&key).encode();
     let bad = refused(&signed, &[116, 119], &fields, |b| SignedBudget::decode(b).err());
     file("budget", Budget::TAG, Budget::BODY_LEN, cases, bad)
+}
+
+fn permissions() -> Value {
+    let seed = [1; 32];
+    let key = SigningKey::from_seed(&seed);
+    let some = Permission {
+        verifier: VERIFIER,
+        root: key.public(),
+        number: 1,
+        set_at: UnixMillis(1_795_500_000_000),
+        creator: CREATOR,
+        per_month: Micros::new(3_000_000).expect("an amount"),
+        currency: Currency::parse("EUR").expect("three capitals"),
+    };
+    let largest = UnixMillis(i64::MAX.cast_unsigned());
+    let rows = [
+        ("up to so much a month", some),
+        ("taken back", Permission { number: 2, per_month: Micros::ZERO, ..some }),
+        (
+            "the largest values",
+            Permission { number: largest.0, set_at: largest, per_month: Micros::MAX, ..some },
+        ),
+    ];
+    let cases: Vec<_> = rows
+        .iter()
+        .map(|(name, permission)| {
+            let fields = json!({
+                "verifier": permission.verifier.to_text(), "root": permission.root.to_text(),
+                "number": permission.number.to_string(),
+                "set_at": permission.set_at.0.to_string(),
+                "creator": permission.creator.to_text(),
+                "per_month": permission.per_month.to_decimal(),
+                "currency": permission.currency.as_str(),
+            });
+            case(name, seed, fields, &permission.sign(&key).encode(), None)
+        })
+        .collect();
+    let fields = [
+        ("number 0", 87, 0),
+        ("a number beyond the largest", 80, 0x80),
+        ("a time beyond the largest", 88, 0x80),
+        ("an amount beyond the largest", 112, 0xff),
+        ("a currency in small letters", 120, b'e'),
+    ];
+    let signed = some.sign(&key).encode();
+    let bad = refused(&signed, &[123, 127], &fields, |b| SignedPermission::decode(b).err());
+    file("permission", Permission::TAG, Permission::BODY_LEN, cases, bad)
 }
 
 fn rotations() -> Value {

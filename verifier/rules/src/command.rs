@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use farthing_shared::{
     BackupName, ClaimId, CreatorId, ItemHash, Micros, OriginHash, PublicKey, SignedAllowance,
-    SignedBackup, SignedBudget, SignedOffer, SignedOpening, SignedRefund, SignedRotation,
-    UnixMillis, Verified, VerifiedClaim,
+    SignedBackup, SignedBudget, SignedOffer, SignedOpening, SignedPermission, SignedRefund,
+    SignedRotation, UnixMillis, Verified, VerifiedClaim,
 };
 
 use crate::findings::{Act, FindingDraft, FindingId, FindingRef, Sighting, Standing};
@@ -17,6 +17,13 @@ use crate::rows::{EntryNumber, KeyRef, VoucherHash, WalletRef};
 pub enum Command {
     /// Charge a claim of a known key.
     Claim {
+        /// The claim.
+        claim: VerifiedClaim,
+        /// The number of the key it names.
+        key: KeyRef,
+    },
+    /// Charge a claim that nobody clicked for: only if a permission of the wallet's holder covers it.
+    AutomaticClaim {
         /// The claim.
         claim: VerifiedClaim,
         /// The number of the key it names.
@@ -38,6 +45,11 @@ pub enum Command {
     SetBudget {
         /// The root key's word.
         budget: Verified<SignedBudget>,
+    },
+    /// Set what a creator may be paid without a click.
+    SetPermission {
+        /// The root key's word.
+        permission: Verified<SignedPermission>,
     },
     /// Put another root key in the place of a wallet's present one.
     Rotate {
@@ -192,6 +204,8 @@ pub struct ClaimName {
     pub id: ClaimId,
     /// What it buys.
     pub item: ItemHash,
+    /// Whether nobody clicked for it.
+    pub automatic: bool,
 }
 
 /// Where an allowance is in force.
@@ -210,12 +224,14 @@ pub struct Slot {
 /// The rows that a batch of commands names; a store reads these before it lets them be decided.
 #[derive(Debug, Default)]
 pub struct Names {
-    /// Claims, for keys, wallets, creators, ownership and past numbers.
+    /// Claims, for keys, wallets, creators, ownership and past numbers; of automatic ones also what permits them.
     pub claims: Vec<ClaimName>,
     /// Wallets by root key.
     pub roots: Vec<PublicKey>,
     /// Those of them that may get their first budget, for what they paid in this month.
     pub spent: Vec<PublicKey>,
+    /// Permissions by wallet and creator.
+    pub permissions: Vec<(PublicKey, CreatorId)>,
     /// Backups by their names, and all those of the wallets of these root keys.
     pub backups: Vec<(PublicKey, BackupName)>,
     /// Spending keys by public key.
@@ -256,15 +272,8 @@ impl Names {
 
     fn add(&mut self, command: &Command) {
         match command {
-            Command::Claim { claim, key } => {
-                let fields = claim.claim();
-                self.claims.push(ClaimName {
-                    key: *key,
-                    sequence: fields.sequence,
-                    id: claim.id(),
-                    item: fields.item,
-                });
-            }
+            Command::Claim { claim, key } => self.add_claim(claim, *key, false),
+            Command::AutomaticClaim { claim, key } => self.add_claim(claim, *key, true),
             Command::OpenWallet { opening, .. } => self.roots.push(opening.opening().root),
             Command::RegisterAllowance { allowance } => {
                 let fields = allowance.allowance();
@@ -317,9 +326,17 @@ impl Names {
                     Sighting::Hour => None,
                 }));
             }
-            Command::Rotate { .. } | Command::KeepBackup { .. } => self.add_root(command),
+            Command::Rotate { .. } | Command::KeepBackup { .. } | Command::SetPermission { .. } => {
+                self.add_root(command);
+            }
             other => self.add_findings(other),
         }
+    }
+
+    fn add_claim(&mut self, claim: &VerifiedClaim, key: KeyRef, automatic: bool) {
+        let (id, fields) = (claim.id(), claim.claim());
+        let (sequence, item) = (fields.sequence, fields.item);
+        self.claims.push(ClaimName { key, sequence, id, item, automatic });
     }
 
     fn add_root(&mut self, command: &Command) {
@@ -333,6 +350,12 @@ impl Names {
                 let fields = backup.backup();
                 self.roots.push(fields.root);
                 self.backups.push((fields.root, fields.name));
+            }
+            Command::SetPermission { permission } => {
+                let fields = permission.permission();
+                self.roots.push(fields.root);
+                self.creators.push(fields.creator);
+                self.permissions.push((fields.root, fields.creator));
             }
             // Names no root key.
             _ => {}

@@ -7,8 +7,9 @@ use farthing_shared::{ClaimId, Outcome, RefundOutcome, SignedAllowance, SignedBu
 use crate::findings::{ClaimHold, Decision, FindingRef, FindingRow, Observation};
 use crate::rows::{
     Accounts, BackupRow, BudgetRow, Counters, CreatorProfile, CreatorRow, Entry, EntryNumber,
-    Equivocation, HoldChange, HoldRow, ItemRow, ItemText, KeyRef, KeyRow, Ownership, ReceiptRow,
-    RefundRow, RefundTally, RefusalTally, RotationRow, Tally, VoucherRow, WalletRef, WalletRow,
+    Equivocation, HoldChange, HoldRow, ItemRow, ItemText, KeyRef, KeyRow, Ownership, PermissionRow,
+    ReceiptRow, RefundRow, RefundTally, RefusalTally, RotationRow, Tally, VoucherRow, WalletRef,
+    WalletRow,
 };
 
 /// A receipt as it is answered.
@@ -75,6 +76,23 @@ pub enum BudgetRefusal {
     /// The wallet was never opened.
     UnknownWallet,
     /// Another budget was set since, or this number was used for another one.
+    Superseded,
+    /// It was signed too long ago, or too far ahead.
+    Expired,
+}
+
+/// Why a permission was not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PermissionRefusal {
+    /// It is made out to another verifier.
+    WrongVerifier,
+    /// It is in another currency.
+    WrongCurrency,
+    /// The wallet was never opened.
+    UnknownWallet,
+    /// There is no such creator.
+    UnknownCreator,
+    /// Another permission was set since, or this number was used for another one.
     Superseded,
     /// It was signed too long ago, or too far ahead.
     Expired,
@@ -179,7 +197,7 @@ pub struct TopUpReceipt {
 /// The answer to one command, in the order of the commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// To [`crate::Command::Claim`].
+    /// To [`crate::Command::Claim`] and [`crate::Command::AutomaticClaim`].
     Claim(ClaimAnswer),
     /// To [`crate::Command::OpenWallet`]; `opened` is false when it was open.
     Wallet {
@@ -192,6 +210,8 @@ pub enum Answer {
     Allowance(Result<KeyRow, AllowanceRefusal>),
     /// To [`crate::Command::SetBudget`].
     Budget(Result<BudgetRow, BudgetRefusal>),
+    /// To [`crate::Command::SetPermission`].
+    Permission(Result<PermissionRow, PermissionRefusal>),
     /// To [`crate::Command::OpenWallet`] by a root key that another one has replaced.
     Replaced,
     /// To [`crate::Command::Rotate`].
@@ -246,6 +266,8 @@ pub struct Commit {
     pub allowances: Vec<(KeyRef, SignedAllowance)>,
     /// Budgets put in force, to be kept for the audit in place of older ones.
     pub budgets: Vec<(WalletRef, SignedBudget)>,
+    /// Permissions put in force in place of older ones.
+    pub permissions: Vec<PermissionRow>,
     /// Rotations of root keys, each with the row of its wallet among `wallets`.
     pub rotations: Vec<RotationRow>,
     /// Backups that are new, or take the place of one of the same name. All that a wallet kept before one
@@ -295,6 +317,7 @@ impl Commit {
             && self.items.is_empty()
             && self.allowances.is_empty()
             && self.budgets.is_empty()
+            && self.permissions.is_empty()
             && self.rotations.is_empty()
             && self.backups.is_empty()
             && self.vouchers.is_empty()

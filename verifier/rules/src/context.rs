@@ -14,8 +14,8 @@ use crate::command::Slot;
 use crate::findings::{ClaimHold, FindingId, FindingRef, FindingRow};
 use crate::rows::{
     Accounts, BackupRow, ClaimEntry, Counters, CreatorProfile, CreatorRef, CreatorRow, EntryNumber,
-    HoldRow, InMonth, ItemRow, ItemText, KeyRef, KeyRow, ReceiptRow, RefundRow, VoucherHash,
-    VoucherRow, WalletRef, WalletRow,
+    HoldRow, InMonth, ItemRow, ItemText, KeyRef, KeyRow, PermissionRow, ReceiptRow, RefundRow,
+    VoucherHash, VoucherRow, WalletRef, WalletRow,
 };
 
 /// An accepted claim under an older number of a key.
@@ -75,6 +75,13 @@ pub struct Context {
     pub texts: HashMap<ItemHash, ItemText>,
     /// Which of the claims' items are owned, with the receipt of the purchase.
     pub owned: HashMap<(WalletRef, ItemHash), ReceiptRow>,
+    /// Permissions named, and those of automatic claims.
+    pub permissions: HashMap<(WalletRef, CreatorRef), PermissionRow>,
+    /// Of automatic claims: what the wallet paid the creator for items in this month, less what was refunded; [`Micros::MAX`]
+    /// where that was too much to add up.
+    pub paid_this_month: HashMap<(WalletRef, CreatorRef), Micros>,
+    /// Which of the automatic claims' items the wallet had bought before and had its money back for.
+    pub given_back: HashSet<(WalletRef, ItemHash)>,
     /// Accepted claims under the older numbers that claims of this batch use again.
     pub past: HashMap<(KeyRef, u64), PastClaim>,
     /// Numbers of these keys for which a proof of equivocation is kept already.
@@ -96,7 +103,7 @@ pub struct Context {
     pub refunds: HashMap<EntryNumber, RefundRow>,
     /// What is held in the buckets of those claims.
     pub holds: HashMap<(CreatorRef, u64), Micros>,
-    /// Of the wallets of those claims: when and by whom they were refunded, newest first, at most
+    /// Of the wallets of those claims, and of automatic ones: when and by whom they were refunded, newest first, at most
     /// [`farthing_shared::limits::REFUNDS_PER_WALLET_MAX`].
     pub recent_refunds: HashMap<WalletRef, Vec<(UnixMillis, CreatorRef)>>,
     /// Holds that are due, in order of creator and minute.
@@ -135,6 +142,9 @@ impl Context {
             items: HashMap::new(),
             texts: HashMap::new(),
             owned: HashMap::new(),
+            permissions: HashMap::new(),
+            paid_this_month: HashMap::new(),
+            given_back: HashSet::new(),
             past: HashMap::new(),
             proved: HashSet::new(),
             vouchers: HashMap::new(),

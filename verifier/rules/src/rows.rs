@@ -13,6 +13,7 @@ use crate::accounts::Rail;
 pub use crate::budget::{BudgetRow, Spent};
 pub use crate::ceiling::{Ceiling, InMonth};
 use crate::findings::{FindingId, Place, Standing};
+pub use crate::permission::PermissionRow;
 
 macro_rules! reference {
     ($(#[$doc:meta])* $name:ident) => {

@@ -150,7 +150,9 @@ pub(super) async fn left(
     key: PublicKey,
     answer: &ClaimAnswer,
 ) -> Result<Option<Micros>, Problem> {
-    if answer.outcome.retry() != Retry::AfterBudget || answer.outcome == Outcome::PaymentsPaused {
+    if answer.outcome.retry() != Retry::AfterBudget
+        || matches!(answer.outcome, Outcome::PaymentsPaused | Outcome::NeedsClick)
+    {
         return Ok(None);
     }
     let now = app.clock.now();

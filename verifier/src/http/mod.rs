@@ -13,6 +13,7 @@ mod notices;
 mod openapi;
 mod pages;
 mod payments;
+mod permissions;
 mod places;
 mod problem;
 mod provider;
@@ -156,6 +157,7 @@ pub fn router(app: App) -> Router {
         ("/v1/wallets/{root}", get(wallets::show), READ),
         ("/v1/wallets/{root}/entries", get(wallets::entries), READ),
         ("/v1/wallets/{root}/budget", get(budgets::show).put(budgets::set), HEAVY),
+        ("/v1/wallets/{root}/permissions", get(permissions::show).put(permissions::set), HEAVY),
         ("/v1/wallets/{root}/backups", put(backups::keep), HEAVY),
         ("/v1/backups/{name}", get(backups::show), READ),
         ("/v1/wallets/{root}/rotations", post(rotations::rotate), HEAVY),

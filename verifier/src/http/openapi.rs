@@ -25,6 +25,8 @@ use super::{budgets, claims, creators, payments, provider, refunds, review, wall
         wallets::entries,
         budgets::show,
         budgets::set,
+        super::permissions::show,
+        super::permissions::set,
         super::rotations::rotate,
         super::backups::keep,
         super::backups::show,

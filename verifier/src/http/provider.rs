@@ -7,7 +7,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_rules::rows::{
     CreatorProfile, CreatorRow, InMonth, ItemRow, ItemText, KeyRow, WalletRow,
 };
-use farthing_rules::{Command, CreatorRef, ItemRef};
+use farthing_rules::{Command, ItemRef};
 use farthing_shared::time::day_after_month_of;
 use farthing_shared::{
     CreatorId, ItemHash, Micros, PublicKey, SignedOffer, UnixMillis, item_hash, origin_hash,
@@ -171,6 +171,8 @@ pub(super) struct QuoteBody {
     suggested_claim_max: String,
     owned: Option<OwnedBody>,
     allowance: Option<AllowanceBody>,
+    /// Whether the key that asks may pay this without a click, within what its wallet's holder permitted.
+    automatic: bool,
 }
 
 /// Price and payee of an item; with a signed read, also whether it is owned.
@@ -189,9 +191,9 @@ pub(super) async fn quote(
         None => None,
         Some(name) => Some(quoted_item(&app, &profile, name, &asked).await?),
     };
-    let KeyHas { owned, allowance, paid } = match key {
+    let KeyHas { owned, allowance, paid, automatic } = match key {
         None => KeyHas::default(),
-        Some(key) => what_the_key_has(&app, key, (id, row.creator), item.as_ref()).await?,
+        Some(key) => what_the_key_has(&app, key, (id, row), item.as_ref()).await?,
     };
     let price = item.as_ref().map(|(row, _)| row.price);
     let now = app.clock.now();
@@ -222,6 +224,7 @@ pub(super) async fn quote(
         suggested_claim_max: suggested(price, 10, 500_000),
         owned: owned.or(open),
         allowance,
+        automatic,
     }))
 }
 
@@ -298,15 +301,19 @@ struct KeyHas {
     allowance: Option<AllowanceBody>,
     /// What its wallet paid the creator in a month; none where no wallet is known.
     paid: Option<InMonth>,
+    /// It may pay what is due for the item without a click.
+    automatic: bool,
 }
 
 async fn what_the_key_has(
     app: &App,
     key: PublicKey,
-    (creator, of): (CreatorId, CreatorRef),
+    (creator, of): (CreatorId, CreatorRow),
     item: Option<&(ItemRow, ItemText)>,
 ) -> Result<KeyHas, Problem> {
-    let item = item.map(|(row, _)| row.hash);
+    let price = item.map(|(row, _)| (row.hash, row.price));
+    let item = price.map(|(hash, _)| hash);
+    let own_app = app.clone();
     let now = app.clock.now();
     let found = app
         .read(move |reader| {
@@ -325,13 +332,22 @@ async fn what_the_key_has(
                 },
             };
             let first = reader.key_by_ref(row.first)?;
-            let paid = wallet.map(|wallet| wallet.paid_as_seen_by(&row, first.as_ref(), of));
+            let paid =
+                wallet.map(|wallet| wallet.paid_as_seen_by(&row, first.as_ref(), of.creator));
             let paid = paid.unwrap_or_default();
+            let automatic = match (wallet, price) {
+                (Some(wallet), Some((hash, price))) if owned.is_none() => {
+                    let due = of.ceiling.due(price, paid, now);
+                    let who = (&wallet, &row, &of);
+                    super::permissions::covers(&own_app, reader, who, (&hash, due), now)?
+                }
+                _ => false,
+            };
             let body = AllowanceBody::read(reader, row)?;
-            Ok(Some((owned, body, paid)))
+            Ok(Some((owned, body, paid, automatic)))
         })
         .await?;
-    let Some((owned, allowance, paid)) = found else { return Ok(KeyHas::default()) };
+    let Some((owned, allowance, paid, automatic)) = found else { return Ok(KeyHas::default()) };
     let owned = owned.map(|(receipt, hash, way)| OwnedBody {
         entry: Some(receipt.entry.0),
         at: Some(time(receipt.at)),
@@ -342,7 +358,7 @@ async fn what_the_key_has(
         refundable_until: way.and_then(|(_, until)| until).map(time),
     });
     let allowance = allowance.map(|body| body.for_a_frame().in_currency(&app.config.currency));
-    Ok(KeyHas { owned, allowance, paid: Some(paid) })
+    Ok(KeyHas { owned, allowance, paid: Some(paid), automatic })
 }
 
 /// Whether an item that a key's wallet does not own is open to that key in this month.

@@ -1,8 +1,8 @@
 //! Between the ledger's values and what people and programs read.
 
 use farthing_rules::commit::{
-    AllowanceRefusal, BackupRefusal, BudgetRefusal, ReviewRefusal, RotationRefusal, SaveRefusal,
-    TopUpRefusal,
+    AllowanceRefusal, BackupRefusal, BudgetRefusal, PermissionRefusal, ReviewRefusal,
+    RotationRefusal, SaveRefusal, TopUpRefusal,
 };
 use farthing_shared::UnixMillis;
 
@@ -59,6 +59,28 @@ impl Clause for BudgetRefusal {
                 "budget",
                 "it was signed more than two minutes from now; date it by the time that is read \
                  with the budget",
+            ),
+        }
+    }
+}
+
+impl Clause for PermissionRefusal {
+    fn problem(self) -> Problem {
+        match self {
+            Self::WrongVerifier => {
+                Problem::field("permission", "it is made out to another provider")
+            }
+            Self::WrongCurrency => Problem::field("permission", "it is in another currency"),
+            Self::UnknownWallet => Problem::missing("wallet; open it first"),
+            Self::UnknownCreator => Problem::missing("creator"),
+            Self::Superseded => Problem::new(
+                Kind::Conflict,
+                "another permission was set since; read them, and sign one with the next number",
+            ),
+            Self::Expired => Problem::field(
+                "permission",
+                "it was signed more than two minutes from now; date it by the time that is read \
+                 with the permissions",
             ),
         }
     }

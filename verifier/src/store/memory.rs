@@ -5,14 +5,14 @@ use farthing_rules::command::{ClaimName, Names};
 use farthing_rules::context::{FormerRoot, PastClaim};
 use farthing_rules::findings::Act;
 use farthing_rules::rows::{
-    BackupRow, ClaimEntry, Entry, EntryBody, HoldRow, InMonth, ReceiptRow, Spent,
+    BackupRow, ClaimEntry, Entry, EntryBody, HoldRow, InMonth, PermissionRow, ReceiptRow, Spent,
 };
 use farthing_rules::{
-    Answer, Command, Context, EntryNumber, ItemRef, KeyRef, Policy, WalletRef, decide,
+    Answer, Command, Context, CreatorRef, EntryNumber, ItemRef, KeyRef, Policy, WalletRef, decide,
 };
 use farthing_shared::{
-    BackupName, ItemHash, Outcome, PublicKey, SignedBackup, SignedClaim, SignedRotation,
-    UnixMillis, limits,
+    BackupName, ItemHash, Outcome, PublicKey, SignedBackup, SignedClaim, SignedPermission,
+    SignedRotation, UnixMillis, limits,
 };
 
 use super::{Snapshot, StoreError};
@@ -72,7 +72,7 @@ impl MemoryStore {
     fn load(&self, names: &Names, now: UnixMillis) -> Context {
         let mut context = Context::new(self.rows.counters, self.rows.accounts);
         for claim in &names.claims {
-            self.load_claim(&mut context, claim);
+            self.load_claim(&mut context, claim, now);
         }
         for root in &names.roots {
             let wallet = self.rows.wallets.values().find(|row| row.root == *root);
@@ -105,6 +105,7 @@ impl MemoryStore {
         for slot in &names.slots {
             self.load_slot(&mut context, slot);
         }
+        self.load_permissions(&mut context, names);
         for hash in &names.items {
             if let Some((row, text)) = self.rows.items.get(hash) {
                 context.items.insert(*hash, *row);
@@ -150,6 +151,56 @@ impl MemoryStore {
         }
     }
 
+    fn load_permissions(&self, context: &mut Context, names: &Names) {
+        for (root, creator) in &names.permissions {
+            let wallet = context.wallet_refs.get(root).copied();
+            if let Some(of) = wallet.zip(context.creator_refs.get(creator).copied()) {
+                self.load_permission(context, of);
+            }
+        }
+    }
+
+    fn load_permission(&self, context: &mut Context, of: (WalletRef, CreatorRef)) {
+        let bytes = self.rows.permissions.get(&of);
+        if let Some(signed) = bytes.and_then(|bytes| SignedPermission::decode(bytes).ok()) {
+            let row = PermissionRow { wallet: of.0, creator: of.1, signed };
+            context.permissions.insert(of, row);
+        }
+    }
+
+    /// What an automatic claim depends on besides.
+    fn load_unasked(
+        &self,
+        context: &mut Context,
+        (of, item): ((WalletRef, CreatorRef), ItemHash),
+        now: UnixMillis,
+    ) {
+        self.load_permission(context, of);
+        context.paid_this_month.insert(of, self.paid_in_month(of, now).paid);
+        context.recent_refunds.insert(of.0, self.recent_refunds(of.0));
+        let bought = self.rows.entries.iter().filter_map(|entry| match &entry.body {
+            EntryBody::Claim(claim) if claim.wallet == of.0 => {
+                let signed = SignedClaim::decode(&claim.signed).ok()?;
+                (signed.claim().item == item).then_some(entry.number)
+            }
+            _ => None,
+        });
+        let (mut bought, refunds) = (bought, &self.rows.refunds);
+        if bought.any(|entry| refunds.get(&entry).is_some_and(|row| row.outcome.is_success())) {
+            context.given_back.insert((of.0, item));
+        }
+    }
+
+    fn recent_refunds(&self, wallet: WalletRef) -> Vec<(UnixMillis, CreatorRef)> {
+        let refunds = self.rows.entries.iter().rev().filter_map(|entry| match &entry.body {
+            EntryBody::Refund(refund) if refund.wallet == wallet => {
+                Some((entry.at, refund.creator))
+            }
+            _ => None,
+        });
+        refunds.take(limits::REFUNDS_PER_WALLET_MAX).collect()
+    }
+
     fn load_former_root(&self, context: &mut Context, root: &PublicKey) {
         for ((wallet, _), (_, signed)) in &self.rows.rotations {
             let Ok(signed) = SignedRotation::decode(signed) else { continue };
@@ -175,10 +226,15 @@ impl MemoryStore {
 
     /// What a claim's wallet paid the claim's creator for items in its month.
     fn paid_before(&self, claim: &ClaimEntry, paid_at: UnixMillis) -> InMonth {
+        self.paid_in_month((claim.wallet, claim.creator), paid_at)
+    }
+
+    /// What a wallet paid a creator for items in the month of a time.
+    fn paid_in_month(&self, of: (WalletRef, CreatorRef), paid_at: UnixMillis) -> InMonth {
         let month = InMonth::default().at(paid_at);
         let claims = self.rows.entries.iter().filter_map(|entry| match &entry.body {
             EntryBody::Claim(other)
-                if (other.wallet, other.creator) == (claim.wallet, claim.creator)
+                if (other.wallet, other.creator) == of
                     && other.item != ItemRef(0)
                     && InMonth::default().at(entry.at) == month =>
             {
@@ -232,7 +288,7 @@ impl MemoryStore {
         }
     }
 
-    fn load_claim(&self, context: &mut Context, name: &ClaimName) {
+    fn load_claim(&self, context: &mut Context, name: &ClaimName, now: UnixMillis) {
         let Some(key) = self.rows.keys.get(&name.key) else { return };
         let sequence = key.last_sequence();
         let replaced = key.last.as_ref().is_some_and(|last| {
@@ -265,6 +321,9 @@ impl MemoryStore {
         self.rows.creators.get(&key.creator).into_iter().for_each(|row| context.put_creator(*row));
         self.rows.keys.get(&key.first).into_iter().for_each(|row| context.put_key(row.clone()));
         context.put_key(key.clone());
+        if name.automatic {
+            self.load_unasked(context, ((key.wallet, key.creator), name.item), now);
+        }
     }
 
     fn past(&self, key: KeyRef, _last: EntryNumber, sequence: u64) -> Option<PastClaim> {
@@ -346,14 +405,7 @@ impl MemoryStore {
         self.rows.wallets.get(&claim.wallet).into_iter().for_each(|row| context.put_wallet(*row));
         let creator = self.rows.creators.get(&claim.creator);
         creator.into_iter().for_each(|row| context.put_creator(*row));
-        let refunds = self.rows.entries.iter().rev().filter_map(|entry| match &entry.body {
-            EntryBody::Refund(refund) if refund.wallet == claim.wallet => {
-                Some((entry.at, refund.creator))
-            }
-            _ => None,
-        });
-        let recent = refunds.take(limits::REFUNDS_PER_WALLET_MAX).collect();
-        context.recent_refunds.insert(claim.wallet, recent);
+        context.recent_refunds.insert(claim.wallet, self.recent_refunds(claim.wallet));
     }
 
     fn load_voucher(&self, context: &mut Context, hash: farthing_rules::VoucherHash) {

@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub allowances: BTreeMap<(KeyRef, u64), Vec<u8>>,
     /// Signed bytes of the budget in force, by wallet.
     pub budgets: BTreeMap<WalletRef, Vec<u8>>,
+    /// Signed bytes of the newest permission, by wallet and creator.
+    pub permissions: BTreeMap<(WalletRef, CreatorRef), Vec<u8>>,
     /// When a wallet's root keys ended, and the signed bytes, by wallet and how many it had before.
     pub rotations: BTreeMap<(WalletRef, u32), (UnixMillis, Vec<u8>)>,
     /// Signed bytes of backups, by wallet and name.
@@ -73,6 +75,7 @@ impl Default for Snapshot {
             keys: BTreeMap::new(),
             allowances: BTreeMap::new(),
             budgets: BTreeMap::new(),
+            permissions: BTreeMap::new(),
             rotations: BTreeMap::new(),
             backups: BTreeMap::new(),
             creators: BTreeMap::new(),
@@ -109,6 +112,10 @@ impl Snapshot {
         }
         for (wallet, signed) in &commit.budgets {
             self.budgets.insert(*wallet, signed.encode().to_vec());
+        }
+        for row in &commit.permissions {
+            let name = (row.wallet, row.creator);
+            self.permissions.insert(name, row.signed.encode().to_vec());
         }
         for row in &commit.rotations {
             let signed = row.signed.encode().to_vec();

@@ -89,6 +89,7 @@ fn due(wallet: &Wallet, key: &SigningKey, name: &str, rest: &str, now_ms: u64) -
         }
         "rotation" => Some(base64(&wallet.rotation(key.public(), rest)?.sign(key).encode())),
         "budget" => Some(base64(&wallet.budget(key.public(), rest)?.sign(key).encode())),
+        "permission" => Some(base64(&wallet.permission(key.public(), rest)?.sign(key).encode())),
         "allowance" => {
             let allowance = wallet.allowance(whole(rest)?)?;
             Some(base64(&allowance.sign(key).encode()))

@@ -541,6 +541,27 @@ fn a_budget_is_what_was_typed() {
     }
 }
 
+#[test]
+fn a_permission_is_what_was_typed() {
+    let mut wallet = Wallet::default();
+    let root = public_of(&key(1)).expect("a key");
+    let creator = farthing_shared::CreatorId([5; 16]);
+    let row = format!("3\u{1f}{}\u{1f}2.50\u{1f}1795500000000", creator.to_text());
+    assert_eq!(wallet.permission(root, &row), None, "the verifier is not known yet");
+    wallet.boot("place\u{1f}home\u{1f}stored\u{1f}true", NOW);
+    wallet.answer(&provider(), NOW);
+    let permission = wallet.permission(root, &row).expect("a permission");
+    assert_eq!((permission.number, permission.set_at.0), (3, NOW));
+    assert_eq!((permission.creator, permission.verifier), (creator, VerifierId([9; 32])));
+    assert_eq!(Ok(permission.per_month), Micros::parse("2.50"));
+    let taken_back = wallet.permission(root, &row.replace("2.50", "0"));
+    assert_eq!(taken_back.map(|permission| permission.per_month), Some(Micros::ZERO));
+    for (part, other) in [(&*row, ""), ("2.50", "x"), ("cr_", ""), ("3\u{1f}", "x\u{1f}")] {
+        let wrong = row.replace(part, other);
+        assert_eq!(wallet.permission(root, &wrong), None, "{wrong:?}");
+    }
+}
+
 /// Another device put its key in the place of this browser's: said, and nothing is asked or opened any more.
 #[test]
 fn a_key_that_was_replaced_ends_the_page() {

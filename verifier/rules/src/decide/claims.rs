@@ -7,6 +7,7 @@ use farthing_shared::{Claim, ItemHash, Kind, Micros, Outcome, SignedClaim, UnixM
 use super::working::Working;
 use crate::commit::ClaimAnswer;
 use crate::findings::{Seen, Standing};
+use crate::permission::Unasked;
 use crate::policy::Policy;
 use crate::rows::{
     ClaimEntry, EntryBody, Equivocation, InMonth, ItemRef, KeyRef, KeyRow, LastAnswer, MARK_EVERY,
@@ -37,12 +38,21 @@ pub fn screen(policy: &Policy, claim: &Claim, now: UnixMillis) -> Option<Outcome
     None
 }
 
+/// How a claim came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Its payer clicked, or so its sender says: a key in force is enough.
+    ByClick,
+    /// Nobody clicked: a permission of the wallet's holder has to cover it.
+    Automatically,
+}
+
 /// Charges a claim, or says why not.
 pub(super) fn charge(
     policy: &Policy,
     working: &mut Working,
     signed: &SignedClaim,
-    key: KeyRef,
+    (key, asked): (KeyRef, Asked),
 ) -> ClaimAnswer {
     let claim = signed.claim();
     let Some(row) = working.context.keys.get(&key).filter(|row| row.public == claim.key) else {
@@ -64,7 +74,7 @@ pub(super) fn charge(
     // From here on the claim's number is used up, whatever the outcome.
     let mut row = row;
     count_within_minute(&mut row, working.now);
-    let (outcome, receipt) = match refusal(policy, working, claim, &row) {
+    let (outcome, receipt) = match refusal(policy, working, claim, (&row, asked)) {
         Refusal::Owned(receipt) => (Outcome::AlreadyOwned, Some(receipt)),
         Refusal::No(outcome) => (outcome, None),
         Refusal::None(item) => match accept(policy, working, signed, &mut row, item) {
@@ -204,7 +214,12 @@ enum Refusal {
 }
 
 /// The refusals in order of precedence; each is final.
-fn refusal(policy: &Policy, working: &Working, claim: &Claim, row: &KeyRow) -> Refusal {
+fn refusal(
+    policy: &Policy,
+    working: &Working,
+    claim: &Claim,
+    (row, asked): (&KeyRow, Asked),
+) -> Refusal {
     if !working.is_in_force(row) {
         return Refusal::No(Outcome::KeyRevoked);
     }
@@ -254,7 +269,33 @@ fn refusal(policy: &Policy, working: &Working, claim: &Claim, row: &KeyRow) -> R
     if wallet.map_or(Micros::ZERO, |wallet| wallet.balance) < claim.amount {
         return Refusal::No(Outcome::InsufficientBalance);
     }
+    // Last, so that whoever clicks instead is not told of anything else.
+    if asked == Asked::Automatically && !is_permitted(policy, working, claim, row) {
+        return Refusal::No(Outcome::NeedsClick);
+    }
     Refusal::None(item)
+}
+
+/// Whether the wallet's holder permitted this payment without a click.
+fn is_permitted(policy: &Policy, working: &Working, claim: &Claim, row: &KeyRow) -> bool {
+    let context = &working.context;
+    let (Some(wallet), Some(creator)) =
+        (context.wallets.get(&row.wallet), context.creators.get(&row.creator))
+    else {
+        return false;
+    };
+    let of = (row.wallet, row.creator);
+    let unasked = Unasked {
+        wallet,
+        key: row,
+        creator,
+        permission: context.permissions.get(&of),
+        paid: context.paid_this_month.get(&of).copied().unwrap_or(Micros::MAX),
+        refunds: context.recent_refunds.get(&row.wallet).map_or(&[], |refunds| refunds),
+        given_back: context.given_back.contains(&(row.wallet, claim.item)),
+    };
+    // A gift is nobody's to give but the payer's.
+    claim.item != ItemHash::NONE && unasked.may_pay(policy, claim.amount, working.now)
 }
 
 /// Whether the wallet's standing keeps it from paying now.
@@ -381,6 +422,14 @@ fn accept(
     working.count_credit(row.creator, item, (credited, free));
     if claim.item != ItemHash::NONE {
         working.own(row.wallet, claim.item, receipt);
+        count_this_month(working, row, claim.amount);
     }
     Ok(receipt)
+}
+
+/// What automatic claims that come later in this batch are weighed by.
+fn count_this_month(working: &mut Working, row: &KeyRow, amount: Micros) {
+    if let Some(paid) = working.context.paid_this_month.get_mut(&(row.wallet, row.creator)) {
+        *paid = paid.plus(amount).unwrap_or(Micros::MAX);
+    }
 }

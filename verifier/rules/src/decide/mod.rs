@@ -6,6 +6,7 @@ mod budgets;
 mod claims;
 mod creators;
 mod findings;
+mod permissions;
 mod refunds;
 mod rotations;
 mod wallets;
@@ -20,6 +21,7 @@ use crate::command::Command;
 use crate::commit::{Answer, Commit};
 use crate::context::Context;
 use crate::policy::Policy;
+use claims::Asked;
 use farthing_shared::UnixMillis;
 use working::Working;
 
@@ -35,13 +37,16 @@ pub fn decide(policy: &Policy, context: Context, commands: &[Command], now: Unix
     let mut claims = Vec::with_capacity(commands.len());
     for (command, answer) in commands.iter().zip(&mut answers) {
         match command {
-            Command::Claim { claim, key } => claims.push((*key, claim, answer)),
+            Command::Claim { claim, key } => claims.push((*key, claim, Asked::ByClick, answer)),
+            Command::AutomaticClaim { claim, key } => {
+                claims.push((*key, claim, Asked::Automatically, answer));
+            }
             other => *answer = Some(other_than_claim(policy, &mut working, other)),
         }
     }
-    claims.sort_by_key(|(key, claim, _)| (*key, claim.claim().sequence));
-    for (key, claim, answer) in claims {
-        *answer = Some(Answer::Claim(claims::charge(policy, &mut working, claim, key)));
+    claims.sort_by_key(|(key, claim, ..)| (*key, claim.claim().sequence));
+    for (key, claim, asked, answer) in claims {
+        *answer = Some(Answer::Claim(claims::charge(policy, &mut working, claim, (key, asked))));
     }
     let answers = answers.into_iter().flatten().collect();
     working.into_commit(answers)
@@ -50,7 +55,10 @@ pub fn decide(policy: &Policy, context: Context, commands: &[Command], now: Unix
 fn other_than_claim(policy: &Policy, working: &mut Working, command: &Command) -> Answer {
     match command {
         Command::Claim { claim, key } => {
-            Answer::Claim(claims::charge(policy, working, claim, *key))
+            Answer::Claim(claims::charge(policy, working, claim, (*key, Asked::ByClick)))
+        }
+        Command::AutomaticClaim { claim, key } => {
+            Answer::Claim(claims::charge(policy, working, claim, (*key, Asked::Automatically)))
         }
         Command::OpenWallet { opening, origin } => {
             wallets::open(policy, working, opening.opening().root, *origin)
@@ -59,6 +67,9 @@ fn other_than_claim(policy: &Policy, working: &mut Working, command: &Command) -
             Answer::Allowance(allowances::register(policy, working, allowance))
         }
         Command::SetBudget { budget } => Answer::Budget(budgets::set(policy, working, budget)),
+        Command::SetPermission { permission } => {
+            Answer::Permission(permissions::set(policy, working, permission))
+        }
         Command::Rotate { rotation } => {
             Answer::Rotated(rotations::rotate(policy, working, rotation))
         }

@@ -8,6 +8,7 @@ use farthing_shared::{
 
 use super::working::Working;
 use crate::commit::RefundAnswer;
+use crate::permission::too_many_refunds;
 use crate::policy::Policy;
 use crate::rows::{
     Ceiling, ClaimEntry, EntryBody, EntryNumber, InMonth, ItemRef, ReceiptRow, RefundEntry,
@@ -70,6 +71,7 @@ pub(super) fn refund(
     working.keep_refund(RefundRow { claim: number, request, asked_at, outcome, receipt });
     if receipt.is_some() && paid.claim().item != ItemHash::NONE {
         working.disown(claim.wallet, paid.claim().item, number);
+        working.context.given_back.insert((claim.wallet, paid.claim().item));
     }
     answer(outcome, receipt, false)
 }
@@ -121,15 +123,7 @@ fn may_ask(working: &Working, signed: &SignedRefund, claim: &ClaimEntry) -> bool
 /// Whether the wallet was refunded too often, by all creators or by this one.
 fn too_many(working: &Working, claim: &ClaimEntry) -> bool {
     let recent = working.context.recent_refunds.get(&claim.wallet);
-    let since = |(at, _): &&(_, _)| working.now < at_plus(*at);
-    let within = || recent.into_iter().flatten().filter(since);
-    within().count() >= limits::REFUNDS_PER_WALLET_MAX
-        || within().filter(|(_, creator)| *creator == claim.creator).count()
-            >= limits::REFUNDS_PER_CREATOR_MAX
-}
-
-fn at_plus(at: farthing_shared::UnixMillis) -> farthing_shared::UnixMillis {
-    at.plus_ms(limits::REFUNDS_WITHIN_MS)
+    recent.is_some_and(|recent| too_many_refunds(recent, claim.creator, working.now))
 }
 
 /// Moves the money. After [`Working::record`] has returned an entry, nothing here can fail.

@@ -12,8 +12,8 @@ use crate::context::Context;
 use crate::findings::{Act, ClaimHold, Decision, FindingRef, FindingRow, Observation, Seen};
 use crate::rows::{
     BackupRow, CreatorProfile, CreatorRef, Entry, EntryBody, EntryNumber, Equivocation, HoldChange,
-    HoldRow, ItemRef, ItemRow, ItemText, KeyRef, KeyRow, Ownership, ReceiptRow, RefundRow,
-    RefundTally, RefusalTally, RotationRow, Tally, VoucherHash, WalletRef,
+    HoldRow, ItemRef, ItemRow, ItemText, KeyRef, KeyRow, Ownership, PermissionRow, ReceiptRow,
+    RefundRow, RefundTally, RefusalTally, RotationRow, Tally, VoucherHash, WalletRef,
 };
 use farthing_shared::ItemHash;
 
@@ -32,6 +32,7 @@ pub(super) struct Working {
     vouchers: BTreeSet<VoucherHash>,
     allowances: Vec<(KeyRef, SignedAllowance)>,
     budgets: Vec<(WalletRef, SignedBudget)>,
+    permissions: Vec<PermissionRow>,
     rotations: Vec<RotationRow>,
     backups: BTreeMap<BackupName, BackupRow>,
     holds_changed: BTreeMap<(CreatorRef, u64), i64>,
@@ -68,6 +69,7 @@ impl Working {
             vouchers: BTreeSet::new(),
             allowances: Vec::new(),
             budgets: Vec::new(),
+            permissions: Vec::new(),
             rotations: Vec::new(),
             backups: BTreeMap::new(),
             holds_changed: BTreeMap::new(),
@@ -210,6 +212,11 @@ impl Working {
     pub(super) fn keep_budget(&mut self, wallet: WalletRef, signed: &SignedBudget) {
         self.budgets.push((wallet, signed.clone()));
         self.touch_wallet(wallet);
+    }
+
+    pub(super) fn put_permission(&mut self, row: PermissionRow) {
+        self.context.permissions.insert((row.wallet, row.creator), row.clone());
+        self.permissions.push(row);
     }
 
     pub(super) fn keep_rotation(&mut self, row: RotationRow) {
@@ -405,6 +412,7 @@ impl Working {
             }),
             allowances: self.allowances,
             budgets: self.budgets,
+            permissions: self.permissions,
             rotations: self.rotations,
             backups: self.backups.into_values().collect(),
             vouchers: rows(&self.vouchers, |hash| context.vouchers.get(hash).copied()),

@@ -3,15 +3,15 @@
 use farthing_rules::findings::{Place, Standing};
 use farthing_rules::rows::{
     Accounts, BackupRow, BudgetRow, Ceiling, ClaimEntry, Counters, CreatorProfile, CreatorRow,
-    Entry, EntryBody, Equivocation, InMonth, ItemRow, ItemText, KeyRow, LastAnswer, ReceiptRow,
-    RefundEntry, RefundRow, ReviewEntry, Spent, VoucherRow, WalletRow,
+    Entry, EntryBody, Equivocation, InMonth, ItemRow, ItemText, KeyRow, LastAnswer, PermissionRow,
+    ReceiptRow, RefundEntry, RefundRow, ReviewEntry, Spent, VoucherRow, WalletRow,
 };
 use farthing_rules::{
     CreatorRef, EntryNumber, FindingId, ItemRef, KeyRef, Rail, VoucherHash, WalletRef,
 };
 use farthing_shared::{
     Claim, ClaimId, CreatorId, ItemHash, Micros, OriginHash, Outcome, PublicKey, RefundOutcome,
-    SignedBackup, SignedRotation, UnixMillis,
+    SignedBackup, SignedPermission, SignedRotation, UnixMillis,
 };
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
@@ -151,6 +151,13 @@ pub(super) fn backup(row: &Row<'_>) -> Sql<BackupRow> {
     let signed = SignedBackup::decode(row.get_ref(1)?.as_blob().unwrap_or_default());
     let signed = signed.map_err(|_| broken(1, "a backup that cannot be read"))?;
     Ok(BackupRow { wallet: WalletRef(nat(row, 0)?), signed })
+}
+
+/// Wallet, creator, signed bytes.
+pub(super) fn permission(row: &Row<'_>) -> Sql<PermissionRow> {
+    let signed = SignedPermission::decode(row.get_ref(2)?.as_blob().unwrap_or_default());
+    let signed = signed.map_err(|_| broken(2, "a permission that cannot be read"))?;
+    Ok(PermissionRow { wallet: WalletRef(nat(row, 0)?), creator: CreatorRef(nat(row, 1)?), signed })
 }
 
 /// The signed bytes of a rotation.

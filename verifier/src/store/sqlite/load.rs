@@ -3,8 +3,8 @@
 use farthing_rules::command::{ClaimName, Names, Slot};
 use farthing_rules::context::{FormerRoot, PastClaim};
 use farthing_rules::rows::{
-    Accounts, Counters, CreatorRow, Entry, EntryBody, HoldRow, ItemRow, KeyRow, ReceiptRow,
-    RefundRow, WalletRow,
+    Accounts, Counters, CreatorRow, Entry, EntryBody, HoldRow, ItemRow, KeyRow, PermissionRow,
+    ReceiptRow, RefundRow, WalletRow,
 };
 use farthing_rules::{Context, CreatorRef, EntryNumber, KeyRef, VoucherHash, WalletRef};
 use farthing_shared::{
@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::cache::{Cache, OwnedWindow};
 use super::columns::{self, Sql, bytes, int, micros, nat};
-use super::hot::Hot;
+use super::hot::{Hot, bought_with};
 use super::paid;
 use super::redo::OwnedPair;
 
@@ -40,7 +40,7 @@ pub(super) fn context(source: &mut Source<'_>, names: &Names, now: UnixMillis) -
         None => counters(connection)?,
     };
     let mut context = Context::new(counters, accounts);
-    claims(source, names, &mut context)?;
+    claims(source, names, &mut context, now)?;
     refunds(source, names, &mut context)?;
     let context_ref = &mut context;
     for root in &names.roots {
@@ -79,6 +79,7 @@ pub(super) fn context(source: &mut Source<'_>, names: &Names, now: UnixMillis) -
     for slot in &names.slots {
         load_slot(connection, hot, context_ref, slot)?;
     }
+    permissions(connection, names, context_ref)?;
     for hash in &names.items {
         let sql = format!("SELECT {}, name, title FROM items WHERE hash = ?1", columns::ITEM);
         let mut query = connection.prepare_cached(&sql)?;
@@ -126,7 +127,12 @@ fn concat_wallet(by: &str) -> String {
 }
 
 /// The hot path: keys, then their wallets and creators, then items, ownership, past numbers.
-fn claims(source: &mut Source<'_>, names: &Names, context: &mut Context) -> Sql<()> {
+fn claims(
+    source: &mut Source<'_>,
+    names: &Names,
+    context: &mut Context,
+    now: UnixMillis,
+) -> Sql<()> {
     for name in &names.claims {
         if !context.keys.contains_key(&name.key) {
             let Some(row) = source.key(name.key)? else { continue };
@@ -172,8 +178,69 @@ fn claims(source: &mut Source<'_>, names: &Names, context: &mut Context) -> Sql<
         if let Some(receipt) = source.owned(wallet, name.item)? {
             context.owned.insert((wallet, name.item), receipt);
         }
+        // A number that was used gets its first answer, whatever is permitted now.
+        let last = context.keys.get(&name.key).map_or(0, KeyRow::last_sequence);
+        if name.automatic && name.sequence > last {
+            unasked(source, names, context, ((wallet, creator), name.item), now)?;
+        }
     }
     Ok(())
+}
+
+/// What an automatic claim depends on besides. Nothing of it is read where there is no permission and none may come
+/// with this batch.
+fn unasked(
+    source: &Source<'_>,
+    names: &Names,
+    context: &mut Context,
+    (of, item): ((WalletRef, CreatorRef), ItemHash),
+    now: UnixMillis,
+) -> Sql<()> {
+    let connection = source.connection;
+    if !context.permissions.contains_key(&of) {
+        match permission(connection, of)? {
+            Some(row) => {
+                context.permissions.insert(of, row);
+            }
+            None if names.permissions.is_empty() => return Ok(()),
+            None => {}
+        }
+    }
+    let Some(wallet) = context.wallets.get(&of.0) else { return Ok(()) };
+    let (newest, last_refund) = (wallet.last_entry, wallet.last_refund);
+    if !context.paid_this_month.contains_key(&of) {
+        let paid = paid::paid_before(connection, newest, of.1, now)?;
+        context.paid_this_month.insert(of, paid.paid);
+        context.recent_refunds.insert(of.0, recent_refunds(connection, last_refund)?);
+    }
+    if source.was_given_back(of.0, item)? {
+        context.given_back.insert((of.0, item));
+    }
+    Ok(())
+}
+
+/// Permissions named by root key and creator, which are both read already.
+fn permissions(connection: &Connection, names: &Names, context: &mut Context) -> Sql<()> {
+    for (root, creator) in &names.permissions {
+        let wallet = context.wallet_refs.get(root).copied();
+        let creator = context.creator_refs.get(creator).copied();
+        if let Some(of) = wallet.zip(creator)
+            && let Some(row) = permission(connection, of)?
+        {
+            context.permissions.insert(of, row);
+        }
+    }
+    Ok(())
+}
+
+/// The newest permission of a wallet for a creator.
+pub(super) fn permission(
+    connection: &Connection,
+    (wallet, creator): (WalletRef, CreatorRef),
+) -> Sql<Option<PermissionRow>> {
+    let sql = "SELECT wallet, creator, signed FROM permissions WHERE wallet = ?1 AND creator = ?2";
+    let mut query = connection.prepare_cached(sql)?;
+    query.query_row((int(wallet.0), int(creator.0)), columns::permission).optional()
 }
 
 /// The key that counts what the wallet of a key paid in a month. Also where the creator has no ceiling any more:
@@ -277,7 +344,7 @@ fn held(
 }
 
 /// The newest refunds of a wallet, as many as are ever looked at.
-fn recent_refunds(
+pub(super) fn recent_refunds(
     connection: &Connection,
     newest: EntryNumber,
 ) -> Sql<Vec<(UnixMillis, CreatorRef)>> {
@@ -345,6 +412,12 @@ impl Source<'_> {
             self.cache.items.insert(item, row);
         }
         Ok(found)
+    }
+
+    fn was_given_back(&self, wallet: WalletRef, item: ItemHash) -> Sql<bool> {
+        let newer = self.hot.owned(wallet);
+        let (_, window) = wallet_with_window(self.connection, wallet)?;
+        was_given_back(self.connection, wallet, (&window, newer), item)
     }
 
     fn owned(&self, wallet: WalletRef, item: ItemHash) -> Sql<Option<ReceiptRow>> {
@@ -481,11 +554,43 @@ pub(super) fn owned_receipt(
     Ok(None)
 }
 
+/// Whether the money of a purchase of this item was given back: what was bought stays in the lists of purchases, and the
+/// refund beside its entry says that it is not owned any more.
+pub(super) fn was_given_back(
+    connection: &Connection,
+    wallet: WalletRef,
+    (window, newer): (&OwnedWindow, &[OwnedPair]),
+    item: ItemHash,
+) -> Sql<bool> {
+    let prefix = item.prefix();
+    let pairs = newer.iter().chain(&window.pairs).filter(|pair| pair.starts_with(&prefix));
+    let mut bought: Vec<u64> = pairs.map(bought_with).collect();
+    if window.moved {
+        let sql = "SELECT entry FROM owned WHERE wallet = ?1 AND prefix = ?2";
+        let mut query = connection.prepare_cached(sql)?;
+        let rows = query.query_map((int(wallet.0), &prefix), |row| nat(row, 0))?;
+        bought.extend(rows.collect::<Sql<Vec<u64>>>()?);
+    }
+    for number in bought {
+        let back = refund(connection, EntryNumber(number))?;
+        let is_back = back.is_some_and(|row| row.outcome.is_success());
+        if is_back && receipt_of(connection, number, item)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The receipt of a purchase, if it is of this item and its money was not given back.
 fn receipt_if_for(connection: &Connection, number: u64, item: ItemHash) -> Sql<Option<ReceiptRow>> {
     if refund(connection, EntryNumber(number))?.is_some_and(|row| row.outcome.is_success()) {
         return Ok(None);
     }
+    receipt_of(connection, number, item)
+}
+
+/// The receipt of a purchase, if it is of this item.
+fn receipt_of(connection: &Connection, number: u64, item: ItemHash) -> Sql<Option<ReceiptRow>> {
     let sql = "SELECT at, amount, body FROM entries WHERE number = ?1";
     let mut query = connection.prepare_cached(sql)?;
     query.query_row([int(number)], |row| {

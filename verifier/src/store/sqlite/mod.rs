@@ -48,6 +48,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("0006-budgets.sql")),
     M::up(include_str!("0007-ceilings.sql")),
     M::up(include_str!("0008-rotations.sql")),
+    M::up(include_str!("0009-permissions.sql")),
 ];
 
 /// How long to wait for another process that writes.

@@ -4,7 +4,7 @@ use farthing_rules::rows::{InMonth, Spent};
 use farthing_rules::{CreatorRef, EntryNumber};
 use farthing_shared::time::month_of_day;
 use farthing_shared::{Micros, UnixMillis};
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use rusqlite::{CachedStatement, Connection};
 
 use super::columns::{self, Sql, int, micros, nat};
@@ -32,19 +32,50 @@ pub(super) fn paid_before(
     creator: CreatorRef,
     paid_at: UnixMillis,
 ) -> Sql<InMonth> {
+    let mut paid = InMonth::default();
+    let whole = each_in_month(connection, newest, paid_at, |of, when, amount| {
+        if of == creator {
+            paid = paid.and(when, amount);
+        }
+    })?;
+    let endless = InMonth { month: month_of_day(paid_at.day()), paid: Micros::MAX };
+    Ok(if whole { paid } else { endless })
+}
+
+/// What a wallet paid each creator for items in the month of a time; `None` where its entries are too many.
+pub(super) fn by_creator(
+    connection: &Connection,
+    newest: EntryNumber,
+    paid_at: UnixMillis,
+) -> Sql<Option<HashMap<CreatorRef, Micros>>> {
+    let mut sums: HashMap<CreatorRef, Micros> = HashMap::new();
+    let whole = each_in_month(connection, newest, paid_at, |of, _, amount| {
+        let sum = sums.entry(of).or_default();
+        *sum = sum.plus(amount).unwrap_or(Micros::MAX);
+    })?;
+    Ok(whole.then_some(sums))
+}
+
+/// Gives each payment of a wallet for an item in the month of a time that was not refunded; false when there are too many
+/// entries to look through.
+fn each_in_month(
+    connection: &Connection,
+    newest: EntryNumber,
+    paid_at: UnixMillis,
+    mut take: impl FnMut(CreatorRef, UnixMillis, Micros),
+) -> Sql<bool> {
     let month = month_of_day(paid_at.day());
     let mut entries = Backwards::from(connection, newest)?;
-    let mut paid = InMonth::default();
     for _ in 0..PAST_ENTRIES_MAX {
         let Some(entry) = entries.step()?.filter(|entry| entry.month() >= month) else {
-            return Ok(paid);
+            return Ok(true);
         };
-        let counts = entry.month() == month && entry.creator == creator && entry.is_for_an_item;
+        let counts = entry.month() == month && entry.is_for_an_item;
         if let Some(amount) = entry.kept.filter(|_| counts) {
-            paid = paid.and(entry.at, amount);
+            take(entry.creator, entry.at, amount);
         }
     }
-    Ok(InMonth { month, paid: Micros::MAX })
+    Ok(false)
 }
 
 /// A wallet's entries, newest first, along the chain that they form.

@@ -8,10 +8,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use farthing_rules::context::PastClaim;
 use farthing_rules::rows::{
     BackupRow, CreatorProfile, CreatorRow, Entry, Equivocation, InMonth, ItemRow, ItemText, KeyRow,
-    ReceiptRow, RefundRow, Spent, VoucherRow, WalletRow,
+    PermissionRow, ReceiptRow, RefundRow, Spent, VoucherRow, WalletRow,
 };
 use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
 use farthing_shared::{BackupName, CreatorId, ItemHash, Micros, PublicKey, UnixMillis};
+use hashbrown::HashMap;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::{self, Sql, int, micros, nat, small};
@@ -291,6 +292,47 @@ impl Reader {
         paid_at: UnixMillis,
     ) -> Read<InMonth> {
         self.with(|connection| paid::paid_before(connection, wallet.last_entry, creator, paid_at))
+    }
+
+    /// What a wallet paid each creator for items in this month; `None` where its entries are too many.
+    pub fn paid_by_creator(
+        &self,
+        wallet: &WalletRow,
+        now: UnixMillis,
+    ) -> Read<Option<HashMap<CreatorRef, Micros>>> {
+        self.with(|connection| paid::by_creator(connection, wallet.last_entry, now))
+    }
+
+    /// The newest permission of a wallet for a creator.
+    pub fn permission(
+        &self,
+        wallet: WalletRef,
+        creator: CreatorRef,
+    ) -> Read<Option<PermissionRow>> {
+        self.with(|connection| load::permission(connection, (wallet, creator)))
+    }
+
+    /// A wallet's permissions, as many as a wallet has allowances that are listed.
+    pub fn permissions_of_wallet(&self, wallet: WalletRef) -> Read<Vec<PermissionRow>> {
+        self.with(|connection| {
+            let sql = "SELECT wallet, creator, signed FROM permissions WHERE wallet = ?1 LIMIT 500";
+            let mut query = connection.prepare_cached(sql)?;
+            query.query_map([int(wallet.0)], columns::permission)?.collect()
+        })
+    }
+
+    /// When and by whom a wallet was refunded, newest first, as far as limits look.
+    pub fn recent_refunds(&self, wallet: &WalletRow) -> Read<Vec<(UnixMillis, CreatorRef)>> {
+        self.with(|connection| load::recent_refunds(connection, wallet.last_refund))
+    }
+
+    /// Whether a wallet had the money of an item back.
+    pub fn was_given_back(&self, wallet: WalletRef, item: ItemHash) -> Read<bool> {
+        self.with_newer(|connection, newer| {
+            let found = load::wallet_with_window(connection, wallet).optional()?;
+            let Some((_, window)) = found else { return Ok(false) };
+            load::was_given_back(connection, wallet, (&window, newer.owned(wallet)), item)
+        })
     }
 
     /// A wallet by its root key.

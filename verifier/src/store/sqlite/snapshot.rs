@@ -34,6 +34,11 @@ pub(super) fn read(connection: &Connection) -> Sql<Snapshot> {
         all.budgets.insert(WalletRef(nat(row, 0)?), row.get(1)?);
         Ok(())
     })?;
+    each(&moment, "SELECT wallet, creator, signed FROM permissions", |row| {
+        let name = (WalletRef(nat(row, 0)?), CreatorRef(nat(row, 1)?));
+        all.permissions.insert(name, row.get(2)?);
+        Ok(())
+    })?;
     each(&moment, "SELECT wallet, ended, at, signed FROM rotations", |row| {
         let name = (WalletRef(nat(row, 0)?), small(row, 1)?);
         all.rotations.insert(name, (UnixMillis(nat(row, 2)?), row.get(3)?));

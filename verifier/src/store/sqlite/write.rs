@@ -51,6 +51,7 @@ pub(super) fn at_once(
         connection.prepare_cached(sql)?.execute((int(row.minute), int(row.creator.0)))?;
     }
     rotations(connection, commit)?;
+    permissions(connection, commit)?;
     backups(connection, commit)?;
     refunds(connection, commit)?;
     for proof in &commit.equivocations {
@@ -325,6 +326,17 @@ fn refunds(connection: &Connection, commit: &Commit) -> Sql<()> {
             let (creator, item) = (int(row.creator.0), int(row.item.0));
             tally.execute((day, creator, item, int(row.count), row.taken.signed()))?;
         }
+    }
+    Ok(())
+}
+
+fn permissions(connection: &Connection, commit: &Commit) -> Sql<()> {
+    for row in &commit.permissions {
+        let sql =
+            "INSERT OR REPLACE INTO permissions (wallet, creator, signed) VALUES (?1, ?2, ?3)";
+        let signed = row.signed.encode();
+        let (wallet, creator) = (int(row.wallet.0), int(row.creator.0));
+        connection.prepare_cached(sql)?.execute((wallet, creator, &signed[..]))?;
     }
     Ok(())
 }
