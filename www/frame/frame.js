@@ -267,7 +267,8 @@ const answerFor = async (request) => {
     status,
     +retry_after || 0,
     +code || 0,
-    (outcome == "not_seen") | (!!final << 1) | (!!charged << 2) | ((charged === false && !!claim_id) << 3) | (refunded * 3),
+    // What was given back since its answer got lost is put as never seen: it is not paid.
+    (outcome == "not_seen") | (final * 2) | (charged * 4) | ((charged === false && !!claim_id) * 8) | (refunded * 3),
     now(),
   );
 };
