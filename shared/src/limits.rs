@@ -11,6 +11,8 @@ pub const CLAIM_MICROS_MAX: u64 = 1_000 * 1_000_000;
 pub const CLAIM_MICROS_MIN: u64 = 1;
 /// An allowance lives for at most 400 days, the longest life browsers give to cookies.
 pub const ALLOWANCE_LIFE_MS_MAX: u64 = 400 * 86_400_000;
+/// A claim signed so close to the end of its allowance would expire on its way.
+pub const ALLOWANCE_MARGIN_MS: u64 = 10_000;
 /// A serial is at most so much above the one before it: whoever has somebody's root key for a while cannot use up
 /// all serials of a spending key, which goes on under the next root key.
 pub const SERIAL_STEP_MAX: u64 = 1 << 20;

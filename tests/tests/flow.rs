@@ -131,6 +131,29 @@ async fn a_budget_is_kept_to_by_everybody_at_once() -> Test {
     sound(&verifier)
 }
 
+/// A quote does not promise what the claim that comes next would be refused: it would be one too many for this minute.
+#[tokio::test]
+async fn a_quote_knows_how_many_claims_a_minute_may_have() -> Test {
+    let mut verifier = Verifier::start().await;
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let permission = visitor.permission(1, CREATOR, "0.12", verifier.now());
+    assert_eq!(verifier.permit(&visitor, &permission).await.status, StatusCode::OK);
+    let most = verifier.app.policy.claims_per_key_per_minute;
+    let quote = quote_path("essay");
+    for number in 1..=most {
+        let claim = visitor.view(CREATOR, "nothing", "0.05", verifier.now());
+        let refused = verifier.charge(&visitor.sign(&claim)).await.json();
+        assert_eq!(refused["outcome"], "unknown_item", "{number}");
+        if number >= most - 1 {
+            let quoted = verifier.get_as(&quote, &visitor.spending).await.json();
+            assert_eq!(quoted["automatic"], number < most, "{number}");
+        }
+    }
+    verifier.wait_ms(60_000);
+    assert_eq!(verifier.get_as(&quote, &visitor.spending).await.json()["automatic"], true);
+    sound(&verifier)
+}
+
 /// Within a permission a quote says so, and sixteen tabs at once do not get beyond it.
 #[tokio::test]
 async fn a_permission_pays_without_a_click_as_far_as_it_goes() -> Test {

@@ -4,17 +4,19 @@
 use farthing_rules::command::CreatorDraft;
 use farthing_rules::commit::PermissionRefusal;
 use farthing_rules::findings::Standing;
+use farthing_rules::past::ENTRIES_MAX;
 use farthing_rules::{Answer, Command, KeyRef, WalletRef};
 use farthing_shared::time::DAY_MS;
 use farthing_shared::{
-    Allowance, Budget, CreatorId, Currency, Micros, Outcome, Permission, RefundOutcome, SigningKey,
-    UnixMillis, VerifierId, limits,
+    Allowance, Budget, Claim, CreatorId, Currency, Micros, Outcome, Permission, RefundOutcome,
+    SigningKey, UnixMillis, VerifierId, limits,
 };
 use farthing_tests::actors::{ORIGIN, Visitor, micros, seed};
 use farthing_tests::ledger::{
     CREATOR, Ledger, OTHER, START, VERIFIER, asked, draft_of, on_each_store,
 };
 use farthing_verifier::store::Writer;
+use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
 
 /// A ledger with ten songs at 0.04, and a visitor with money, an allowance and a permission of so much a month.
 fn permitted(writer: Writer, most: &str) -> (Ledger, Visitor, KeyRef) {
@@ -183,6 +185,91 @@ fn what_was_given_back_asks() {
         let claim = late.view(CREATOR, "essay", "0.05", ledger.now);
         assert_eq!(ledger.outcome(&late, lates, &claim), Outcome::Accepted);
         assert_eq!(unasked(&mut ledger, &mut late, lates, "essay"), Outcome::AlreadyOwned);
+    });
+}
+
+/// A clock that was set back leaves entries of an older month among those of the newer one.
+#[test]
+fn a_month_is_added_up_whole_although_the_clock_was_set_back() {
+    on_each_store(|make| {
+        let (mut ledger, mut ada, key) = permitted(make(), "0.09");
+        // 2026-12-01T00:00Z, an hour before it, and the same day again.
+        ledger.now = START.plus_ms(8 * DAY_MS);
+        assert_eq!(unasked(&mut ledger, &mut ada, key, "song-0"), Outcome::Accepted);
+        ledger.now = START.plus_ms(8 * DAY_MS - 3_600_000);
+        click(&mut ledger, &mut ada, key, "song-1");
+        ledger.now = START.plus_ms(8 * DAY_MS + 3_600_000);
+        assert_eq!(unasked(&mut ledger, &mut ada, key, "song-2"), Outcome::Accepted);
+        assert_eq!(unasked(&mut ledger, &mut ada, key, "song-3"), Outcome::NeedsClick);
+        // A budget that comes now knows of both.
+        let mut budget = ada.budget(1, ledger.now);
+        budget.per_month = Some(micros("0.11"));
+        ledger.set_budget(&ada, &budget).unwrap();
+        let claim = ada.view(CREATOR, "song-3", "0.04", ledger.now);
+        assert_eq!(ledger.outcome(&ada, key, &claim), Outcome::OverMonthBudget);
+    });
+}
+
+#[test]
+fn a_thousand_entries_are_added_up_and_not_one_more() {
+    on_each_store(|make| {
+        let (mut ledger, mut ada, key) = permitted(make(), "5.00");
+        ledger.policy.claims_per_key_per_minute = 2_000;
+        // The top-up is an entry too.
+        let gifts = (1..ENTRIES_MAX).map(|_| ada.donation(CREATOR, "0.0001", ledger.now));
+        let gifts: Vec<Claim> = gifts.collect();
+        let pay = |gift| Command::Claim { claim: ada.checked(gift), key };
+        let answers = ledger.apply(&gifts.iter().map(pay).collect::<Vec<_>>());
+        let is_paid = |a: &Answer| matches!(a, Answer::Claim(a) if a.outcome == Outcome::Accepted);
+        assert!(answers.iter().all(is_paid));
+        assert_eq!(unasked(&mut ledger, &mut ada, key, "song-0"), Outcome::Accepted);
+        assert_eq!(unasked(&mut ledger, &mut ada, key, "song-1"), Outcome::NeedsClick);
+    });
+}
+
+/// Entries that hang on one that is not there: adding up fails, and with it the batch.
+#[test]
+fn nothing_is_added_up_for_a_claim_that_is_refused_anyway() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let open = || Writer::Sqlite(Box::new(SqliteWriter::open(&path, Durability::Full).unwrap()));
+    let (mut ledger, mut ada, key) = permitted(open(), "5.00");
+    let first = ada.view(CREATOR, "song-0", "0.04", ledger.now);
+    assert_eq!(ledger.automatic(&ada, key, &first), Outcome::Accepted);
+    ledger.writer = Writer::Memory(Box::default());
+    let broken = rusqlite::Connection::open(&path).unwrap();
+    broken.execute("UPDATE entries SET previous_of_wallet = 9999", []).unwrap();
+    drop(broken);
+    ledger.writer = open();
+    let fails = |ledger: &mut Ledger, ada: &mut Visitor, song: &str| {
+        let claim = ada.view(CREATOR, song, "0.04", ledger.now);
+        let claim = Command::AutomaticClaim { claim: ada.checked(&claim), key };
+        ledger.try_apply(&[claim]).is_err()
+    };
+    assert!(fails(&mut ledger, &mut ada, "song-1"), "it is added up where that decides");
+    ledger.policy.claims_per_key_per_minute = 1;
+    assert!(!fails(&mut ledger, &mut ada, "song-2"), "too fast");
+    ledger.policy.claims_per_key_per_minute = 60;
+    ledger.permit(&ada, &ada.permission(2, CREATOR, "0", START)).unwrap();
+    assert_eq!(ledger.automatic(&ada, key, &first), Outcome::Accepted, "a number that was used");
+    let next = SigningKey::from_seed(&[77; 32]);
+    assert!(!fails(&mut ledger, &mut ada, "song-3"), "taken back");
+    ledger.permit(&ada, &ada.permission(3, CREATOR, "5.00", START)).unwrap();
+    assert!(fails(&mut ledger, &mut ada, "song-4"));
+    ledger.rotate(&ada.rotation(&next, START), &ada.root).unwrap();
+    assert!(!fails(&mut ledger, &mut ada, "song-5"), "signed by a root key that was replaced");
+}
+
+#[test]
+fn an_allowance_that_is_about_to_end_asks() {
+    on_each_store(|make| {
+        let (mut ledger, mut ada, key) = permitted(make(), "5.00");
+        let end = ledger.writer.snapshot().unwrap().keys[&key].expires_at;
+        ledger.now = UnixMillis(end.0 - limits::ALLOWANCE_MARGIN_MS - 1);
+        assert_eq!(unasked(&mut ledger, &mut ada, key, "song-0"), Outcome::Accepted);
+        ledger.now = ledger.now.plus_ms(1);
+        assert_eq!(unasked(&mut ledger, &mut ada, key, "song-1"), Outcome::NeedsClick);
+        click(&mut ledger, &mut ada, key, "song-1");
     });
 }
 

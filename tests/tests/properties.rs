@@ -27,6 +27,8 @@ const ITEMS: [&str; 4] = ["essay", "film", "song", "unpriced"];
 enum Step {
     /// Time passes.
     Wait { ms: u64 },
+    /// The clock is set back.
+    Back { ms: u64 },
     /// Claims come in one batch.
     Claims(Vec<Pay>),
     /// The wallet is topped up by a voucher, fresh or used.
@@ -59,6 +61,17 @@ enum Step {
     Settle { finding: u64 },
     /// A wallet is let pay or not.
     Stand { wallet: u64, standing: u8 },
+}
+
+impl Step {
+    /// The time after it, where it is one that moves the clock.
+    fn clock(&self, now: UnixMillis) -> Option<UnixMillis> {
+        match self {
+            Self::Wait { ms } => Some(now.plus_ms(*ms)),
+            Self::Back { ms } => Some(UnixMillis(now.0.saturating_sub(*ms))),
+            _ => None,
+        }
+    }
 }
 
 /// A refund request: of which entry, in whose name, how long ago it was signed.
@@ -142,7 +155,8 @@ fn rotate() -> impl Strategy<Value = Step> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (1_u64..400_000).prop_map(|ms| Step::Wait { ms }),
-        // Some hours, so that days and months end.
+        // Some hours, so that days and months end; and the clock may be set back over that.
+        1 => (1_u64..40).prop_map(|hours| Step::Back { ms: hours * 3_600_000 }),
         1 => (1_u64..100).prop_map(|hours| Step::Wait { ms: hours * 3_600_000 }),
         4 => budget(),
         5 => rotate(),
@@ -295,7 +309,7 @@ fn request(ask: &Ask, all: &Snapshot, now: UnixMillis) -> Option<Command> {
 fn commands(step: &Step, keys: &[KeyRef], ledger: &Ledger) -> Vec<Command> {
     let now = ledger.now;
     match step {
-        Step::Wait { .. } => Vec::new(),
+        Step::Wait { .. } | Step::Back { .. } => Vec::new(),
         Step::Claims(pays) => pays
             .iter()
             .map(|pay| {
@@ -441,8 +455,8 @@ impl StateMachineTest for Stores {
     }
 
     fn apply(mut pair: Pair, (): &(), step: Step) -> Pair {
-        if let Step::Wait { ms } = step {
-            pair.model.now = pair.model.now.plus_ms(ms);
+        if let Some(now) = step.clock(pair.model.now) {
+            pair.model.now = now;
             pair.sqlite.now = pair.model.now;
             return pair;
         }
@@ -492,8 +506,8 @@ proptest! {
         let (mut ledger, keys) = prepared(Writer::Memory(Box::default()));
         let (mut calm, _) = prepared(Writer::Memory(Box::default()));
         for (step, failure) in steps.iter().zip(failures) {
-            if let Step::Wait { ms } = step {
-                ledger.now = ledger.now.plus_ms(*ms);
+            if let Some(now) = step.clock(ledger.now) {
+                ledger.now = now;
                 calm.now = ledger.now;
                 continue;
             }

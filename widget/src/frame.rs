@@ -17,7 +17,7 @@
 use farthing_shared::limits::{CLAIM_MICROS_MAX, CLAIM_MICROS_MIN};
 use farthing_shared::outcome::{Outcome, Retry};
 
-use crate::gesture::{Evidence, Verdict};
+use crate::gesture::{By, Evidence, Verdict};
 use crate::payment::{Answer, Fate, Track};
 use crate::quote::Spending;
 
@@ -391,7 +391,8 @@ impl Frame {
         SHOW
     }
 
-    /// The button was clicked, when it said this amount of micros.
+    /// The button was clicked, when it said this amount of micros; or nobody did, within what the visitor permitted.
+    /// Then it is paid at once or not at all: a window that opens by itself would be blocked, and nobody asked for it.
     pub fn click(&mut self, evidence: Evidence, amount: u64, now_ms: u64) -> u32 {
         match self.phase {
             Phase::Ready | Phase::Confirm => {}
@@ -416,6 +417,9 @@ impl Frame {
         self.chosen = amount;
         self.note = Note::None;
         self.renewals = 0;
+        if evidence.by == By::Nobody {
+            self.phase = Phase::Renewing;
+        }
         self.go(now_ms)
     }
 
@@ -426,7 +430,7 @@ impl Frame {
             return SHOW | SIGN;
         }
         if self.phase == Phase::Renewing {
-            // The click is long gone and a window would be blocked: the next click opens it.
+            // The click is long gone, or there was none, and a window would be blocked: the next click opens it.
             self.phase = Phase::Ready;
             return SHOW;
         }

@@ -45,6 +45,8 @@ pub enum By {
     Touch,
     /// A key, a screen reader, a voice: no pointer evidence may be asked for.
     Keyboard,
+    /// Nothing: the page's clock, within what the visitor permitted (docs/decisions/0022-automatic-payments.md).
+    Nobody,
 }
 
 /// What a click is worth.
@@ -72,7 +74,8 @@ impl Evidence {
         let own = match self.by {
             By::Hover => self.dwell_ms >= DWELL_MS_MIN && still,
             // A finger gives one more sign at least: the frame stood in view before it came.
-            By::Touch => true,
+            // Where nobody clicked, nothing speaks for a click but that the button was seen.
+            By::Touch | By::Nobody => true,
             By::Keyboard => self.focus_ms >= DWELL_MS_MIN,
         };
         match (seen, own, asked) {
@@ -103,6 +106,7 @@ mod tests {
     fn clicks_are_judged() {
         use Verdict::{Doubtful, Nothing, Sure, Unseen};
         let keyboard = Evidence { by: By::Keyboard, dwell_ms: 0, focus_ms: 300, ..HONEST };
+        let nobody = Evidence { by: By::Nobody, dwell_ms: 0, still_ms: 0, ..HONEST };
         let touch = Evidence { by: By::Touch, dwell_ms: 0, still_ms: 0, ..HONEST };
         let rows = [
             ("an honest click", HONEST, Sure, Sure),
@@ -110,6 +114,8 @@ mod tests {
             ("came in and clicked", Evidence { still_ms: 300, moved_px: 9, ..HONEST }, Sure, Sure),
             ("keyboard", keyboard, Sure, Sure),
             ("touch", touch, Sure, Sure),
+            ("nobody", nobody, Sure, Sure),
+            ("nobody, just in view", Evidence { in_view_ms: 100, ..nobody }, Doubtful, Unseen),
             ("a script", Evidence { trusted: false, ..HONEST }, Nothing, Nothing),
             ("a double click", Evidence { since_last_ms: 200, ..HONEST }, Nothing, Nothing),
             ("moved under the pointer", Evidence { dwell_ms: 0, ..HONEST }, Doubtful, Sure),

@@ -3,7 +3,7 @@
 
 use alloc::string::String;
 
-use farthing_shared::{CreatorId, Currency, Micros};
+use farthing_shared::{CreatorId, Currency, Micros, limits};
 
 use crate::fields::Fields;
 use crate::signer::creator_of;
@@ -138,14 +138,11 @@ pub enum Lack {
     Balance,
 }
 
-/// A claim signed so close to the end would expire on its way.
-const EXPIRY_MARGIN_MS: u64 = 10_000;
-
 impl Spending {
     /// What is missing for a claim of this amount.
     #[must_use]
     pub fn lacks(&self, amount: u64, now_ms: u64) -> Option<Lack> {
-        if now_ms.saturating_add(EXPIRY_MARGIN_MS) >= self.expires_at_ms {
+        if now_ms.saturating_add(limits::ALLOWANCE_MARGIN_MS) >= self.expires_at_ms {
             Some(Lack::Allowance)
         } else if amount > self.per_claim_max {
             Some(Lack::ClaimMax)

@@ -43,7 +43,7 @@ export const automatic = (press, quote) => {
       localStorage.setItem(LAST, Date.now());
       observer.disconnect();
       document.removeEventListener("visibilitychange", changed);
-      press(true, 1, 1, 0, 0, SEEN_MS, 0, SEEN_MS, 1, SEEN_MS);
+      press(true, 1, 3, 0, 0, SEEN_MS, 0, SEEN_MS, 1, SEEN_MS);
     });
   const changed = () => {
     looks++;

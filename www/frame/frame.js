@@ -258,7 +258,7 @@ const answerFor = async (request) => {
   const mine = claim;
   const answer = await request;
   if (mine != claim) return;
-  const { status, retry_after, code, outcome, final, charged, claim_id, message, amount: sum } = answer;
+  const { status, retry_after, code, outcome, final, charged, claim_id, refunded, message, amount: sum } = answer;
   refusal = message;
   paid = answer;
   if (sum) amount = sum;
@@ -267,7 +267,8 @@ const answerFor = async (request) => {
     status,
     +retry_after || 0,
     +code || 0,
-    (outcome == "not_seen") | (!!final << 1) | (!!charged << 2) | ((charged === false && !!claim_id) << 3),
+    // What was given back since its answer got lost is put as never seen: it is not paid.
+    (outcome == "not_seen") | (final * 2) | (charged * 4) | ((charged === false && !!claim_id) * 8) | (refunded * 3),
     now(),
   );
 };
@@ -373,7 +374,7 @@ const EFFECTS = [
   () => claim && forget(claim.id),
   () => draw(),
   tellPaid,
-  () => report("declined"), // And not why, nor whether the verifier was asked: that tells of the wallet.
+  () => automatic || report("declined"), // And not why, nor whether the verifier was asked: that tells of the wallet.
   () => report("error", { message: status.textContent }),
   () => others?.postMessage(slot),
   () => (unopened = unseal()),

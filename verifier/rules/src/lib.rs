@@ -20,6 +20,7 @@ pub mod commit;
 pub mod context;
 mod decide;
 pub mod findings;
+pub mod past;
 pub mod permission;
 pub mod policy;
 pub mod rows;

@@ -37,7 +37,7 @@ impl PermissionRow {
 pub struct Unasked<'a> {
     /// Who pays.
     pub wallet: &'a WalletRow,
-    /// With which key.
+    /// With which key, this payment counted in its minute.
     pub key: &'a KeyRow,
     /// Who is paid.
     pub creator: &'a CreatorRow,
@@ -67,17 +67,25 @@ impl Unasked<'_> {
         let goes_back = window_ms >= limits::AUTOMATIC_REFUND_MS_MIN
             && !reaches_ceiling
             && !too_many_refunds(self.refunds, creator.creator, now);
-        is_kept_to && goes_back && can_pay(wallet, key, amount, now)
+        is_kept_to && goes_back && can_pay(policy, (wallet, key), amount, now)
     }
 }
 
-/// What every claim of the key has to meet, as far as it depends on the key and its wallet.
-fn can_pay(wallet: &WalletRow, key: &KeyRow, amount: Micros, now: UnixMillis) -> bool {
+/// What every claim of the key has to meet, as far as it depends on the key and its wallet; and a frame asks for a little
+/// more of an allowance that is about to end.
+fn can_pay(
+    policy: &Policy,
+    (wallet, key): (&WalletRow, &KeyRow),
+    amount: Micros,
+    now: UnixMillis,
+) -> bool {
     let budget = wallet.budget.as_ref();
     let within_budget =
         budget.is_none_or(|budget| !budget.paused && budget.over(now, amount).is_none());
     wallet.has_in_force(key)
-        && now < key.expires_at
+        && now.plus_ms(limits::ALLOWANCE_MARGIN_MS) < key.expires_at
+        && key.in_minute <= policy.claims_per_key_per_minute
+        && key.accepted < limits::CLAIMS_PER_KEY_MAX
         && wallet.standing == Standing::Free
         && amount <= key.per_claim_max
         && key.spent.plus(amount).is_some_and(|spent| spent <= key.cap)

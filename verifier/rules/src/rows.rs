@@ -14,6 +14,7 @@ pub use crate::budget::{BudgetRow, Spent};
 pub use crate::ceiling::{Ceiling, InMonth};
 use crate::findings::{FindingId, Place, Standing};
 pub use crate::permission::PermissionRow;
+use crate::policy::Policy;
 
 macro_rules! reference {
     ($(#[$doc:meta])* $name:ident) => {
@@ -210,6 +211,22 @@ impl KeyRow {
     #[must_use]
     pub fn last_sequence(&self) -> u64 {
         self.last.as_ref().map_or(0, |last| last.sequence)
+    }
+
+    /// Counts a claim that is decided now, within its minute.
+    pub fn count_within_minute(&mut self, now: UnixMillis) {
+        if self.minute == now.minute() {
+            self.in_minute = self.in_minute.saturating_add(1);
+        } else {
+            self.minute = now.minute();
+            self.in_minute = 1;
+        }
+    }
+
+    /// Whether another claim within this minute would be one too many.
+    #[must_use]
+    pub fn is_too_fast(&self, policy: &Policy, now: UnixMillis) -> bool {
+        self.minute == now.minute() && self.in_minute >= policy.claims_per_key_per_minute
     }
 }
 

@@ -175,9 +175,11 @@ pub(super) fn covers(
         return Ok(false);
     }
     let refunds = reader.recent_refunds(wallet)?;
+    let mut counted = key.clone();
+    counted.count_within_minute(now);
     let unasked = Unasked {
         wallet,
-        key,
+        key: &counted,
         creator,
         permission: permission.as_ref(),
         paid: reader.paid_before(wallet, creator.creator, now)?.paid,

@@ -3,7 +3,8 @@
 
 use farthing_rules::command::{ClaimName, Names};
 use farthing_rules::context::{FormerRoot, PastClaim};
-use farthing_rules::findings::Act;
+use farthing_rules::findings::{Act, Place};
+use farthing_rules::past::{Met, Walk};
 use farthing_rules::rows::{
     BackupRow, ClaimEntry, Entry, EntryBody, HoldRow, InMonth, PermissionRow, ReceiptRow, Spent,
 };
@@ -11,7 +12,7 @@ use farthing_rules::{
     Answer, Command, Context, CreatorRef, EntryNumber, ItemRef, KeyRef, Policy, WalletRef, decide,
 };
 use farthing_shared::{
-    BackupName, ItemHash, Outcome, PublicKey, SignedBackup, SignedClaim, SignedPermission,
+    BackupName, ItemHash, Micros, Outcome, PublicKey, SignedBackup, SignedClaim, SignedPermission,
     SignedRotation, UnixMillis, limits,
 };
 
@@ -213,15 +214,33 @@ impl MemoryStore {
     }
 
     fn spent(&self, wallet: WalletRef, now: UnixMillis) -> Spent {
-        let claims = self.rows.entries.iter().filter_map(|entry| match &entry.body {
-            EntryBody::Claim(claim) if claim.wallet == wallet => {
-                let refund = self.rows.refunds.get(&entry.number);
-                let back = refund.is_some_and(|row| row.outcome.is_success());
-                (!back).then_some((entry.at, claim.amount))
+        let mut walk = Walk::over(now);
+        let met = self.chain(wallet).take_while(|entry| walk.meet(entry.at) != Met::End);
+        Spent::of(now, met.filter_map(|entry| Some((entry.at, self.kept(entry)?.amount))))
+    }
+
+    /// A wallet's entries, newest first.
+    fn chain(&self, wallet: WalletRef) -> impl Iterator<Item = &Entry> {
+        let is_in = move |entry: &&Entry| match &entry.body {
+            EntryBody::Claim(claim) => claim.wallet == wallet,
+            EntryBody::Refund(refund) => refund.wallet == wallet,
+            EntryBody::TopUp { wallet: of, .. } | EntryBody::Welcome { wallet: of, .. } => {
+                *of == wallet
             }
-            _ => None,
-        });
-        Spent::of(now, claims)
+            EntryBody::Lift(review) => {
+                matches!(review.place, Place::Wallet { wallet: of, .. } if of == wallet)
+            }
+            EntryBody::Hold(_) | EntryBody::Release { .. } => false,
+        };
+        self.rows.entries.iter().rev().filter(is_in)
+    }
+
+    /// The claim of an entry, if its money did not go back.
+    fn kept<'e>(&self, entry: &'e Entry) -> Option<&'e ClaimEntry> {
+        let EntryBody::Claim(claim) = &entry.body else { return None };
+        let refund = self.rows.refunds.get(&entry.number);
+        let back = refund.is_some_and(|row| row.outcome.is_success());
+        (!back).then_some(claim)
     }
 
     /// What a claim's wallet paid the claim's creator for items in its month.
@@ -229,22 +248,26 @@ impl MemoryStore {
         self.paid_in_month((claim.wallet, claim.creator), paid_at)
     }
 
-    /// What a wallet paid a creator for items in the month of a time.
+    /// What a wallet paid a creator for items in the month of a time; without end where its entries are too many.
     fn paid_in_month(&self, of: (WalletRef, CreatorRef), paid_at: UnixMillis) -> InMonth {
-        let month = InMonth::default().at(paid_at);
-        let claims = self.rows.entries.iter().filter_map(|entry| match &entry.body {
-            EntryBody::Claim(other)
-                if (other.wallet, other.creator) == of
-                    && other.item != ItemRef(0)
-                    && InMonth::default().at(entry.at) == month =>
-            {
-                let refund = self.rows.refunds.get(&entry.number);
-                let back = refund.is_some_and(|row| row.outcome.is_success());
-                (!back).then_some((entry.at, other.amount))
+        let (mut walk, mut paid) = (Walk::over(paid_at), InMonth::default());
+        for entry in self.chain(of.0) {
+            match walk.meet(entry.at) {
+                Met::TooMany => {
+                    return InMonth { paid: Micros::MAX, ..InMonth::default().at(paid_at) };
+                }
+                Met::End => break,
+                Met::Outside => {}
+                Met::Inside => {
+                    let claim = self.kept(entry);
+                    let is_counted = |c: &&ClaimEntry| c.creator == of.1 && c.item != ItemRef(0);
+                    if let Some(claim) = claim.filter(is_counted) {
+                        paid = paid.and(entry.at, claim.amount);
+                    }
+                }
             }
-            _ => None,
-        });
-        claims.fold(month, |sum, (at, amount)| sum.and(at, amount))
+        }
+        paid
     }
 
     fn load_findings(&self, context: &mut Context, names: &Names) {

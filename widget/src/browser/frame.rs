@@ -77,7 +77,7 @@ pub fn typed() -> u32 {
     HELD.lock().frame.typed()
 }
 
-/// `by`: 0 hover, 1 touch, 2 keyboard. `seen`: 0 no, 1 yes, 2 the browser cannot say.
+/// `by`: 0 hover, 1 touch, 2 keyboard, 3 nobody. `seen`: 0 no, 1 yes, 2 the browser cannot say.
 #[wasm_bindgen]
 #[expect(clippy::too_many_arguments, reason = "only numbers cross the border")]
 pub fn click(
@@ -98,7 +98,8 @@ pub fn click(
         by: match by {
             0 => By::Hover,
             1 => By::Touch,
-            _ => By::Keyboard,
+            2 => By::Keyboard,
+            _ => By::Nobody,
         },
         dwell_ms: dwell as u64,
         focus_ms: focus as u64,
@@ -135,7 +136,8 @@ pub fn signed(expires: f64, now: f64) -> u32 {
     HELD.lock().frame.signed(track(expires, Track::signed), now as u64)
 }
 
-/// Bits: not seen, and never will be; charged; said to be not charged.
+/// Bits: not seen, and never will be; charged; said to be not charged. What was given back since is
+/// put as never seen: it is not paid.
 #[wasm_bindgen]
 pub fn answered(status: u32, retry_after: f64, code: u32, bits: u32, now: f64) -> u32 {
     let answer = Answer {

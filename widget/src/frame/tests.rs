@@ -16,6 +16,7 @@ const HONEST: Evidence = Evidence {
     since_last_ms: 5_000,
 };
 const COVERED: Evidence = Evidence { uncovered: Some(false), ..HONEST };
+const NOBODY: Evidence = Evidence { by: By::Nobody, dwell_ms: 0, still_ms: 0, ..HONEST };
 const HASTY: Evidence = Evidence { dwell_ms: 0, ..HONEST };
 const START: Start = Start {
     stored: true,
@@ -186,6 +187,52 @@ fn a_claim_of_an_earlier_visit_is_settled_first() {
         assert_eq!(frame.quoted(quote(Some(RICH)), NOW), SHOW);
         let told = frame.note();
         assert!(told == Note::LastLost || told == note, "{told:?}");
+    }
+}
+
+/// The page puts an answer that says so as one about a claim that was never seen.
+#[test]
+fn what_was_given_back_meanwhile_is_not_paid() {
+    let back = Answer { not_seen: true, last: true, ..code(1) };
+    let mut frame = paying();
+    assert_eq!(frame.answered(status(0), NOW), SHOW | PAUSE);
+    assert_eq!(frame.answered(back, NOW), SETTLE | SHOW | TELL_DECLINED);
+    assert_eq!((frame.phase(), frame.note()), (Phase::Ready, Note::Lost));
+    let mut frame = Frame::new();
+    frame.boot(START);
+    frame.taken(Some(Track::found(NOW + 1)), NOW);
+    assert_eq!(frame.answered(back, NOW), SETTLE | TAKE);
+    assert_eq!(frame.note(), Note::LastLost);
+}
+
+#[test]
+fn without_a_click_it_is_paid_at_once_or_nothing_happens() {
+    let mut frame = ready(START, Some(RICH));
+    assert_eq!(frame.click(NOBODY, PRICE, NOW), SHOW | SIGN);
+    frame.signed(Some(Track::signed(NOW + 100_000)), NOW);
+    assert_eq!(frame.answered(code(1), NOW), SETTLE | SHOW | TELL_PAID | SPREAD | UNSEAL);
+    // Whatever is lacking: no window, and nothing dead.
+    let stranger = Start { has_key: false, has_verifier: false, ..START };
+    let soon = Spending { expires_at_ms: NOW + 10_000, ..RICH };
+    for (start, spending) in [
+        (stranger, None),
+        (START, None),
+        (START, Some(Spending { balance: 10, ..RICH })),
+        (START, Some(soon)),
+    ] {
+        let mut frame = ready(start, spending);
+        assert_eq!(frame.click(NOBODY, PRICE, NOW), SHOW, "{spending:?}");
+        assert_eq!((frame.phase(), frame.due()), (Phase::Ready, None));
+        // The visitor's own click is one as ever.
+        assert_eq!(frame.click(HONEST, PRICE, NOW) & OPEN, OPEN);
+    }
+    // The verifier said that something is missing, and the next quote does not know it.
+    for refusal in [13, 33, 36, 37, 40] {
+        let mut frame = paying();
+        frame.answered(code(refusal), NOW);
+        assert_eq!(frame.quoted(quote(Some(RICH)), NOW), SHOW);
+        assert_eq!(frame.click(NOBODY, PRICE, NOW), SHOW, "{refusal}");
+        assert_eq!((frame.phase(), frame.due()), (Phase::Ready, None));
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) fn charge(
     }
     // From here on the claim's number is used up, whatever the outcome.
     let mut row = row;
-    count_within_minute(&mut row, working.now);
+    row.count_within_minute(working.now);
     let (outcome, receipt) = match refusal(policy, working, claim, (&row, asked)) {
         Refusal::Owned(receipt) => (Outcome::AlreadyOwned, Some(receipt)),
         Refusal::No(outcome) => (outcome, None),
@@ -192,15 +192,6 @@ fn keep_proof(
         row.equivocations = row.equivocations.saturating_add(1);
     }
     working.touch_key(row.key);
-}
-
-fn count_within_minute(row: &mut KeyRow, now: UnixMillis) {
-    if row.minute == now.minute() {
-        row.in_minute = row.in_minute.saturating_add(1);
-    } else {
-        row.minute = now.minute();
-        row.in_minute = 1;
-    }
 }
 
 /// What stands against a claim whose number is new.

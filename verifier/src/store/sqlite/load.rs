@@ -6,7 +6,7 @@ use farthing_rules::rows::{
     Accounts, Counters, CreatorRow, Entry, EntryBody, HoldRow, ItemRow, KeyRow, PermissionRow,
     ReceiptRow, RefundRow, WalletRow,
 };
-use farthing_rules::{Context, CreatorRef, EntryNumber, KeyRef, VoucherHash, WalletRef};
+use farthing_rules::{Context, CreatorRef, EntryNumber, KeyRef, Policy, VoucherHash, WalletRef};
 use farthing_shared::{
     Claim, ItemHash, Micros, Outcome, PublicKey, SignedClaim, UnixMillis, limits,
 };
@@ -33,14 +33,19 @@ pub(super) struct Source<'a> {
     pub(super) folded: bool,
 }
 
-pub(super) fn context(source: &mut Source<'_>, names: &Names, now: UnixMillis) -> Sql<Context> {
+pub(super) fn context(
+    source: &mut Source<'_>,
+    names: &Names,
+    policy: &Policy,
+    now: UnixMillis,
+) -> Sql<Context> {
     let Source { connection, hot, .. } = *source;
     let (counters, accounts) = match hot.ones {
         Some(ones) => ones,
         None => counters(connection)?,
     };
     let mut context = Context::new(counters, accounts);
-    claims(source, names, &mut context, now)?;
+    claims(source, names, &mut context, (policy, now))?;
     refunds(source, names, &mut context)?;
     let context_ref = &mut context;
     for root in &names.roots {
@@ -131,7 +136,7 @@ fn claims(
     source: &mut Source<'_>,
     names: &Names,
     context: &mut Context,
-    now: UnixMillis,
+    (policy, now): (&Policy, UnixMillis),
 ) -> Sql<()> {
     for name in &names.claims {
         if !context.keys.contains_key(&name.key) {
@@ -178,16 +183,17 @@ fn claims(
         if let Some(receipt) = source.owned(wallet, name.item)? {
             context.owned.insert((wallet, name.item), receipt);
         }
-        // A number that was used gets its first answer, whatever is permitted now.
-        let last = context.keys.get(&name.key).map_or(0, KeyRow::last_sequence);
-        if name.automatic && name.sequence > last {
+        // A number that was used gets its first answer, whatever is permitted now; and whoever is too fast is refused.
+        let is_new = |key: &KeyRow| name.sequence > key.last_sequence();
+        let key = context.keys.get(&name.key).filter(|key| is_new(key));
+        if name.automatic && key.is_some_and(|key| !key.is_too_fast(policy, now)) {
             unasked(source, names, context, ((wallet, creator), name.item), now)?;
         }
     }
     Ok(())
 }
 
-/// What an automatic claim depends on besides. Nothing of it is read where there is no permission and none may come
+/// What an automatic claim depends on besides. Nothing of it is read where nothing is permitted and no permission comes
 /// with this batch.
 fn unasked(
     source: &Source<'_>,
@@ -197,16 +203,16 @@ fn unasked(
     now: UnixMillis,
 ) -> Sql<()> {
     let connection = source.connection;
-    if !context.permissions.contains_key(&of) {
-        match permission(connection, of)? {
-            Some(row) => {
-                context.permissions.insert(of, row);
-            }
-            None if names.permissions.is_empty() => return Ok(()),
-            None => {}
-        }
+    if !context.permissions.contains_key(&of)
+        && let Some(row) = permission(connection, of)?
+    {
+        context.permissions.insert(of, row);
     }
     let Some(wallet) = context.wallets.get(&of.0) else { return Ok(()) };
+    let most = context.permissions.get(&of).map_or(Micros::ZERO, |row| row.most(wallet));
+    if most == Micros::ZERO && names.permissions.is_empty() {
+        return Ok(());
+    }
     let (newest, last_refund) = (wallet.last_entry, wallet.last_refund);
     if !context.paid_this_month.contains_key(&of) {
         let paid = paid::paid_before(connection, newest, of.1, now)?;

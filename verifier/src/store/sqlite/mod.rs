@@ -192,7 +192,7 @@ impl SqliteWriter {
             step.sums |= names.holds;
             write::fold(source.connection, source.hot, source.cache, &step)?;
             source.folded = step.sums;
-            let context = load::context(source, &names, now)?;
+            let context = load::context(source, &names, policy, now)?;
             let before = context.counters;
             let mut commit = decide(policy, context, commands, now);
             if commit.is_empty() {

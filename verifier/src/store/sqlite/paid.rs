@@ -1,5 +1,6 @@
 //! What a wallet paid, added up from its own entries where no row has counted it.
 
+use farthing_rules::past::{Met, Walk};
 use farthing_rules::rows::{InMonth, Spent};
 use farthing_rules::{CreatorRef, EntryNumber};
 use farthing_shared::time::month_of_day;
@@ -12,17 +13,17 @@ use super::columns::{self, Sql, int, micros, nat};
 /// What a wallet paid in this month, from its own entries: once in its life, with its first budget. Some
 /// 1.5 µs an entry, so that a thousand payments in a month are a millisecond or two.
 pub(super) fn spent(connection: &Connection, newest: EntryNumber, now: UnixMillis) -> Sql<Spent> {
-    let month = month_of_day(now.day());
     let mut entries = Backwards::from(connection, newest)?;
-    let mut payments = Vec::new();
-    while let Some(entry) = entries.step()?.filter(|entry| entry.month() >= month) {
+    let (mut walk, mut payments) = (Walk::over(now), Vec::new());
+    while let Some(entry) = entries.step()? {
+        // However many there are: a budget has to know.
+        if walk.meet(entry.at) == Met::End {
+            break;
+        }
         payments.extend(entry.kept.map(|amount| (entry.at, amount)));
     }
     Ok(Spent::of(now, payments))
 }
-
-/// A wallet's entries that are looked through for what it paid in a month that has ended: some 1.5 ms.
-const PAST_ENTRIES_MAX: usize = 1_000;
 
 /// What a wallet paid a creator for items in the month of a time, from its own entries. Whoever had more entries
 /// since is taken to have paid without end: asking again and again must not keep the ledger busy.
@@ -64,18 +65,21 @@ fn each_in_month(
     paid_at: UnixMillis,
     mut take: impl FnMut(CreatorRef, UnixMillis, Micros),
 ) -> Sql<bool> {
-    let month = month_of_day(paid_at.day());
     let mut entries = Backwards::from(connection, newest)?;
-    for _ in 0..PAST_ENTRIES_MAX {
-        let Some(entry) = entries.step()?.filter(|entry| entry.month() >= month) else {
-            return Ok(true);
-        };
-        let counts = entry.month() == month && entry.is_for_an_item;
-        if let Some(amount) = entry.kept.filter(|_| counts) {
-            take(entry.creator, entry.at, amount);
+    let mut walk = Walk::over(paid_at);
+    while let Some(entry) = entries.step()? {
+        match walk.meet(entry.at) {
+            Met::TooMany => return Ok(false),
+            Met::End => break,
+            Met::Outside => {}
+            Met::Inside => {
+                if let Some(amount) = entry.kept.filter(|_| entry.is_for_an_item) {
+                    take(entry.creator, entry.at, amount);
+                }
+            }
         }
     }
-    Ok(false)
+    Ok(true)
 }
 
 /// A wallet's entries, newest first, along the chain that they form.
@@ -93,12 +97,6 @@ struct Passed {
     kept: Option<Micros>,
     creator: CreatorRef,
     is_for_an_item: bool,
-}
-
-impl Passed {
-    fn month(&self) -> u32 {
-        month_of_day(self.at.day())
-    }
 }
 
 impl<'c> Backwards<'c> {
