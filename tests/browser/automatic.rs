@@ -59,11 +59,17 @@ async fn permit(world: &World, amount: &str, said: &str) {
     browser.text("[data-permits=saved]", |text| text.contains(said)).await;
 }
 
-/// Waits for two seconds of the page's own clock, in which a frame that may pay has paid.
-async fn two_seconds(world: &World) {
-    let rounds = "const [done] = arguments; let left = 40;
+/// Waits for so many seconds of the page's own clock, while its frames may do what they do.
+async fn seconds(world: &World, seconds: u64) {
+    let rounds = "const [rounds, done] = arguments; let left = rounds;
         const timer = setInterval(() => { if (--left === 0) { clearInterval(timer); done(true); } }, 50);";
-    world.browser.client.execute_async(rounds, Vec::new()).await.expect("a page that runs");
+    let rounds_given = vec![(seconds * 20).into()];
+    world.browser.client.execute_async(rounds, rounds_given).await.expect("a page that runs");
+}
+
+/// Waits for two seconds, in which a frame that may pay has paid.
+async fn two_seconds(world: &World) {
+    seconds(world, 2).await;
 }
 
 /// Waits until what was sealed is on the page, or the button says that it is paid.
@@ -216,5 +222,98 @@ fn nothing_is_paid_out_of_sight() {
         browser.frame_shows("farthing-donate", "ready").await;
         two_seconds(&world).await;
         assert_eq!(claims(&world), 2, "a gift asks");
+    });
+}
+
+/// A page that takes each notice away gets one payment, and the next one when its visitor has clicked.
+#[test]
+fn one_payment_at_most_is_unseen() {
+    browser_test("automatic-unsaid", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let (site, creator) = songs(&world).await;
+        permit(&world, "5", "you have 10 seconds to undo it").await;
+        let body =
+            "<script>addEventListener('farthing:paid', ({ target }) => target.remove())</script>
+            <farthing-pay item=\"two\">2</farthing-pay>";
+        browser.open(&site.put("/two", Page::with_tag(&provider.origin, &creator.id, body))).await;
+        until("the first is paid", async || (claims(&world) >= 2).then_some(())).await;
+        until("and taken away", async || {
+            let left = "return document.querySelectorAll('farthing-pay').length";
+            (browser.script(left, vec![]).await == 0).then_some(())
+        })
+        .await;
+        let body = "<farthing-pay item=\"three\">3</farthing-pay>";
+        browser
+            .open(&site.put("/three", Page::with_tag(&provider.origin, &creator.id, body)))
+            .await;
+        browser.frame_shows(PAY, "ready").await;
+        // More than the ten seconds between two.
+        seconds(&world, 13).await;
+        assert_eq!(claims(&world), 2, "the last one was not seen");
+        browser.press_in(PAY).await;
+        browser.frame_shows(PAY, "paid").await;
+        assert_eq!(claims(&world), 3);
+        // The visitor was there: the next one pays by itself again, and says so although its frame is made anew at once.
+        let body = "<farthing-pay item=\"four\">4</farthing-pay>";
+        let four = site.put("/four", Page::with_tag(&provider.origin, &creator.id, body));
+        browser.open(&four).await;
+        until("the next is paid", async || (claims(&world) >= 4).then_some(())).await;
+        browser.open(&four).await;
+        browser.frame_shows(PAY, "paid").await;
+        browser.enter(PAY).await;
+        browser.text("p[role=status]", |text| text.contains("without asking")).await;
+        let undo = browser.see("footer button").await;
+        browser.press(&undo).await;
+        browser.text("p[role=status]", |text| text.contains("back in your wallet")).await;
+    });
+}
+
+/// A price that comes within the second has not been seen for one.
+#[test]
+fn another_price_is_looked_at_anew() {
+    browser_test("automatic-price", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let (site, creator) = songs(&world).await;
+        permit(&world, "5", "you have 10 seconds to undo it").await;
+        let cover = "<div id=\"cover\" style=\"position: fixed; inset: 0; background: #fff; pointer-events: none\"></div>";
+        let body = format!("<farthing-pay item=\"two\">2</farthing-pay>{cover}");
+        browser.open(&site.put("/two", Page::with_tag(&provider.origin, &creator.id, &body))).await;
+        browser.frame_shows(PAY, "ready").await;
+        provider.price(&creator, "two", "two", "0.07").await;
+        let quotes = || world.provider.proxy.count("GET /v1/quote");
+        let before = quotes();
+        browser.script("document.querySelector('#cover').remove()", vec![]).await;
+        browser.frame_shows(PAY, "paid").await;
+        browser.enter(PAY).await;
+        browser
+            .text("p[role=status]", |text| text.contains("0.07") && text.contains("without asking"))
+            .await;
+        browser.leave().await;
+        // The one that told of the new price, the one before the payment, and the one after it.
+        assert_eq!(quotes() - before, 3);
+    });
+}
+
+/// Who has clicked in the frame has not left it to the permission.
+#[test]
+fn a_click_in_the_frame_ends_it() {
+    browser_test("automatic-clicked", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let (site, creator) = songs(&world).await;
+        permit(&world, "5", "you have 10 seconds to undo it").await;
+        let cover = "<div id=\"cover\" style=\"position: fixed; inset: 0; background: #fff; pointer-events: none\"></div>";
+        let body = format!("<farthing-pay item=\"two\">2</farthing-pay>{cover}");
+        browser.open(&site.put("/two", Page::with_tag(&provider.origin, &creator.id, &body))).await;
+        browser.frame_shows(PAY, "ready").await;
+        browser.enter(PAY).await;
+        let line = browser.see("p[role=status]").await;
+        browser.press(&line).await;
+        browser.leave().await;
+        browser.script("document.querySelector('#cover').remove()", vec![]).await;
+        two_seconds(&world).await;
+        assert_eq!(claims(&world), 1);
+        browser.press_in(PAY).await;
+        browser.frame_shows(PAY, "paid").await;
+        assert_eq!(claims(&world), 2);
     });
 }

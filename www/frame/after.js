@@ -21,6 +21,24 @@ const TRIES = 6;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 // What nobody clicked for is undone by one click for so long.
 const UNDO_MS = 10_000;
+// The notice of it has stood in full view for so long: a visitor can have seen it.
+const SEEN_MS = 1_000;
+// What was paid last without a click (automatic.js).
+const LAST = "farthing-automatic";
+const last = () => {
+  try {
+    return JSON.parse(localStorage.getItem(LAST)) || {};
+  } catch {
+    return {};
+  }
+};
+const keep = (record) => {
+  try {
+    localStorage.setItem(LAST, JSON.stringify(record));
+  } catch {
+    // Where nothing may be stored, nothing is paid without a click either.
+  }
+};
 // How often coming back to the page asks whether the payment was given back elsewhere.
 const LOOK_MS = 3_000;
 // A page may set what is sealed after the payment, and then gets a new frame; one that has set nothing for so long
@@ -68,7 +86,8 @@ export const notice = async (ask, name) => {
 };
 
 // Called for each payment; an item has one, and what is owned is told once more. `unopened` is what was sealed and did not
-// open, `""` where the page has sealed nothing; undefined when all is well. `automatic`: nobody clicked for it just now.
+// open, `""` where the page has sealed nothing; undefined when all is well. `automatic`: nobody clicked for it just now; a frame
+// that was taken away before it said so leaves it to the next one, by what is stored.
 let again;
 export const after = (port, record, wanted, ask, signWith, now, unopened, automatic) => {
   if (wanted.mode == "donate") return;
@@ -128,7 +147,9 @@ export const after = (port, record, wanted, ask, signWith, now, unopened, automa
     return made;
   };
 
+  let timer;
   const offer = () => {
+    clearTimeout(timer);
     if (giving || over) return;
     const left = Date.parse(paid.refundable_until) - now();
     const focused = place.contains(document.activeElement);
@@ -136,14 +157,48 @@ export const after = (port, record, wanted, ask, signWith, now, unopened, automa
     place.replaceChildren(button("$back", question));
     if (focused) place.firstChild.focus();
     place.firstChild.ariaLabel = "$back" + ": " + money();
-    setTimeout(offer, Math.min(left, TIMER_MS_MAX));
+    timer = setTimeout(offer, Math.min(left, TIMER_MS_MAX));
+  };
+  const id = wanted.creator + " " + wanted.item;
+  const isUnsaid = () => {
+    const { at, id: paid, seen } = last();
+    const since = Date.now() - at;
+    return automatic || (paid == id && (seen == false || (since >= 0 && since < UNDO_MS)));
   };
   // In the line that is read aloud, since the visitor did nothing that it would answer.
   const announce = () => {
-    said.textContent = fill("$automatic");
-    place.replaceChildren(button("$undo", () => give(2)));
-    place.firstChild.ariaLabel = "$undo" + ": " + money();
-    setTimeout(offer, UNDO_MS);
+    said.textContent += " " + "$automatic";
+    if (Date.parse(paid.refundable_until) > now()) {
+      place.replaceChildren(button("$undo", () => give(2)));
+      place.firstChild.ariaLabel = "$undo" + ": " + money();
+      timer = setTimeout(offer, UNDO_MS);
+    }
+    // A claim that a closed tab left behind was sent just now.
+    if (last().seen != false) keep({ at: Date.now(), id, seen: false });
+    // Until this was seen, nothing else is paid without a click.
+    let inView;
+    let seeing;
+    const isSeen = () => {
+      observer.disconnect();
+      document.removeEventListener("visibilitychange", looks);
+      const { at, id: paid } = last();
+      if (paid == id) keep({ at, id, seen: true });
+    };
+    const looks = () => {
+      clearTimeout(seeing);
+      if (inView && document.visibilityState == "visible") seeing = setTimeout(isSeen, SEEN_MS);
+    };
+    const observer = new IntersectionObserver(
+      (entries) => {
+        const { intersectionRatio, isVisible } = entries.at(-1);
+        // Only Chromium says whether something covers or distorts it.
+        inView = intersectionRatio >= 0.99 && isVisible != false;
+        looks();
+      },
+      { threshold: [0, 0.99], trackVisibility: true, delay: 100 },
+    );
+    observer.observe(main);
+    document.addEventListener("visibilitychange", looks);
   };
   const question = () => {
     const asked = performance.now();
@@ -176,6 +231,8 @@ export const after = (port, record, wanted, ask, signWith, now, unopened, automa
   const give = async (reason) => {
     if (giving || over) return;
     giving = true;
+    // What comes of it stays there to be read.
+    clearTimeout(timer);
     tell("$backAsking");
     let body;
     try {
@@ -232,23 +289,30 @@ export const after = (port, record, wanted, ask, signWith, now, unopened, automa
   if (!isOurs) return;
 
   let looked = -LOOK_MS;
+  let failures = 0;
   const look = async () => {
     if (over || performance.now() - looked < LOOK_MS) return;
     looked = performance.now();
     const { creator, item, origin } = wanted;
     const path = "/v1/quote?" + new URLSearchParams({ creator, item, origin });
     const answer = await ask("GET", path, "", await signWith(record, record.verifier, "GET", path));
-    if (answer.status != 200 || over || giving) return;
+    if (over || giving) return;
+    if (answer.status != 200) {
+      // Without an answer nothing was said of a payment without a click, and there is no way back.
+      if (!paid && failures < TRIES) setTimeout(look, LOOK_MS << failures++);
+      return;
+    }
     ({ currency } = answer);
     if (answer.owned) {
       const isFirst = !paid;
       paid = answer.owned;
       // What was refundable may be so no more: a ceiling was reached elsewhere.
       const ended = !(Date.parse(paid.refundable_until) > now());
-      if (isFirst && automatic) announce();
-      else if (isFirst || ended) offer();
       // "Yours already: you paid 0.00" is what the frame itself can say of it.
       if (isFirst && paid.open_until) said.textContent = "$openNow";
+      if (isFirst && isUnsaid()) announce();
+      // A sentence, or the way to the wallet page, stays.
+      else if (isFirst || (ended && place.querySelector("button"))) offer();
       month?.remove();
       if (answer.month?.paid) tellMonth(answer.month);
       release();

@@ -362,12 +362,14 @@ const recall = async () => {
 };
 
 const tellPaid = () => {
-  const { claim_id = null, entry = null, amount } = paid;
+  const { claim_id = null, entry = null, amount, charged } = paid;
+  // By the claim's own mark, which a reload keeps.
+  const automatic = charged && claim?.automatic;
   report("paid", { claim_id, entry, amount });
   // The way back, which nobody waits for, and which needs the page to be there.
   // (The build puts `import` there: the bundler would wrap it in its own.)
   hello.then(async () =>
-    (await $import("$AFTER")).after(port, record, wanted, ask, signWith, now, await unopened, automatic && paid.charged),
+    (await $import("$AFTER")).after(port, record, wanted, ask, signWith, now, await unopened, automatic),
   );
 };
 const EFFECTS = [
