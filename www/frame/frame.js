@@ -108,11 +108,8 @@ const draw = () => {
     paying: [pay, said || "$paying", "dw"],
     asking: [pay, "$asking", "dw"],
     paid: ["", said, "n"],
-    // A claim that is refused for good leaves the button: whoever measures the frame from outside sees no other refusal.
-    closed: [pay, said, note == REFUSED ? "di" : after == LINK ? "nl" : "n"],
+    closed: ["", said, after == LINK ? "nl" : "n"],
   };
-  // How long a sentence is tells which one it is: all that say that nothing was charged get the same room.
-  status.className = after == UNCHARGED && "s";
   show(state, ...views[state]);
 };
 const show = (state, text, line, parts) => {
@@ -134,9 +131,8 @@ const show = (state, text, line, parts) => {
   if (status.textContent != line) status.textContent = line;
   // A disabled button loses the focus; whoever pays by keyboard keeps the place.
   if (focused && !button.disabled) button.focus();
-  // Once: how often it draws is the frame's own affair too.
-  main.hidden && tell("ready");
   main.hidden = false;
+  tell("ready");
 };
 const broken = (error) => {
   console.error("farthing:", error);
