@@ -1,18 +1,20 @@
 //! What the ledger remembers, row by row, whatever the store behind it.
 
+mod creator;
+
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use farthing_shared::{
-    ClaimId, CreatorId, ItemHash, Micros, OriginHash, Outcome, PublicKey, Refund, RefundOutcome,
-    SignedBackup, SignedRotation, UnixMillis, claim::Claim,
+    ClaimId, ItemHash, Micros, OriginHash, Outcome, PublicKey, Refund, RefundOutcome, SignedBackup,
+    SignedRotation, UnixMillis, claim::Claim,
 };
 
 use crate::accounts::Rail;
 pub use crate::budget::{BudgetRow, Spent};
 pub use crate::ceiling::{Ceiling, InMonth};
 use crate::findings::{FindingId, Place, Standing};
+pub use creator::{CreatorProfile, CreatorRow};
 
 macro_rules! reference {
     ($(#[$doc:meta])* $name:ident) => {
@@ -210,81 +212,6 @@ impl KeyRow {
     pub fn last_sequence(&self) -> u64 {
         self.last.as_ref().map_or(0, |last| last.sequence)
     }
-}
-
-/// A creator's balances and running figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CreatorRow {
-    /// Its number.
-    pub creator: CreatorRef,
-    /// Its public id.
-    pub id: CreatorId,
-    /// What can be paid out.
-    pub payable: Micros,
-    /// What is still held.
-    pub held: Micros,
-    /// What is held because of findings.
-    pub review: Micros,
-    /// What visitors paid with free credit so far; never payable, and in no other figure here.
-    pub free: Micros,
-    /// Number of its newest claim entry.
-    pub number: u64,
-    /// Sum credited by its claims so far.
-    pub total: Micros,
-    /// Its newest claim entry; older ones hang on it as a chain.
-    pub last_entry: EntryNumber,
-    /// Number of its newest refund entry.
-    pub refunds: u64,
-    /// Sum that refunds took back so far; never more than `total`.
-    pub refunded: Micros,
-    /// Its newest refund entry; older ones hang on it as a chain.
-    pub last_refund: EntryNumber,
-    /// How long its payers may ask for refunds; `None` for as long as the provider says.
-    pub refund_window_ms: Option<u64>,
-    /// What it takes from one wallet in a month at most.
-    pub ceiling: Ceiling,
-}
-
-impl CreatorRow {
-    /// Of a creator that nobody has paid yet.
-    #[must_use]
-    pub fn new(creator: CreatorRef, id: CreatorId) -> Self {
-        Self {
-            creator,
-            id,
-            payable: Micros::ZERO,
-            held: Micros::ZERO,
-            review: Micros::ZERO,
-            free: Micros::ZERO,
-            number: 0,
-            total: Micros::ZERO,
-            last_entry: EntryNumber(0),
-            refunds: 0,
-            refunded: Micros::ZERO,
-            last_refund: EntryNumber(0),
-            refund_window_ms: None,
-            ceiling: Ceiling::default(),
-        }
-    }
-}
-
-/// What a creator is called and where it publishes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreatorProfile {
-    /// Its number.
-    pub creator: CreatorRef,
-    /// Its public id.
-    pub id: CreatorId,
-    /// For people.
-    pub name: String,
-    /// Origins of its sites, as browsers write them.
-    pub sites: Vec<String>,
-    /// Payable amount from which it wants to be paid out.
-    pub threshold: Micros,
-    /// The key that signs its offers, where it has one.
-    pub offer_key: Option<PublicKey>,
-    /// Sign-in links and sessions of other generations are void.
-    pub link_generation: u32,
 }
 
 /// An item's price.
