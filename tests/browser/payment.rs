@@ -32,6 +32,8 @@ async fn sees_opened(world: &World) {
     world.browser.frame_of(GATE).await;
     let text = world.browser.text(GATE, |text| text.contains(OPENED)).await;
     assert!(!text.contains("Read on for"), "the fallback went when the content came: {text}");
+    // The frame below the content lives on: it has a claim to forget, and a refund to offer.
+    world.browser.frame_shows(GATE, "paid").await;
 }
 
 async fn first_payment_takes_a_click_and_a_consent(world: Rc<World>) {

@@ -18,7 +18,7 @@ sheet.replaceSync(
 );
 
 // Builds the sealed content that the frame decrypted. What could run is left out.
-const grow = (into, nodes) => {
+const grow = (into, nodes = []) => {
   for (const node of nodes) {
     // A list is an element, everything else a text.
     if (!node?.map) {
@@ -28,13 +28,13 @@ const grow = (into, nodes) => {
       for (const name in node[1]) {
         const value = node[1][name] + "";
         if (
-          !/^(on|style$|srcdoc$)/i.test(name) &&
+          !/^(on|style$)/i.test(name) &&
           !/^javascript:/i.test(value.replace(/[\0- ]/g, ""))
         ) {
           element.setAttribute(name, value);
         }
       }
-      grow(element, node[2] || []);
+      grow(element, node[2]);
       into.append(element);
     }
   }
@@ -91,7 +91,9 @@ for (const mode of ["pay", "gate", "donate"]) {
                         // Alive, and with what a gate opened or without.
                         slot.hidden = !value;
                         if (value) {
-                          this.replaceChildren();
+                          // The fallback goes where nothing is shown. Emptying this element at once would unload the
+                          // frame in WebKit, as if it stood in the element and not beside it in the shadow tree.
+                          frame.append(...this.childNodes);
                           grow(this, value);
                         }
                         frame.className = value ? "on open" : "on";
