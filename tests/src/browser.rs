@@ -20,6 +20,8 @@ use crate::wait::until;
 /// How long the pointer rests before a click. People take half a second and longer; the frame
 /// asks for a confirmation when a click comes sooner (docs/embedding.md, "How it looks").
 const DWELL: Duration = Duration::from_millis(900);
+/// How often a press goes after an element that moves.
+const MOVES_AFTER: usize = 5;
 
 /// Runs before the scripts of every page in the tab, in Chromium; in the others the proxy puts it before the
 /// loader ([`crate::proxy`]). A closed shadow root is hidden from tests as well as from pages; this keeps a
@@ -244,19 +246,30 @@ impl Browser {
             .unwrap_or_else(|error| panic!("script failed: {error}\n{source}"))
     }
 
-    /// Moves the pointer over an element as a person does, rests, and clicks.
+    /// Moves the pointer over an element as a person does, rests, and clicks. A page that is still filling moves
+    /// what it has: whoever sees that goes after it before the click.
     pub async fn press(&self, element: &Element) {
-        let rest = MouseActions::new(String::from("mouse"))
-            .then(PointerAction::MoveToElement {
-                element: element.clone(),
-                duration: Some(Duration::from_millis(120)),
-                x: 0.0,
-                y: 0.0,
-            })
-            .then(PointerAction::Pause { duration: DWELL })
+        let rest =
+            MouseActions::new(String::from("mouse")).then(PointerAction::Pause { duration: DWELL });
+        for _ in 0..MOVES_AFTER {
+            let before = self.place(element).await;
+            self.hover(element).await;
+            self.client.perform_actions(rest.clone()).await.expect("a rest of the pointer");
+            if self.place(element).await == before {
+                break;
+            }
+        }
+        let click = MouseActions::new(String::from("mouse"))
             .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
             .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
-        self.client.perform_actions(rest).await.expect("a click");
+        self.client.perform_actions(click).await.expect("a click");
+    }
+
+    /// Where an element is in its document's viewport; nothing where it has gone.
+    async fn place(&self, element: &Element) -> Option<Value> {
+        let script = "const { x, y } = arguments[0].getBoundingClientRect(); return [x, y]";
+        let element = serde_json::to_value(element).ok()?;
+        self.client.execute(script, vec![element]).await.ok()
     }
 
     /// Moves the pointer over an element.

@@ -104,7 +104,12 @@ fn print_tour(arguments: &Arguments, vouchers: &[String]) {
     println!("  1. Open {magazine}, choose an article and click its Pay button.");
     println!("     A small window asks once; your new wallet holds 1.00 EUR of demo money.");
     println!("  2. Pay for a second article: one click, no window.");
-    println!("  3. Open the creator's page (the long link below) and watch the total grow.");
+    println!(
+        "  3. Open the creator's page (the long link below): each payment is there at once, with what was paid in welcome"
+    );
+    println!(
+        "     credit, which is spent first and never paid out. What a voucher pays for makes the total grow."
+    );
     println!(
         "  4. When the money is spent, top the wallet up with a voucher: {}",
         vouchers.join(" or ")
