@@ -91,9 +91,9 @@ for (const mode of ["pay", "gate", "donate"]) {
                         // Alive, and with what a gate opened or without.
                         slot.hidden = !value;
                         if (value) {
-                          // The fallback goes where nothing is shown. Emptying this element at once would unload the
-                          // frame in WebKit, as if it stood in the element and not beside it in the shadow tree.
-                          frame.append(...this.childNodes);
+                          // Taken out one by one. Emptying this element at once would unload the frame in WebKit, as if it
+                          // stood in the element and not beside it in the shadow tree.
+                          document.createElement("slot").append(...this.childNodes);
                           grow(this, value);
                         }
                         frame.className = value ? "on open" : "on";
