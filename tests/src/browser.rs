@@ -245,14 +245,19 @@ impl Browser {
     }
 
     /// Moves the pointer over an element as a person does, rests, and clicks.
+    ///
+    /// In two steps: where a frame has moved on the screen since the last click, a driver's pointer goes along with it and
+    /// does not move at all inside it (Firefox), which no hand can do.
     pub async fn press(&self, element: &Element) {
+        let to = |x, y| PointerAction::MoveToElement {
+            element: element.clone(),
+            duration: Some(Duration::from_millis(60)),
+            x,
+            y,
+        };
         let rest = MouseActions::new(String::from("mouse"))
-            .then(PointerAction::MoveToElement {
-                element: element.clone(),
-                duration: Some(Duration::from_millis(120)),
-                x: 0.0,
-                y: 0.0,
-            })
+            .then(to(5.0, 3.0))
+            .then(to(0.0, 0.0))
             .then(PointerAction::Pause { duration: DWELL })
             .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
             .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
