@@ -313,6 +313,21 @@ impl Browser {
         Base64::decode_vec(shot["data"].as_str()?).ok()
     }
 
+    /// Ends the session, and gives what a Chromium with [`Setting::Traced`] wrote: Chromium's trace events.
+    ///
+    /// # Panics
+    /// When it wrote nothing.
+    pub async fn close_traced(self) -> Vec<Value> {
+        let _ = self.client.clone().close().await;
+        let file = self.profile.path().join(crate::engine::TRACE);
+        let trace = until("the trace is written", async || {
+            let text = tokio::fs::read(&file).await.ok()?;
+            serde_json::from_slice::<Value>(&text).ok()
+        })
+        .await;
+        trace["traceEvents"].as_array().cloned().expect("a list of events")
+    }
+
     /// Ends the session in good order; dropping it kills it.
     pub async fn close(self) {
         let _ = self.client.clone().close().await;
