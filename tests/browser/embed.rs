@@ -49,6 +49,36 @@ async fn elements_come_and_go(world: Rc<World>) {
     browser.frame_shows("#one", "paid").await;
 }
 
+/// The frame is loaded again, on its own, as a visitor can: the port went to the document before, so the element takes a new frame.
+#[test]
+fn a_frame_that_is_loaded_again_still_speaks_to_its_page() {
+    browser_test("loaded-again", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("again").await;
+        let creator = provider.creator("Again", &site.origin).await;
+        provider.price(&creator, "one", "One", "0.01").await;
+        let body = "<farthing-pay item=\"one\">Pay</farthing-pay>";
+        browser.open(&site.put("/", Page::with_tag(&provider.origin, &creator.id, body))).await;
+        browser.watch_events().await;
+        browser.frame_shows("farthing-pay", "ready").await;
+        let again = "window.first = __rootOf(document.querySelector('farthing-pay')).querySelector('iframe');
+            first.src = first.src.replace('/w/frame?', '/w/frame?again&')";
+        browser.script(again, Vec::new()).await;
+        until("another frame takes its place", async || {
+            let gone = "return !first.isConnected";
+            (browser.script(gone, Vec::new()).await == json!(true)).then_some(())
+        })
+        .await;
+        browser.pay_first("farthing-pay").await;
+        browser.frame_shows("farthing-pay", "paid").await;
+        until("the page hears of it", async || {
+            let events = browser.events().await;
+            events.iter().any(|event| event["name"] == "farthing:paid").then_some(())
+        })
+        .await;
+    });
+}
+
 #[test]
 fn a_pinned_loader_runs_and_another_does_not() {
     browser_test("pinned", async |world: Rc<World>| {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use farthing_tests::browser::Browser;
 use farthing_tests::engine::Engine;
+use farthing_tests::site::{Page, Site};
 use farthing_tests::wait::until;
 use farthing_tests::world::{World, browser_test};
 use farthing_tests::{in_engine, in_every_engine};
@@ -250,6 +251,44 @@ fn a_payment_of_this_page_whose_answer_was_lost_is_settled() {
         assert!(text.contains("did not arrive. You were not charged."), "{text}");
         assert!(!text.contains("not known yet"), "{text}");
         browser.picture("history-refused").await;
+    });
+}
+
+/// Whoever asks "was I charged?" about a button on some site reads it here too: the verifier keeps what it refused last.
+#[test]
+fn a_payment_that_a_site_was_refused_is_listed() {
+    browser_test("history-frame-refused", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let mut tabs = Vec::new();
+        let mut sites = Vec::new();
+        for (name, amount) in [("poor", "0.20"), ("rich", "0.70")] {
+            let site = Site::start(name).await;
+            let creator = provider.creator(name, &site.origin).await;
+            let body = format!("<farthing-donate amount=\"{amount}\">Give</farthing-donate>");
+            let address = site.put("/", Page::with_tag(&provider.origin, &creator.id, &body));
+            tabs.push(browser.open_tab(&address).await);
+            browser.pay_first("farthing-donate").await;
+            browser.enter("farthing-donate").await;
+            browser.text("p[role=status]", |text| text.contains("Thank you")).await;
+            browser.leave().await;
+            sites.push(site);
+        }
+        // The first site's frame still thinks that there is enough.
+        browser.go_to(&tabs[0]).await;
+        browser.press_in("farthing-donate").await;
+        browser.enter("farthing-donate").await;
+        browser.text("p[role=status]", |text| text.contains("not enough money")).await;
+        browser.leave().await;
+        browser.open(&format!("{}/wallet", provider.origin)).await;
+        browser.see_state("home").await;
+        let text = browser.text(ROWS, |text| text.contains("refused, not charged")).await;
+        let first = "return document.querySelector('[data-list=entries] li').textContent";
+        let first = browser.script(first, vec![]).await;
+        let first = first.as_str().unwrap();
+        for part in ["Donation", "poor", "refused, not charged", "not enough money", "0.20"] {
+            assert!(first.contains(part), "{part}: {first}");
+        }
+        assert_eq!(text.matches("refused").count(), 1, "{text}");
     });
 }
 

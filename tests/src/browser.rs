@@ -248,12 +248,22 @@ impl Browser {
 
     /// Moves the pointer over an element as a person does, rests, and clicks. A page that is still filling moves
     /// what it has: whoever sees that goes after it before the click.
+    ///
+    /// In two steps: where a frame has moved on the screen since the last click, a driver's pointer goes along with it and
+    /// does not move at all inside it (Firefox), which no hand can do.
     pub async fn press(&self, element: &Element) {
-        let rest =
-            MouseActions::new(String::from("mouse")).then(PointerAction::Pause { duration: DWELL });
+        let to = |x, y| PointerAction::MoveToElement {
+            element: element.clone(),
+            duration: Some(Duration::from_millis(60)),
+            x,
+            y,
+        };
+        let rest = MouseActions::new(String::from("mouse"))
+            .then(to(5.0, 3.0))
+            .then(to(0.0, 0.0))
+            .then(PointerAction::Pause { duration: DWELL });
         for _ in 0..MOVES_AFTER {
             let before = self.place(element).await;
-            self.hover(element).await;
             self.client.perform_actions(rest.clone()).await.expect("a rest of the pointer");
             if self.place(element).await == before {
                 break;
@@ -319,6 +329,21 @@ impl Browser {
         let whole = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let shot = self.devtools("Page.captureScreenshot", whole).await;
         Base64::decode_vec(shot["data"].as_str()?).ok()
+    }
+
+    /// Ends the session, and gives what a Chromium with [`Setting::Traced`] wrote: Chromium's trace events.
+    ///
+    /// # Panics
+    /// When it wrote nothing.
+    pub async fn close_traced(self) -> Vec<Value> {
+        let _ = self.client.clone().close().await;
+        let file = self.profile.path().join(crate::engine::TRACE);
+        let trace = until("the trace is written", async || {
+            let text = tokio::fs::read(&file).await.ok()?;
+            serde_json::from_slice::<Value>(&text).ok()
+        })
+        .await;
+        trace["traceEvents"].as_array().cloned().expect("a list of events")
     }
 
     /// Ends the session in good order; dropping it kills it.

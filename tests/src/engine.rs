@@ -38,6 +38,8 @@ pub enum Setting {
     FramesStoreNothing,
     /// No WebAssembly.
     NoWasm,
+    /// As it comes, and Chromium writes down what its threads do ([`crate::browser::Browser::close_traced`]).
+    Traced,
 }
 
 use Engine::{Chromium, Firefox, WebKit};
@@ -193,7 +195,7 @@ impl Engine {
                 "goog:loggingPrefs": {"browser": "ALL"},
                 "goog:chromeOptions": {
                     "binary": programs.browser,
-                    "args": chromium_arguments(profile),
+                    "args": chromium_arguments(profile, setting),
                 },
             }),
             Firefox => json!({
@@ -279,8 +281,11 @@ fn free_port() -> u16 {
     listener.local_addr().expect("a bound listener has an address").port()
 }
 
-fn chromium_arguments(profile: &Path) -> [String; 12] {
-    [
+/// What Chromium writes with [`Setting::Traced`], in the profile's folder.
+pub(crate) const TRACE: &str = "trace.json";
+
+fn chromium_arguments(profile: &Path, setting: Setting) -> Vec<String> {
+    let mut arguments: Vec<String> = [
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
@@ -295,6 +300,18 @@ fn chromium_arguments(profile: &Path) -> [String; 12] {
         &format!("--user-data-dir={}", profile.display()),
     ]
     .map(str::to_owned)
+    .into();
+    if setting == Setting::Traced {
+        let file = profile.join(TRACE);
+        arguments.extend([
+            // Little else, since writing it down takes time too.
+            "--trace-startup=-*,devtools.timeline".to_owned(),
+            "--trace-startup-duration=0".to_owned(),
+            "--trace-startup-format=json".to_owned(),
+            format!("--trace-startup-file={}", file.display()),
+        ]);
+    }
+    arguments
 }
 
 /// Nothing is asked of the network, and pop-ups are blocked as they are for everybody: the driver

@@ -109,8 +109,11 @@ const draw = () => {
     paying: [pay, said || "$paying", "dw"],
     asking: [pay, "$asking", "dw"],
     paid: ["", said, "n"],
-    closed: ["", said, after == LINK ? "nl" : "n"],
+    // A claim that is refused for good leaves the button: whoever measures the frame from outside sees no other refusal.
+    closed: [pay, said, note == REFUSED ? "di" : after == LINK ? "nl" : "n"],
   };
+  // How long a sentence is tells which one it is: all that say that nothing was charged get the same room.
+  status.style.height = after == UNCHARGED ? "80px" : "";
   show(state, ...views[state]);
 };
 const show = (state, text, line, parts) => {
@@ -132,8 +135,9 @@ const show = (state, text, line, parts) => {
   if (status.textContent != line) status.textContent = line;
   // A disabled button loses the focus; whoever pays by keyboard keeps the place.
   if (focused && !button.disabled) button.focus();
+  // Once: how often it draws is the frame's own affair too.
+  main.hidden && tell("ready");
   main.hidden = false;
-  tell("ready");
 };
 const broken = (error) => {
   console.error("farthing:", error);

@@ -3,8 +3,9 @@
 //
 // What was charged is what the verifier says, and nothing else. The last answer is kept in this page's
 // own storage and shown at once, with its age, until a new one has come; so it is there without a
-// connection too, and never looks like news. Two kinds of rows are known in this browser alone: payments
-// made on this page whose answer has not come, which are asked about, and those that were refused here.
+// connection too, and never looks like news. Of what was refused the verifier keeps the newest payment of each
+// site and browser. Two kinds of rows are known in this browser alone: payments made on this page whose
+// answer has not come, which are asked about, and those that were refused here.
 const past = {};
 {
   // Storage: `kept` has the verifier's last answer by wallet, `refused` this page's refused payments, each with its
@@ -35,6 +36,8 @@ const past = {};
   const REFUSED_MAX = 100;
   // By how much clocks may differ: CLOCK_SKEW_MS_MAX of shared/src/limits.rs.
   const SKEW_MS = 30_000;
+  // A frame's claim can be charged for so long after the click: CLAIM_LIFE_MS of widget/src/signer.rs.
+  const LIFE_MS = 100_000;
 
   // What is shown: the entries, when they were said, and whether that is news. `asking` until there is an
   // answer, `kept` when there is none.
@@ -43,6 +46,7 @@ const past = {};
   let whole = true;
   let freshness = "asking";
   let ownRows = [];
+  let refusedRows = [];
   let drawn = ROWS;
   let pastRoot = "";
 
@@ -60,7 +64,7 @@ const past = {};
   const take = async (root) => {
     const kept = await pastDo("kept", "readonly", (at) => at.get(root));
     if (!kept || saidAt) return;
-    ({ entries, at: saidAt, whole } = kept);
+    ({ entries, at: saidAt, whole, refused: refusedRows = [] } = kept);
     currency = kept.currency;
     await ownOnes();
     await drawPast();
@@ -108,6 +112,7 @@ const past = {};
     // Another wallet came into this browser: its list is not this one's.
     if (pastRoot && pastRoot != key.pk) {
       entries = [];
+      refusedRows = [];
       saidAt = 0;
       pastRoot = key.pk;
       await ownOnes();
@@ -134,6 +139,15 @@ const past = {};
       }
       if (!cursor) break;
     }
+    const path = `/v1/wallets/${pastRoot}`;
+    const answer = await ask("GET", path, "", await signWith(key, "read", "GET", path));
+    if (answer.status != 200 || !Array.isArray(answer.allowances)) {
+      freshness = "kept";
+      return drawPast();
+    }
+    refusedRows = answer.allowances
+      .filter(({ refused }) => refused)
+      .map(({ refused, creator }) => ({ ...refused, creator, when: Date.parse(refused.expires_at) - LIFE_MS }));
     entries = read;
     whole = !cursor;
     // What was charged while older pages were read may be missing.
@@ -142,7 +156,7 @@ const past = {};
     await settleOwn();
     await drawPast();
     try {
-      await pastDo("kept", "readwrite", (at) => at.put({ entries, at: saidAt, whole, currency }, pastRoot));
+      await pastDo("kept", "readwrite", (at) => at.put({ entries, refused: refusedRows, at: saidAt, whole, currency }, pastRoot));
     } catch {
       // It is read anew next time.
     }
@@ -259,7 +273,27 @@ const past = {};
         about: [to, hostOf(location.origin)].filter(Boolean).map(alone).join(" · "),
         out: true,
       }));
-    return [...ours, ...theirs].sort((a, b) => b.when - a.when || (b.entry || 0) - (a.entry || 0));
+    for (const { id } of ownRows) known.add(id);
+    const refused = refusedRows
+      .filter(({ claim_id }) => !known.has(claim_id))
+      .map(({ claim_id, when, amount, creator, item, site, outcome, message }) => ({
+        entry: null,
+        kind: "claim",
+        at: new Date(when).toISOString(),
+        when,
+        amount,
+        creator,
+        item,
+        site,
+        claim_id,
+        state: "refused",
+        outcome,
+        why: whyOf(outcome, message),
+        what: item?.title || item?.name || words("Donation"),
+        about: [creator.name, site && hostOf(site)].filter(Boolean).map(alone).join(" · "),
+        out: true,
+      }));
+    return [...ours, ...refused, ...theirs].sort((a, b) => b.when - a.when || (b.entry || 0) - (a.entry || 0));
   };
 
   // The filter: every word somewhere in site, creator or item; the state; whole days of the visitor's own time.

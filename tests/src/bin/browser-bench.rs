@@ -138,7 +138,8 @@ async fn click_to_paid(engine: Engine) -> Vec<f64> {
     sorted(took.split_off(warm))
 }
 
-/// What the tag takes of the main thread of a creator's page, with one element in view and with three.
+/// What the tag takes of the main thread of a creator's page, with one element in view and with three, and what as many plain
+/// frames of the same address take that a script puts there.
 async fn loader(holds: &mut bool) {
     let provider = Provider::start_direct().await;
     let site = Site::start("bench").await;
@@ -150,92 +151,126 @@ async fn loader(holds: &mut bool) {
     let pay = "<farthing-pay item=\"one\"><a>Pay</a></farthing-pay>";
     let gate = "<farthing-gate item=\"one\" sealed=\"AAAA\"><a>Pay</a></farthing-gate>";
     let donate = "<farthing-donate amount=\"1.00\"><a>Give</a></farthing-donate>";
+    let tag = format!("{}{LOADER}", provider.origin);
     for (what, elements) in
         [("one element", pay.to_owned()), ("three", [pay, gate, donate].concat())]
     {
         let address = site.put("/", Page::of(&format!("{watch}{elements}")));
-        let (mut blocked, mut pieces, mut late) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut runs, mut plain, mut late) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..LOADS {
-            let (profile, tasks) = loaded(&address, &provider.origin, &creator.id).await;
-            let (in_all, longest) = milliseconds_of(&profile, "/v1.js");
-            blocked.push(in_all);
-            pieces.push(longest);
+            let (trace, tasks) = loaded(&address, &tag, &creator.id, TAKEN_PLACE).await;
+            runs.push(Taken::by(&trace, LOADER));
             late.extend(tasks);
+            let frames = plain_frames(&provider.origin);
+            let (trace, _) = loaded(&address, &frames, &creator.id, PLAIN_LOADED).await;
+            plain.push(Taken::by(&trace, PLAIN).in_all);
         }
-        let blocked = sorted(blocked);
-        let middle_of_all = middle(&blocked);
+        let figures = |figure: fn(&Taken) -> f64| sorted(runs.iter().map(figure).collect());
+        let in_all = figures(|taken| taken.in_all);
+        let (of_all, of_plain) = (middle(&in_all), middle(&sorted(plain)));
         println!(
-            "main thread taken by the loader, {what} in view: p50 {middle_of_all:.2} ms in all, longest of {LOADS} loads {:.2} ms; {}",
-            blocked.last().copied().unwrap_or(f64::NAN),
-            verdict(middle_of_all, LOADER_MS_MAX, "ms", holds)
+            "main thread taken by the loader, {what} in view: p50 {of_all:.2} ms in all, most of {LOADS} loads {:.2} ms; plain frames take {of_plain:.2} ms of that, the loader's own are {:.2} ms; {}",
+            in_all.last().copied().unwrap_or(f64::NAN),
+            of_all - of_plain,
+            match elements.as_str() == pay {
+                true => verdict(of_all, LOADER_MS_MAX, "ms in all", holds),
+                false => verdict(of_all - of_plain, LOADER_MS_MAX, "ms of its own", holds),
+            }
         );
         // As Lighthouse counts: what a task takes beyond 50 ms.
         let beyond = late.iter().fold(0.0, |sum, task| sum + task - 50.0);
         println!(
-            "  of that in one go: p50 {:.2} ms; tasks of the page above 50 ms in {LOADS} loads: {}, {beyond:.0} ms of them beyond that",
-            middle(&sorted(pieces)),
+            "  of that in one go: p50 {:.2} ms; by the clock, with what the frames' own process takes of the same processors: p50 {:.2} ms; tasks of the page above 50 ms in {LOADS} loads: {}, {beyond:.0} ms of them beyond that",
+            middle(&figures(|taken| taken.longest)),
+            middle(&figures(|taken| taken.by_the_clock)),
             late.len()
         );
     }
 }
 
-/// Opens the page, adds the tag to it, and waits until each element has its button: the profile of that time, and the tasks
+/// How the addresses of the two scripts end.
+const LOADER: &str = "/v1.js";
+const PLAIN: &str = "//plain.js";
+/// Whether each element has its button, which takes the place of what stood there.
+const TAKEN_PLACE: &str =
+    "return ![...document.querySelectorAll('a')].some((a) => a.checkVisibility())";
+const PLAIN_LOADED: &str = "return window.loaded == document.querySelectorAll('iframe').length";
+
+/// A script that puts a frame with the provider's page into each element, and nothing else.
+fn plain_frames(provider: &str) -> String {
+    format!(
+        "data:text/javascript,window.loaded=0;for(const element of document.querySelectorAll('farthing-pay,farthing-gate,farthing-donate')){{const frame=document.createElement('iframe');frame.onload=()=>loaded++;frame.src='{provider}/w/frame?lang=en';element.append(frame)}}{PLAIN}"
+    )
+}
+
+/// Opens the page, adds the script to it, and waits until `is_done` says so: what the browser's threads did, and the tasks
 /// of the page that took more than 50 ms.
-async fn loaded(address: &str, provider: &str, creator: &str) -> (Value, Vec<f64>) {
+async fn loaded(
+    address: &str,
+    script: &str,
+    creator: &str,
+    is_done: &str,
+) -> (Vec<Value>, Vec<f64>) {
     // A browser of its own each time: nothing is compiled or cached yet.
-    let browser = Browser::start_bare(Engine::Chromium, Setting::Usual).await;
+    let browser = Browser::start_bare(Engine::Chromium, Setting::Traced).await;
     browser.open(address).await;
-    browser.devtools("Profiler.enable", json!({})).await;
-    browser.devtools("Profiler.setSamplingInterval", json!({"interval": 100})).await;
-    browser.devtools("Profiler.start", json!({})).await;
     let add = "const [source, creator] = arguments;
         const script = document.createElement('script');
         script.src = source;
         script.dataset.creator = creator;
         document.head.append(script);";
-    browser.script(add, vec![json!(format!("{provider}/v1.js")), json!(creator)]).await;
-    // The button takes the place of what stood there.
-    let left =
-        "return [...document.querySelectorAll('a')].filter((a) => a.checkVisibility()).length";
+    browser.script(add, vec![json!(script), json!(creator)]).await;
     until("each element has its button", async || {
-        (browser.script(left, Vec::new()).await == json!(0)).then_some(())
+        (browser.script(is_done, Vec::new()).await == json!(true)).then_some(())
     })
     .await;
-    let profile = browser.devtools("Profiler.stop", json!({})).await["profile"].clone();
     let late = browser.script("return late", Vec::new()).await;
-    browser.close().await;
-    (profile, late.as_array().into_iter().flatten().filter_map(Value::as_f64).collect())
+    let late = late.as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+    (browser.close_traced().await, late)
 }
 
-/// The time of all samples of a V8 profile whose stack holds a script at this path, with all that it calls; and of the
-/// longest row of such samples.
-fn milliseconds_of(profile: &Value, path: &str) -> (f64, f64) {
-    let nodes = profile["nodes"].as_array().cloned().unwrap_or_default();
-    let mut inside = std::collections::HashSet::new();
-    // A node comes before its children.
-    for node in &nodes {
-        let url = node["callFrame"]["url"].as_str().unwrap_or_default();
-        if url.ends_with(path) || inside.contains(&node["id"].as_u64()) {
-            inside.insert(node["id"].as_u64());
-            let children = node["children"].as_array().cloned().unwrap_or_default();
-            inside.extend(children.iter().map(Value::as_u64));
+/// Milliseconds of the page's main thread within a script: evaluating it, its callbacks, and all that the browser does in
+/// them (frames that are made, styles and places that are computed).
+#[derive(Debug, Default, Clone, Copy)]
+struct Taken {
+    /// Processor time of that thread: what it would take had the browser's other processes processors of their own.
+    in_all: f64,
+    /// The same, in the longest of these calls.
+    longest: f64,
+    /// From the beginning of each call to its end.
+    by_the_clock: f64,
+}
+
+impl Taken {
+    /// Of the script whose address ends so. The outermost calls count, with all that is inside.
+    fn by(trace: &[Value], end: &str) -> Self {
+        let number = |event: &Value, name: &str| event[name].as_f64().unwrap_or_default();
+        let is_ours = |event: &&Value| {
+            let url = event["args"]["data"]["url"].as_str().unwrap_or_default();
+            matches!(event["name"].as_str(), Some("EvaluateScript" | "FunctionCall"))
+                && event["ph"] == "X"
+                && url.ends_with(end)
+        };
+        let mut calls: Vec<&Value> = trace.iter().filter(is_ours).collect();
+        calls.sort_by(|a, b| {
+            let ends = number(b, "dur").total_cmp(&number(a, "dur"));
+            number(a, "ts").total_cmp(&number(b, "ts")).then(ends)
+        });
+        let (mut taken, mut until) = (Self::default(), 0.0);
+        for call in calls {
+            let (begin, clock) = (number(call, "ts"), number(call, "dur"));
+            if begin < until {
+                continue;
+            }
+            until = begin + clock;
+            let processor = number(call, "tdur") / 1e3;
+            taken.in_all += processor;
+            taken.longest = taken.longest.max(processor);
+            taken.by_the_clock += clock / 1e3;
         }
+        assert!(taken.in_all > 0.0, "the trace has nothing of {end}");
+        taken
     }
-    let samples = profile["samples"].as_array().cloned().unwrap_or_default();
-    let deltas = profile["timeDeltas"].as_array().cloned().unwrap_or_default();
-    let (mut in_all, mut row, mut longest) = (0.0, 0.0, 0.0_f64);
-    // A delta is the time before its sample, which the sample before it took.
-    for (sample, delta) in samples.iter().zip(deltas.iter().skip(1)) {
-        let taken = delta.as_f64().unwrap_or_default() / 1e3;
-        if inside.contains(&sample.as_u64()) {
-            in_all += taken;
-            row += taken;
-            longest = longest.max(row);
-        } else {
-            row = 0.0;
-        }
-    }
-    (in_all, longest)
 }
 
 /// Lighthouse's four scores of the demo magazine's first page, with the tag and without, in turns.

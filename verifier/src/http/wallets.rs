@@ -7,10 +7,10 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_rules::findings::Place;
-use farthing_rules::rows::{ClaimEntry, CreatorRef, Entry, KeyRow, ReviewEntry, WalletRow};
+use farthing_rules::rows::{CreatorRef, Entry, KeyRow, ReviewEntry, WalletRow};
 use farthing_rules::{Answer, Command, EntryBody, EntryNumber, VoucherHash};
 use farthing_shared::{
-    Micros, OriginHash, PublicKey, SignedAllowance, SignedClaim, SignedOpening, UnixMillis,
+    Claim, Micros, OriginHash, PublicKey, SignedAllowance, SignedClaim, SignedOpening, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -145,12 +145,16 @@ pub(super) async fn show(
 ) -> Result<Json<WalletBody>, Problem> {
     own(root, reading)?;
     let now = app.clock.now();
+    let own_page = app.config.origin.clone();
     let found = app
         .read(move |reader| {
             let Some(wallet) = reader.wallet(&root)? else { return Ok(None) };
             let keys = reader.keys_of_wallet(wallet.wallet)?;
-            let bodies: Result<Vec<_>, ReadError> =
-                keys.into_iter().map(|row| AllowanceBody::of_wallet(reader, row, now)).collect();
+            let mut sites = Sites { own_page, of: BTreeMap::new() };
+            let bodies: Result<Vec<_>, ReadError> = keys
+                .into_iter()
+                .map(|row| AllowanceBody::of_wallet(reader, row, &mut sites, now))
+                .collect();
             Ok(Some((wallet, bodies?)))
         })
         .await?;
@@ -283,7 +287,7 @@ impl Around {
             false => super::refunds::refundable_until(reader, entry, now)?,
         };
         Ok(Self {
-            site: sites.find(reader, claim)?,
+            site: sites.find(reader, claim.creator, &claim.signed)?,
             refunded,
             under_review: hold.is_some_and(|hold| hold.settled == EntryNumber(0)),
             refundable_until,
@@ -298,12 +302,18 @@ struct Sites {
 }
 
 impl Sites {
-    fn find(&mut self, reader: &Reader, claim: &ClaimEntry) -> Result<Option<String>, ReadError> {
-        let Ok(signed) = SignedClaim::decode(&claim.signed) else { return Ok(None) };
-        let sites = match self.of.entry(claim.creator) {
+    /// The site that this creator's claim came from; none when it is not listed, or is not known any more.
+    fn find(
+        &mut self,
+        reader: &Reader,
+        creator: CreatorRef,
+        signed: &[u8; Claim::SIGNED_LEN],
+    ) -> Result<Option<String>, ReadError> {
+        let Ok(signed) = SignedClaim::decode(signed) else { return Ok(None) };
+        let sites = match self.of.entry(creator) {
             btree_map::Entry::Occupied(known) => known.into_mut(),
             btree_map::Entry::Vacant(place) => {
-                let listed = reader.profile(claim.creator)?.map(|profile| profile.sites);
+                let listed = reader.profile(creator)?.map(|profile| profile.sites);
                 let named = listed.into_iter().flatten().chain([self.own_page.clone()]);
                 place.insert(named.map(|site| (OriginHash::of_checked(&site), site)).collect())
             }
@@ -437,13 +447,23 @@ pub(super) struct AllowanceBody {
     /// To the wallet: where its creator takes no more than so much a month.
     #[serde(skip_serializing_if = "Option::is_none")]
     month: Option<MonthBody>,
+    /// To the wallet: what became of its newest payment, if that was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<RefusedBody>,
 }
 
 impl AllowanceBody {
     /// As the wallet is told it.
-    fn of_wallet(reader: &Reader, row: KeyRow, now: UnixMillis) -> Result<Option<Self>, ReadError> {
+    fn of_wallet(
+        reader: &Reader,
+        row: KeyRow,
+        sites: &mut Sites,
+        now: UnixMillis,
+    ) -> Result<Option<Self>, ReadError> {
         let (first, creator) = (row.first, row.creator);
+        let refused = RefusedBody::read(reader, &row, sites)?;
         let Some(body) = Self::read(reader, row)? else { return Ok(None) };
+        let body = Self { refused, ..body };
         let Some(creator) = reader.creator_by_ref(creator)? else { return Ok(Some(body)) };
         if !creator.ceiling.is_known() {
             return Ok(Some(body));
@@ -478,6 +498,7 @@ impl AllowanceBody {
             last_sequence: row.last_sequence(),
             balance: balance.to_decimal(),
             month: None,
+            refused: None,
         }))
     }
 
@@ -491,6 +512,46 @@ impl AllowanceBody {
     pub(super) fn in_currency(mut self, currency: &str) -> Self {
         currency.clone_into(&mut self.currency);
         self
+    }
+}
+
+/// The newest payment of a spending key, where that was refused: whoever asks "was I charged?" reads it on the wallet page
+/// too, and not at the button alone. Older refusals are counted and not kept.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RefusedBody {
+    claim_id: String,
+    outcome: &'static str,
+    /// In English.
+    message: &'static str,
+    amount: String,
+    /// What it would have bought, while that is known; a donation has none.
+    item: Option<ItemName>,
+    /// The site that it came from, while its creator lists it.
+    site: Option<String>,
+    /// Until when it could have been charged; it came at most two minutes and the clocks' difference before that.
+    expires_at: String,
+}
+
+impl RefusedBody {
+    fn read(reader: &Reader, row: &KeyRow, sites: &mut Sites) -> Result<Option<Self>, ReadError> {
+        let refused = row.last.as_ref().filter(|last| !last.outcome.is_success());
+        let Some((last, bytes)) = refused.and_then(|last| Some((last, last.signed.as_deref()?)))
+        else {
+            return Ok(None);
+        };
+        let Ok(signed) = SignedClaim::decode(bytes) else { return Ok(None) };
+        let claim = signed.claim();
+        // A donation's is none of anybody's.
+        let item = reader.item(&claim.item)?;
+        Ok(Some(Self {
+            claim_id: last.claim.to_text(),
+            outcome: last.outcome.name(),
+            message: last.outcome.sentence(),
+            amount: claim.amount.to_decimal(),
+            item: item.map(|(row, text)| ItemName::of(&row, &text)),
+            site: sites.find(reader, row.creator, bytes)?,
+            expires_at: time(claim.expires_at),
+        }))
     }
 }
 
