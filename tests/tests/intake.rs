@@ -30,9 +30,18 @@ fn world() -> World {
 }
 
 fn start(world: &World, writer: Writer, room: usize) -> (Intake, std::thread::JoinHandle<Writer>) {
+    start_counting(world, writer, room, Arc::default())
+}
+
+fn start_counting(
+    world: &World,
+    writer: Writer,
+    room: usize,
+    metrics: Arc<Metrics>,
+) -> (Intake, std::thread::JoinHandle<Writer>) {
     let reader = Reader::open(&world.folder.path().join("ledger.db")).unwrap();
     let clock = Clock::Manual(Arc::new(START.0.into()));
-    Intake::start(writer, reader, policy(), clock, room, Arc::new(Metrics::default()))
+    Intake::start(writer, reader, policy(), clock, room, metrics)
 }
 
 /// With another thread that serves on, a lone claim is committed by whoever received it; else by the thread
@@ -194,4 +203,23 @@ async fn in_a_crowd_each_gets_its_own_verdict_whoever_forges_or_leaves() {
     drop(intake);
     world.ledger.writer = thread.join().unwrap();
     world.ledger.assert_sound();
+}
+
+#[tokio::test]
+async fn each_claim_of_a_batch_is_counted_once() {
+    let mut world = world();
+    let claim = world.visitor.donation(CREATOR, "0.01", START);
+    let honest = world.visitor.sign(&claim);
+    let mut bytes = honest.encode();
+    bytes[200] ^= 1;
+    let forged = SignedClaim::decode(&bytes).unwrap();
+    let writer = std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
+    let metrics = Arc::new(Metrics::default());
+    let (intake, _thread) = start_counting(&world, writer, 10, metrics.clone());
+    intake.charge(vec![honest, forged]).await.unwrap();
+    let text = metrics.text();
+    let claims: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("farthing_claims_total{")).collect();
+    assert_eq!(claims.len(), 2, "{text}");
+    assert!(claims.iter().all(|line| line.ends_with("} 1")), "{claims:?}");
 }
