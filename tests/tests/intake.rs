@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use farthing_shared::Outcome;
+use farthing_shared::{Outcome, SignedClaim};
 use farthing_tests::actors::Visitor;
 use farthing_tests::ledger::{CREATOR, Ledger, START, VERIFIER, policy};
 use farthing_verifier::clock::Clock;
@@ -30,9 +30,18 @@ fn world() -> World {
 }
 
 fn start(world: &World, writer: Writer, room: usize) -> (Intake, std::thread::JoinHandle<Writer>) {
+    start_counting(world, writer, room, Arc::default())
+}
+
+fn start_counting(
+    world: &World,
+    writer: Writer,
+    room: usize,
+    metrics: Arc<Metrics>,
+) -> (Intake, std::thread::JoinHandle<Writer>) {
     let reader = Reader::open(&world.folder.path().join("ledger.db")).unwrap();
     let clock = Clock::Manual(Arc::new(START.0.into()));
-    Intake::start(writer, reader, policy(), clock, room, Arc::new(Metrics::default()))
+    Intake::start(writer, reader, policy(), clock, room, metrics)
 }
 
 /// With another thread that serves on, a lone claim is committed by whoever received it; else by the thread
@@ -58,13 +67,13 @@ fn an_unknown_outcome_ends_the_intake_and_a_retry_settles_it() {
             }
             let (intake, thread) = start(&world, writer, 1_000);
             let mut fatal = intake.fatal();
-            let answer = intake.charge(vec![signed.clone()]).await;
+            let answer = intake.charge_one(signed.clone()).await;
             assert!(matches!(answer, Err(IntakeError::Unknown)), "{answer:?}");
             assert!(*fatal.wait_for(|fatal| *fatal).await.unwrap());
             // The process ends here; another one opens the same ledger and is asked the same again.
             drop(intake);
             let (intake, thread) = start(&world, thread.join().unwrap(), 1_000);
-            let answer = intake.charge(vec![signed]).await.unwrap()[0];
+            let answer = intake.charge_one(signed).await.unwrap();
             assert_eq!(
                 (answer.outcome, answer.repeat),
                 (Outcome::Accepted, charged),
@@ -90,9 +99,9 @@ fn what_was_not_done_is_told_and_the_intake_goes_on() {
             store.fail_next(Failure::BeforeCommit);
         }
         let (intake, _thread) = start(&world, writer, 1_000);
-        let answer = intake.charge(vec![signed.clone()]).await;
+        let answer = intake.charge_one(signed.clone()).await;
         assert!(matches!(answer, Err(IntakeError::NotDone(_))), "{answer:?}");
-        let answer = intake.charge(vec![signed]).await.unwrap()[0];
+        let answer = intake.charge_one(signed).await.unwrap();
         assert_eq!((answer.outcome, answer.repeat), (Outcome::Accepted, false));
     });
 }
@@ -124,7 +133,7 @@ async fn a_claim_for_an_unknown_key_leaves_nothing_behind() {
     let writer = std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
     let before = writer.snapshot().unwrap();
     let (intake, thread) = start(&world, writer, 10);
-    let answer = intake.charge(vec![stranger.sign(&claim)]).await.unwrap()[0];
+    let answer = intake.charge_one(stranger.sign(&claim)).await.unwrap();
     assert_eq!(answer.outcome, Outcome::UnknownKey);
     drop(intake);
     assert_eq!(thread.join().unwrap().snapshot().unwrap(), before);
@@ -141,7 +150,7 @@ async fn a_lone_claim_and_a_crowd_are_each_charged_once() {
         let crowd: Vec<_> = (0..40)
             .map(|_| {
                 let (intake, signed) = (intake.clone(), signed.clone());
-                tokio::spawn(async move { intake.charge(vec![signed]).await.unwrap()[0] })
+                tokio::spawn(async move { intake.charge_one(signed).await.unwrap() })
             })
             .collect();
         let mut firsts = 0;
@@ -151,11 +160,66 @@ async fn a_lone_claim_and_a_crowd_are_each_charged_once() {
             firsts += u32::from(!answer.repeat);
         }
         assert_eq!(firsts, 1, "one charge, however many ask");
-        let alone = intake.charge(vec![signed]).await.unwrap()[0];
+        let alone = intake.charge_one(signed).await.unwrap();
         assert!(alone.repeat);
     }
     drop(intake);
     world.ledger.writer = thread.join().unwrap();
     assert_eq!(world.ledger.balance(&world.visitor).to_decimal(), "0.80");
     world.ledger.assert_sound();
+}
+
+/// Single claims are checked together: a forged one among them, or one whose sender leaves, changes nothing for
+/// the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_crowd_each_gets_its_own_verdict_whoever_forges_or_leaves() {
+    let mut world = world();
+    let writer = std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
+    let (intake, thread) = start(&world, writer, 1_000);
+    for _ in 0..20 {
+        let claim = world.visitor.donation(CREATOR, "0.01", START);
+        let honest = world.visitor.sign(&claim);
+        let mut bytes = honest.encode();
+        bytes[200] ^= 1;
+        let forged = SignedClaim::decode(&bytes).unwrap();
+        let crowd: Vec<_> = (0..40)
+            .map(|at| {
+                let (intake, claim) = (intake.clone(), [&honest, &forged][at % 2].clone());
+                let charged = tokio::spawn(async move { intake.charge_one(claim).await });
+                if at % 5 == 0 {
+                    charged.abort();
+                }
+                charged
+            })
+            .collect();
+        for (at, answer) in crowd.into_iter().enumerate() {
+            let expected = [Outcome::Accepted, Outcome::Forged][at % 2];
+            match answer.await {
+                Ok(answer) => assert_eq!(answer.unwrap().outcome, expected),
+                Err(left) => assert!(left.is_cancelled() && at % 5 == 0),
+            }
+        }
+    }
+    drop(intake);
+    world.ledger.writer = thread.join().unwrap();
+    world.ledger.assert_sound();
+}
+
+#[tokio::test]
+async fn each_claim_of_a_batch_is_counted_once() {
+    let mut world = world();
+    let claim = world.visitor.donation(CREATOR, "0.01", START);
+    let honest = world.visitor.sign(&claim);
+    let mut bytes = honest.encode();
+    bytes[200] ^= 1;
+    let forged = SignedClaim::decode(&bytes).unwrap();
+    let writer = std::mem::replace(&mut world.ledger.writer, Writer::Memory(Box::default()));
+    let metrics = Arc::new(Metrics::default());
+    let (intake, _thread) = start_counting(&world, writer, 10, metrics.clone());
+    intake.charge(vec![honest, forged]).await.unwrap();
+    let text = metrics.text();
+    let claims: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("farthing_claims_total{")).collect();
+    assert_eq!(claims.len(), 2, "{text}");
+    assert!(claims.iter().all(|line| line.ends_with("} 1")), "{claims:?}");
 }

@@ -7,7 +7,7 @@
 //! - **Bounded.** A permit for each claim from arrival to answer; none left, or more under way than can be
 //!   answered soon (`room.rs`), means 503.
 //! - **Batches form by themselves.** Whatever waits while a commit is under way is the next batch:
-//!   one transaction, one fsync. Half of those that pay at the same time are waited for, a millisecond at
+//!   one transaction, one fsync. Two thirds of those that pay at the same time are waited for, a millisecond at
 //!   most, since they would each cost a commit of their own (`crowd.rs`). A lone
 //!   claim has nobody to wait for: it is committed by whoever received it, since the way to the thread
 //!   that writes and back costs an idle server as much as the commit.
@@ -17,6 +17,7 @@
 //!   batch is told so, and the process ends: recovery decides, and a retry of the same claim
 //!   settles it.
 
+mod checks;
 mod committer;
 mod queue;
 mod seen;
@@ -27,12 +28,11 @@ use std::thread;
 use std::time::Duration;
 
 use farthing_rules::command::EarlyRefusal;
-use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy, screen};
+use farthing_rules::{Answer, ClaimAnswer, Command, KeyRef, Policy};
 use farthing_shared::{
     CreatorId, Micros, Outcome, PublicKey, SignedClaim, VerifiedClaim, VerifyingKey,
 };
 use quick_cache::sync::Cache;
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::clock::{Clock, monotonic};
@@ -40,8 +40,9 @@ use crate::metrics::Metrics;
 use crate::room::Room;
 use crate::store::Writer;
 use crate::store::sqlite::{ReadError, Reader};
+use checks::{Checked, Gathering, Place, Unchecked, check, check_many, screened};
 use committer::{Committer, run};
-use queue::{Job, Queue};
+use queue::{Decided, Job, Queue};
 use seen::seen;
 
 pub use seen::Seen;
@@ -53,8 +54,6 @@ const KEYS_CACHED: usize = 65_536;
 const GATHER_MAX: Duration = Duration::from_millis(1);
 /// Creators and reasons counted between two commits at most; the rest is counted under "none".
 const EARLY_REFUSALS_MAX: usize = 4_096;
-/// Claims that one rayon task verifies: 16 × some 25 µs, long against the cost of a task.
-const VERIFY_TOGETHER: usize = 16;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -97,6 +96,7 @@ struct Shared {
     queue: Arc<Queue>,
     permits: Arc<Semaphore>,
     room: Room,
+    gathering: Gathering,
     keys: Cache<PublicKey, KnownKey>,
     early: Mutex<Early>,
     changed: watch::Sender<u64>,
@@ -146,6 +146,7 @@ impl Intake {
             queue,
             permits,
             room: Room::new(claims_in_flight, monotonic()),
+            gathering: Gathering::default(),
             keys: Cache::new(KEYS_CACHED),
             early: Mutex::new(HashMap::new()),
             changed,
@@ -183,74 +184,142 @@ impl Intake {
     /// # Errors
     /// [`IntakeError`], for all of them together: nothing was charged unless it is `Unknown`.
     pub async fn charge(&self, claims: Vec<SignedClaim>) -> Result<Vec<ClaimAnswer>, IntakeError> {
-        self.charge_by(claims, |claim, key| Command::Claim { claim, key }).await
-    }
-
-    /// Charges a claim that nobody clicked for, if a permission covers it.
-    ///
-    /// # Errors
-    /// As [`Intake::charge`].
-    pub async fn charge_automatic(
-        &self,
-        claim: SignedClaim,
-    ) -> Result<Vec<ClaimAnswer>, IntakeError> {
-        self.charge_by(vec![claim], |claim, key| Command::AutomaticClaim { claim, key }).await
-    }
-
-    async fn charge_by(
-        &self,
-        claims: Vec<SignedClaim>,
-        command: fn(VerifiedClaim, KeyRef) -> Command,
-    ) -> Result<Vec<ClaimAnswer>, IntakeError> {
         let count = claims.len();
-        if !self.shared.room.admits(self.shared.queue.under_way(), count) {
-            self.shared.metrics.overloaded.inc();
-            return Err(IntakeError::Overloaded);
-        }
-        let permit = self.permits(count)?;
-        let under_way = self.shared.queue.under_way();
+        let (permit, under_way) = self.admit(count)?;
         let known = self.known_keys(&claims).await?;
-        let checked = self.check(claims, known).await;
-        let mut answers: Vec<Option<ClaimAnswer>> = Vec::with_capacity(checked.len());
+        let pairs = claims.into_iter().zip(known).collect();
+        let checked = check_many(&self.shared.policy, self.shared.clock.now(), pairs).await;
+        let mut early: Vec<Option<ClaimAnswer>> = Vec::with_capacity(checked.len());
         let mut commands = Vec::with_capacity(checked.len());
         for claim in checked {
             match claim {
                 Checked::Verified(claim, key) => {
-                    commands.push(command(*claim, key));
-                    answers.push(None);
+                    commands.push(Command::Claim { claim: *claim, key });
+                    early.push(None);
                 }
                 Checked::Refused(claim, outcome) => {
-                    answers.push(Some(self.refuse_early(&claim, outcome)));
+                    early.push(Some(self.refuse_early(&claim, outcome)));
                 }
             }
         }
         if commands.is_empty() {
             drop(permit);
             self.shared.queue.look_again();
-            return Ok(answers.into_iter().flatten().collect());
+            return Ok(early.into_iter().flatten().collect());
         }
-        let decided = match self.commit_alone(&mut commands) {
-            Some(decided) => {
-                drop(permit);
-                decided?
-            }
-            None => self.submit(commands, Some(permit)).await?,
-        };
-        let mut decided = decided.into_iter();
+        let decided = self.commit(commands, permit).await?;
         self.shared.room.answered(count, under_way, monotonic());
-        let answers: Vec<ClaimAnswer> = answers
-            .into_iter()
-            .filter_map(|early| {
-                early.or_else(|| match decided.next() {
-                    Some(Answer::Claim(answer)) => Some(answer),
-                    _ => None,
-                })
-            })
-            .collect();
-        for answer in &answers {
-            self.shared.metrics.claim(answer.outcome, answer.repeat);
+        let mut decided = decided.into_iter();
+        let mut next = || decided.next().and_then(|answer| self.answered(answer));
+        Ok(early.into_iter().filter_map(|early| early.or_else(&mut next)).collect())
+    }
+
+    /// Charges one claim.
+    ///
+    /// # Errors
+    /// As [`Intake::charge`].
+    pub async fn charge_one(&self, claim: SignedClaim) -> Result<ClaimAnswer, IntakeError> {
+        self.charge_by(claim, |claim, key| Command::Claim { claim, key }).await
+    }
+
+    /// Charges a claim that nobody clicked for, if a permission covers it.
+    ///
+    /// # Errors
+    /// As [`Intake::charge`].
+    pub async fn charge_automatic(&self, claim: SignedClaim) -> Result<ClaimAnswer, IntakeError> {
+        self.charge_by(claim, |claim, key| Command::AutomaticClaim { claim, key }).await
+    }
+
+    async fn charge_by(
+        &self,
+        claim: SignedClaim,
+        command: fn(VerifiedClaim, KeyRef) -> Command,
+    ) -> Result<ClaimAnswer, IntakeError> {
+        let (permit, under_way) = self.admit(1)?;
+        let known = self.known_key(&claim.claim().key).await?;
+        let passed = screened(&self.shared.policy, self.shared.clock.now(), claim, known);
+        let decided = match passed {
+            Err((claim, outcome)) => {
+                drop(permit);
+                Decided::Refused(claim, outcome)
+            }
+            Ok((claim, known)) if under_way > 1 => {
+                self.in_company(Unchecked { claim, known, command }, permit).await?
+            }
+            Ok((claim, known)) => match check(claim, &known) {
+                Checked::Refused(claim, outcome) => {
+                    drop(permit);
+                    Decided::Refused(claim, outcome)
+                }
+                Checked::Verified(claim, key) => {
+                    Decided::Answers(self.commit(vec![command(*claim, key)], permit).await?)
+                }
+            },
+        };
+        match decided {
+            Decided::Answers(answers) => {
+                self.shared.room.answered(1, under_way, monotonic());
+                let answer = answers.into_iter().next().and_then(|answer| self.answered(answer));
+                answer.ok_or_else(|| IntakeError::NotDone("the ledger gave no answer".into()))
+            }
+            Decided::Refused(claim, outcome) => {
+                self.shared.queue.look_again();
+                Ok(self.refuse_early(&claim, outcome))
+            }
         }
-        Ok(answers)
+    }
+
+    /// Lets claims in, or not: their permits, and how many are under way with them.
+    fn admit(&self, count: usize) -> Result<(OwnedSemaphorePermit, usize), IntakeError> {
+        if !self.shared.room.admits(self.shared.queue.under_way(), count) {
+            self.shared.metrics.overloaded.inc();
+            return Err(IntakeError::Overloaded);
+        }
+        let permit = self.permits(count)?;
+        Ok((permit, self.shared.queue.under_way()))
+    }
+
+    /// Has a claim checked together with those that come at the same time, and then decided.
+    async fn in_company(
+        &self,
+        claim: Unchecked,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Decided, IntakeError> {
+        let (reply, decided) = oneshot::channel();
+        match self.shared.gathering.join(claim, reply, permit) {
+            Place::First => {
+                // Others that have arrived already come first. A task of its own, since whoever came
+                // first may leave meanwhile.
+                let shared = self.shared.clone();
+                tokio::spawn(async move {
+                    tokio::task::yield_now().await;
+                    shared.gathering.check(&shared.queue);
+                });
+            }
+            Place::Last => self.shared.gathering.check(&self.shared.queue),
+            Place::Between => {}
+        }
+        decided.await.unwrap_or(Err(IntakeError::Unknown))
+    }
+
+    /// Lets the ledger decide, here and now when nobody else is about.
+    async fn commit(
+        &self,
+        mut commands: Vec<Command>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Vec<Answer>, IntakeError> {
+        match self.commit_alone(&mut commands) {
+            // The permit lasts as long as the claim is under way.
+            Some(decided) => decided,
+            None => self.submit(commands, Some(permit)).await,
+        }
+    }
+
+    /// An answer of the ledger to a claim, counted.
+    fn answered(&self, answer: Answer) -> Option<ClaimAnswer> {
+        let Answer::Claim(answer) = answer else { return None };
+        self.shared.metrics.claim(answer.outcome, answer.repeat);
+        Some(answer)
     }
 
     fn permits(&self, count: usize) -> Result<OwnedSemaphorePermit, IntakeError> {
@@ -280,7 +349,7 @@ impl Intake {
         let mut committer = self.shared.committer.try_lock().ok()?;
         let (reply, mut answer) = oneshot::channel();
         committer.commit(vec![Job { commands: std::mem::take(commands), reply, permit: None }]);
-        Some(answer.try_recv().unwrap_or(Err(IntakeError::Unknown)))
+        Some(answers(answer.try_recv()))
     }
 
     async fn submit(
@@ -294,7 +363,20 @@ impl Intake {
             return Err(IntakeError::Overloaded);
         }
         // The committer answers every job that it took, or ends the process.
-        answer.await.unwrap_or(Err(IntakeError::Unknown))
+        answers(answer.await)
+    }
+
+    async fn known_key(&self, public: &PublicKey) -> Result<Option<KnownKey>, IntakeError> {
+        if let Some(known) = self.shared.keys.get(public) {
+            return Ok(Some(known));
+        }
+        // A few microseconds of reading, less than the way to another thread and back.
+        if let Some(known) = self.shared.look_up_now(public) {
+            return Ok(known?);
+        }
+        let (shared, public) = (self.shared.clone(), *public);
+        let looked_up = tokio::task::spawn_blocking(move || shared.look_up(&public)).await;
+        Ok(looked_up.map_err(|error| IntakeError::NotDone(error.to_string()))??)
     }
 
     async fn known_keys(
@@ -305,12 +387,6 @@ impl Intake {
             claims.iter().map(|claim| self.shared.keys.get(&claim.claim().key)).collect();
         if cached.iter().all(Option::is_some) {
             return Ok(cached);
-        }
-        // One key is a few microseconds of reading, less than the way to another thread and back.
-        if let [claim] = claims
-            && let Some(known) = self.shared.look_up_now(&claim.claim().key)
-        {
-            return Ok(vec![known?]);
         }
         let keys: Vec<PublicKey> = claims.iter().map(|claim| claim.claim().key).collect();
         let shared = self.shared.clone();
@@ -323,41 +399,6 @@ impl Intake {
         });
         let keys = looked_up.await.map_err(|error| IntakeError::NotDone(error.to_string()))?;
         Ok(keys?)
-    }
-
-    /// Cheap checks, then signatures on all cores; one claim alone is checked where it is.
-    async fn check(&self, claims: Vec<SignedClaim>, keys: Vec<Option<KnownKey>>) -> Vec<Checked> {
-        let now = self.shared.clock.now();
-        let policy = self.shared.policy.clone();
-        let check = move |(claim, known): (SignedClaim, Option<KnownKey>)| {
-            let Some(known) = known else {
-                return Checked::Refused(Box::new(claim), Outcome::UnknownKey);
-            };
-            // A claim whose time is over may have been answered in time, and then gets that answer
-            // again: only the ledger knows, so it goes the whole way, signature included.
-            let by_time = [Outcome::Expired, Outcome::ExpiresTooLate];
-            let outcome = screen(&policy, claim.claim(), now);
-            if let Some(outcome) = outcome.filter(|outcome| !by_time.contains(outcome)) {
-                return Checked::Refused(Box::new(claim), outcome);
-            }
-            let copy = claim.clone();
-            match claim.verify(&known.verifying) {
-                Ok(verified) => Checked::Verified(Box::new(verified), known.key),
-                Err(_) => Checked::Refused(Box::new(copy), Outcome::Forged),
-            }
-        };
-        let pairs: Vec<_> = claims.into_iter().zip(keys).collect();
-        if pairs.len() <= VERIFY_TOGETHER {
-            return pairs.into_iter().map(check).collect();
-        }
-        let (reply, checked) = oneshot::channel();
-        rayon::spawn(move || {
-            use rayon::iter::IndexedParallelIterator;
-            let checked: Vec<Checked> =
-                pairs.into_par_iter().with_min_len(VERIFY_TOGETHER).map(check).collect();
-            let _caller_left = reply.send(checked);
-        });
-        checked.await.unwrap_or_default()
     }
 
     /// What a claim was answered, without changing anything.
@@ -450,9 +491,12 @@ impl Shared {
     }
 }
 
-enum Checked {
-    Verified(Box<VerifiedClaim>, KeyRef),
-    Refused(Box<SignedClaim>, Outcome),
+/// The answers that a reply brings. Nobody who is asked here refuses before the ledger does.
+fn answers<E>(reply: Result<Result<Decided, IntakeError>, E>) -> Result<Vec<Answer>, IntakeError> {
+    match reply.unwrap_or(Err(IntakeError::Unknown))? {
+        Decided::Answers(answers) => Ok(answers),
+        Decided::Refused(..) => Err(IntakeError::NotDone("the ledger gave no answer".into())),
+    }
 }
 
 #[cfg(test)]

@@ -135,18 +135,17 @@ pub(super) async fn one(
     let fields = *claim.claim();
     let automatic = body.automatic;
     drop(body);
-    let answers = if automatic {
-        let answers = app.intake.charge_automatic(claim).await?;
-        if answers.iter().any(|answer| answer.repeat || answer.outcome != Outcome::Accepted) {
+    let answer = if automatic {
+        let answer = app.intake.charge_automatic(claim).await?;
+        if answer.repeat || answer.outcome != Outcome::Accepted {
             app.buckets.charge(prefix, UNASKED_COST);
         }
-        answers
+        answer
     } else {
-        app.intake.charge(vec![claim]).await?
+        app.intake.charge_one(claim).await?
     };
-    charge_junk(&app, prefix, &[(fields.creator, fields.amount)], &answers);
-    let answer =
-        answers.first().ok_or_else(|| Problem::new(Kind::Internal, "the ledger gave no answer"))?;
+    let answer = &answer;
+    charge_junk(&app, prefix, &[(fields.creator, fields.amount)], std::slice::from_ref(answer));
     // An answer given again is the first one; what it opened is closed once the money went back.
     let owned = answer.outcome.is_success() && !answer.refunded;
     let opens = owned && fields.kind == ClaimKind::View;

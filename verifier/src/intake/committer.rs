@@ -7,7 +7,7 @@ use farthing_rules::Policy;
 use tokio::sync::watch;
 
 use super::IntakeError;
-use super::queue::{Job, Queue};
+use super::queue::{Decided, Job, Queue};
 use crate::clock::{Clock, monotonic};
 use crate::metrics::Metrics;
 use crate::store::{StoreError, Writer};
@@ -78,7 +78,8 @@ impl Committer {
                 for (count, reply, permit) in replies {
                     // Room first: whoever sends again as soon as the answer is there finds it.
                     drop(permit);
-                    let _caller_left = reply.send(Ok(answers.by_ref().take(count).collect()));
+                    let own = answers.by_ref().take(count).collect();
+                    let _caller_left = reply.send(Ok(Decided::Answers(own)));
                 }
                 self.changed.send_modify(|commits| *commits = commits.wrapping_add(1));
                 true

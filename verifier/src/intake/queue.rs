@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use farthing_rules::{Answer, Command};
+use farthing_shared::{Outcome, SignedClaim};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::IntakeError;
@@ -18,11 +19,23 @@ use crate::crowd::Crowd;
 /// some 30 ms of SQLite.
 const BATCH_MAX: usize = 4_096;
 
+/// What became of commands.
+#[derive(Debug)]
+pub(super) enum Decided {
+    /// What the ledger says.
+    Answers(Vec<Answer>),
+    /// A claim that was not put before the ledger.
+    Refused(Box<SignedClaim>, Outcome),
+}
+
+/// Whoever waits for it.
+pub(super) type Reply = oneshot::Sender<Result<Decided, IntakeError>>;
+
 /// Commands of one caller, committed together.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) commands: Vec<Command>,
-    pub(super) reply: oneshot::Sender<Result<Vec<Answer>, IntakeError>>,
+    pub(super) reply: Reply,
     pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -127,13 +140,18 @@ impl Queue {
 
     /// Adds a job; false when there is no room or nobody who takes it, and it is dropped.
     pub(super) fn put(&self, job: Job) -> bool {
+        let mut jobs = vec![job];
+        self.put_all(&mut jobs);
+        jobs.is_empty()
+    }
+
+    /// Adds jobs; those for which there is no room, or nobody who takes them, are left.
+    pub(super) fn put_all(&self, jobs: &mut Vec<Job>) {
         let mut waiting = self.lock();
-        if waiting.closed || waiting.jobs.len() >= self.claims_in_flight {
-            return false;
-        }
-        waiting.push(job);
+        let room = if waiting.closed { 0 } else { self.claims_in_flight };
+        let room = room.saturating_sub(waiting.jobs.len()).min(jobs.len());
+        jobs.drain(..room).for_each(|job| waiting.push(job));
         self.wake(waiting);
-        true
     }
 
     /// Fewer are under way than were expected: what waits may be enough now.
@@ -254,17 +272,17 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_crowd_is_waited_for_and_one_more_ends_the_wait() {
+    fn most_of_the_crowd_is_waited_for_and_one_more_ends_the_wait() {
         let queue = patient();
         queue.expect(8);
         let taker = taker(&queue);
-        for _ in 0..3 {
+        for _ in 0..4 {
             until_it_waits_for_more(&queue, &taker);
             assert!(queue.put(job(&queue, 1)));
         }
         until_it_waits_for_more(&queue, &taker);
         assert!(queue.put(job(&queue, 1)));
-        assert_eq!(taker.join().unwrap(), 4);
+        assert_eq!(taker.join().unwrap(), 5);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod proofs;
 mod report;
 mod rounds;
 mod server;
+mod versus;
 mod visitors;
 mod watch;
 
@@ -52,9 +53,12 @@ struct Arguments {
     /// Only these parts.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
-    /// Only these ways of sending, within the rates.
+    /// Only these ways of sending, within rates and overload.
     #[arg(long, value_delimiter = ',')]
     ways: Vec<rounds::Way>,
+    /// Nothing but rates of these binaries in turns with `--farthing`.
+    #[arg(long, value_delimiter = ',')]
+    versus: Vec<PathBuf>,
     /// Be the server that only echoes.
     #[arg(long, hide = true)]
     echo: Option<u16>,
@@ -104,6 +108,11 @@ impl Plan {
             plan(5, 1.0, 1_000_000, 15.0)
         }
     }
+
+    /// Whether claims are to be sent this way.
+    fn wants(&self, way: rounds::Way) -> bool {
+        self.ways.is_empty() || self.ways.contains(&way)
+    }
 }
 
 fn main() -> ExitCode {
@@ -136,6 +145,11 @@ fn measure_in(arguments: &Arguments, folder: &Path) -> Result<bool, String> {
     let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     let mut report = Report::default();
     report.machine();
+    if !arguments.versus.is_empty() {
+        let binaries = [std::slice::from_ref(&arguments.farthing), &arguments.versus].concat();
+        versus::versus(&binaries, folder, &plan, &mut report)?;
+        return Ok(true);
+    }
     let mut fresh = Place::new(&arguments.farthing, &folder.join("fresh"), 0)?;
     report.idle_memory(fresh.server.memory_mib()?.0);
     if wanted(Part::Rates) {

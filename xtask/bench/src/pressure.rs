@@ -113,7 +113,10 @@ const OVERLOADS: [Overload; 3] = [
 /// Many more claims than capacity: what is accepted is answered in time, the rest is told to come
 /// back, memory is bounded, and a few seconds later nothing of it is left.
 pub fn overload(place: &mut Place, plan: &Plan, report: &mut Report) -> Result<(), String> {
-    for overload in &OVERLOADS {
+    let wanted = |overload: &&Overload| {
+        plan.ways.is_empty() || plan.ways.iter().any(|w| w.claims_each() == overload.claims_each)
+    };
+    for overload in OVERLOADS.iter().filter(wanted) {
         let before = window(place)?;
         let claims = (overload.rate * plan.overload.as_secs_f64()) as usize;
         let claims = place.world.sign(claims);

@@ -36,7 +36,7 @@ pub enum Way {
 }
 
 impl Way {
-    const ALL: [Self; 3] = [Self::Single, Self::Hundred, Self::Thousand];
+    pub const ALL: [Self; 3] = [Self::Single, Self::Hundred, Self::Thousand];
 
     pub fn claims_each(self) -> usize {
         match self {
@@ -74,8 +74,8 @@ impl Way {
 
 /// Figures of one way, one value a round.
 #[derive(Default)]
-struct Series {
-    rate: Vec<f64>,
+pub struct Series {
+    pub rate: Vec<f64>,
     p50_ms: Vec<f64>,
     p99_ms: Vec<f64>,
     commits_per_claim: Vec<f64>,
@@ -90,6 +90,43 @@ impl Series {
         let rate = self.rate.iter().copied().fold(way.guess(), f64::max) * 1.3;
         let claims = (rate * slice.as_secs_f64()) as usize;
         claims.next_multiple_of(way.connections() * way.claims_each())
+    }
+
+    /// One slice of the verifier.
+    pub fn take(
+        &mut self,
+        place: &Place,
+        work: &Work,
+        way: Way,
+        slice: Duration,
+    ) -> Result<(), String> {
+        let commits = place.server.commits()?;
+        let processor = place.server.processor_seconds()?;
+        let idle = server::idle_seconds()?;
+        let outcome = charged(place, work, way.connections(), slice)?;
+        let idle = server::idle_seconds()? - idle;
+        self.idle.push(idle / (outcome.elapsed.as_secs_f64() * cores()));
+        let count = outcome.claims as f64;
+        let processor = place.server.processor_seconds()? - processor;
+        self.micros_per_claim.push(processor * 1e6 / count);
+        self.commits_per_claim.push((place.server.commits()? - commits) / count);
+        self.rate.push(outcome.rate());
+        self.p50_ms.push(outcome.quantile_ms(0.50));
+        self.p99_ms.push(outcome.quantile_ms(0.99));
+        Ok(())
+    }
+
+    /// All but the rate, in words.
+    pub fn describe(&self) -> String {
+        format!(
+            "p50 {:.1} ms, p99 {:.1} ms; {:.4} commits and {:.1} µs of processor a claim, {:.0} % of the \
+             processors idle",
+            median(&self.p50_ms),
+            median(&self.p99_ms),
+            median(&self.commits_per_claim),
+            median(&self.micros_per_claim),
+            100.0 * median(&self.idle),
+        )
     }
 }
 
@@ -118,9 +155,7 @@ impl<'a> Rates<'a> {
         let (mut strict, mut own, mut sqlite) = (Vec::new(), Vec::new(), Vec::new());
         let (mut ledger_small, mut ledger, mut ledger_large) = (Vec::new(), Vec::new(), Vec::new());
         let (mut lone, mut lone_99, mut sync) = (Vec::new(), Vec::new(), Vec::new());
-        // Every key is known from here on, as those of regular visitors are.
-        let claims = self.place.world.sign(VISITORS);
-        charged(self.place, &work(&claims, Way::Thousand), THOUSANDS, Duration::from_secs(60))?;
+        all_visitors(self.place)?;
         for round in 0..plan.rounds {
             let sample = ceilings::prepare(&self.place.world.sign(4_096));
             // The skipped claims only leave gaps in the numbers of their keys.
@@ -132,7 +167,7 @@ impl<'a> Rates<'a> {
             ledger_small.push(self.ledger.rate(rows / 8, 32)?);
             ledger_large.push(self.ledger.rate(rows, 4_096)?);
             for (way, series) in Way::ALL.into_iter().zip(&mut series) {
-                if plan.ways.is_empty() || plan.ways.contains(&way) {
+                if plan.wants(way) {
                     self.one(way, series, plan.slice)?;
                 }
             }
@@ -176,20 +211,7 @@ impl<'a> Rates<'a> {
         let slice = way.slice(slice);
         let claims = self.place.world.sign(series.pool(way, slice));
         let work = work(&claims, way);
-        let commits = self.place.server.commits()?;
-        let processor = self.place.server.processor_seconds()?;
-        let idle = server::idle_seconds()?;
-        let outcome = charged(self.place, &work, way.connections(), slice)?;
-        series
-            .idle
-            .push((server::idle_seconds()? - idle) / (outcome.elapsed.as_secs_f64() * cores()));
-        let count = outcome.claims as f64;
-        let processor = self.place.server.processor_seconds()? - processor;
-        series.micros_per_claim.push(processor * 1e6 / count);
-        series.commits_per_claim.push((self.place.server.commits()? - commits) / count);
-        series.rate.push(outcome.rate());
-        series.p50_ms.push(outcome.quantile_ms(0.50));
-        series.p99_ms.push(outcome.quantile_ms(0.99));
+        series.take(self.place, &work, way, slice)?;
         let shape = Shape {
             server: self.echo.public,
             from: 1,
@@ -208,15 +230,26 @@ impl<'a> Rates<'a> {
     fn lone(&mut self) -> Result<(f64, f64, f64), String> {
         let (mut micros, mut syncs) = (Vec::new(), Vec::new());
         for _ in 0..5 {
-            let claims = self.place.world.sign(LONE / 5);
-            let work = work(&claims, Way::Single);
-            micros.extend(charged(self.place, &work, 1, Duration::from_secs(10))?.micros);
+            micros.extend(one_at_a_time(self.place, LONE / 5)?.micros);
             syncs.extend(ceilings::syncs(self.folder, LONE / 5)?);
         }
         micros.sort_unstable();
         let all = Outcome { micros, ..Outcome::default() };
         Ok((all.quantile_ms(0.50), all.quantile_ms(0.99), median(&syncs)))
     }
+}
+
+/// Claims one at a time.
+pub fn one_at_a_time(place: &mut Place, count: usize) -> Result<Outcome, String> {
+    let claims = place.world.sign(count);
+    charged(place, &work(&claims, Way::Single), 1, Duration::from_secs(10))
+}
+
+/// A claim of every visitor: from then on every key is known, as those of regular visitors are.
+pub fn all_visitors(place: &mut Place) -> Result<(), String> {
+    let claims = place.world.sign(VISITORS);
+    let work = work(&claims, Way::Thousand);
+    charged(place, &work, THOUSANDS, Duration::from_secs(60)).map(|_| ())
 }
 
 /// The requests of these claims.
@@ -272,16 +305,11 @@ fn print_series(way: Way, series: &Series, report: &mut Report) {
     report.note(
         way.name(),
         format!(
-            "{} ({:.0} % of the echo's {}); p50 {:.1} ms, p99 {:.1} ms; {:.4} commits and {:.0} µs of \
-             processor a claim, {:.0} % of the processors idle",
+            "{} ({:.0} % of the echo's {}); {}",
             rate(median(&series.rate)),
             100.0 * median_ratio(&series.rate, &series.echo),
             rate(median(&series.echo)),
-            median(&series.p50_ms),
-            median(&series.p99_ms),
-            median(&series.commits_per_claim),
-            median(&series.micros_per_claim),
-            100.0 * median(&series.idle),
+            series.describe(),
         ),
     );
 }
@@ -315,8 +343,7 @@ pub fn history(
 ) -> Result<(), String> {
     // Holds that were due at the start are released by now, and both have warm caches.
     for place in [&mut *fresh, &mut *long] {
-        let claims = place.world.sign(VISITORS);
-        charged(place, &work(&claims, Way::Thousand), THOUSANDS, Duration::from_secs(60))?;
+        all_visitors(place)?;
     }
     for way in [Way::Single, Way::Thousand] {
         let (mut empty, mut full) = (Series::default(), Series::default());
