@@ -259,22 +259,30 @@ fn a_payment_of_this_page_whose_answer_was_lost_is_settled() {
 fn a_payment_that_a_site_was_refused_is_listed() {
     browser_test("history-frame-refused", async |world: Rc<World>| {
         let (provider, browser) = (&world.provider, &world.browser);
-        let mut tabs = Vec::new();
         let mut sites = Vec::new();
+        let mut addresses = Vec::new();
         for (name, amount) in [("poor", "0.20"), ("rich", "0.70")] {
             let site = Site::start(name).await;
             let creator = provider.creator(name, &site.origin).await;
             let body = format!("<farthing-donate amount=\"{amount}\">Give</farthing-donate>");
-            let address = site.put("/", Page::with_tag(&provider.origin, &creator.id, &body));
-            tabs.push(browser.open_tab(&address).await);
+            addresses.push(site.put("/", Page::with_tag(&provider.origin, &creator.id, &body)));
+            sites.push(site);
+        }
+        let gives = async || {
             browser.pay_first("farthing-donate").await;
             browser.enter("farthing-donate").await;
             browser.text("p[role=status]", |text| text.contains("Thank you")).await;
             browser.leave().await;
-            sites.push(site);
-        }
+        };
+        browser.open(&addresses[0]).await;
+        gives().await;
+        browser.open(&addresses[0]).await;
+        browser.frame_shows("farthing-donate", "ready").await;
+        let poor = browser.here().await;
+        browser.open_tab(&addresses[1]).await;
+        gives().await;
         // The first site's frame still thinks that there is enough.
-        browser.go_to(&tabs[0]).await;
+        browser.go_to(&poor).await;
         browser.press_in("farthing-donate").await;
         browser.enter("farthing-donate").await;
         browser.text("p[role=status]", |text| text.contains("not enough money")).await;
