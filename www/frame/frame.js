@@ -25,7 +25,7 @@ for (const name of ["mode", "creator", "item", "amount", "offer", "title", "dir"
 const ancestor = location.ancestorOrigins?.[0];
 language = new URLSearchParams(location.search).get("lang");
 // Words that run from right to left say so themselves; others go along with the page around them.
-if (!root.dir && wanted.dir == "rtl") root.dir = "rtl";
+root.dir ||= wanted.dir || "";
 try {
   money(0);
 } catch {
@@ -145,9 +145,7 @@ const broken = (error) => {
 };
 field.value = wanted.amount || "1.00";
 const report = (event, detail) => tell("event", event, { item: wanted.item || null, ...detail });
-new ResizeObserver(() => tell("size", Math.ceil(main.getBoundingClientRect().height))).observe(
-  main,
-);
+new ResizeObserver(() => tell("size", main.offsetHeight)).observe(main);
 
 
 // Effects, in the order of their bits (widget/src/frame.rs). Each event is one call; what has to
