@@ -1,9 +1,11 @@
 //! The graph as the periodic analysis sees it: wallets, creators and one edge per pair that paid.
 //!
 //! Owns counts and first and last event numbers (the evidence); leaves judging to `detect`. Constant work per event,
-//! memory linear in wallets + pairs (an edge is 80 bytes, and 12 in its wallet).
+//! memory linear in wallets + pairs (an edge is 56 bytes, and 12 in its wallet).
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::names::Names;
 
@@ -29,10 +31,7 @@ pub struct Wallet {
     pub spent: u64,
     pub claims: u32,
     pub refunds: u32,
-    pub first_claim_t: f64,
     pub last_claim_t: f64,
-    /// Claims from where it registered; the rest came from elsewhere.
-    pub claims_at_home: u32,
     pub edges: Vec<u32>,
     /// Creator and first payment of each edge, in the order of `edges`: what scans of other creators read.
     pub basket: Vec<(u32, f32)>,
@@ -41,7 +40,6 @@ pub struct Wallet {
     /// Score as last written in a finding.
     pub told: f32,
     pub accused: bool,
-    pub told_victim: bool,
     /// Distinct confirmed co-arrivals with a group (`lockstep`).
     pub locks: u16,
     pub registered: bool,
@@ -59,11 +57,6 @@ pub struct Creator {
     pub taste: Option<f32>,
     /// Share of its payers that look steered, from their scores without company.
     pub steered: f32,
-    /// First claim's number, as evidence.
-    pub first_n: u64,
-    /// Accused wallets among its payers.
-    pub accused: u32,
-    pub told_witness: bool,
 }
 
 /// A wallet and a creator it paid.
@@ -72,17 +65,11 @@ pub struct Edge {
     pub wallet: u32,
     pub creator: u32,
     pub count: u32,
-    pub refunds: u32,
     pub amount: u64,
     pub first_t: f64,
     pub last_t: f64,
     pub first_n: u64,
     pub last_n: u64,
-    pub score: f32,
-    /// Claims of the wallet to other creators before this edge began.
-    pub before: u32,
-    /// Claims that did not come from the wallet's home prefix.
-    pub away: u32,
 }
 
 /// All of it.
@@ -95,7 +82,9 @@ pub struct Book {
     pub wallets: Vec<Wallet>,
     pub creators: Vec<Creator>,
     pub edges: Vec<Edge>,
-    edge_of: HashMap<(u32, u32), u32>,
+    hasher: DefaultHashBuilder,
+    /// Places in `edges`.
+    edge_of: HashTable<u32>,
     /// Active wallets of each prefix and each fund.
     pub at_prefix: Vec<Vec<u32>>,
     pub at_fund: Vec<Vec<u32>>,
@@ -207,7 +196,6 @@ impl Book {
         let row = &mut self.wallets[wallet as usize];
         if row.claims == 0 {
             self.active += 1;
-            row.first_claim_t = t;
             if row.prefix == NONE {
                 row.prefix = prefix;
             }
@@ -216,34 +204,31 @@ impl Book {
                 insert(&mut self.prefix_births[row.prefix as usize], row.born_t);
             }
         }
-        let before = row.claims;
         row.claims += 1;
         row.last_claim_t = t;
         row.spent = row.spent.saturating_add(amount);
-        let at_home = prefix == row.prefix || prefix == NONE;
-        row.claims_at_home += u32::from(at_home);
         let target = &mut self.creators[creator as usize];
-        if target.claims == 0 {
-            target.first_n = n;
-        }
         target.claims += 1;
         target.dirty = true;
         let next = u32::try_from(self.edges.len()).unwrap_or(NONE - 1);
-        let number = *self.edge_of.entry((wallet, creator)).or_insert(next);
-        if number == next {
+        let Self { hasher, edge_of, edges, .. } = self;
+        let pair = |&at: &u32| (edges[at as usize].wallet, edges[at as usize].creator);
+        let hash = hasher.hash_one((wallet, creator));
+        let known = edge_of.find(hash, |at| pair(at) == (wallet, creator)).copied();
+        let number = known.unwrap_or_else(|| {
+            edge_of.insert_unique(hash, next, |at| hasher.hash_one(pair(at)));
+            next
+        });
+        if known.is_none() {
             self.edges.push(Edge {
                 wallet,
                 creator,
                 count: 0,
-                refunds: 0,
                 amount: 0,
                 first_t: t,
                 last_t: t,
                 first_n: n,
                 last_n: n,
-                score: 0.0,
-                before,
-                away: 0,
             });
             row.edges.push(number);
             #[expect(clippy::cast_possible_truncation, reason = "hours, to a few seconds")]
@@ -255,7 +240,6 @@ impl Book {
         edge.amount = edge.amount.saturating_add(amount);
         edge.last_t = t;
         edge.last_n = n;
-        edge.away += u32::from(!at_home);
         number
     }
 
@@ -263,9 +247,6 @@ impl Book {
     pub fn refund(&mut self, wallet: u32, creator: u32) {
         self.wallets[wallet as usize].refunds += 1;
         self.creators[creator as usize].dirty = true;
-        if let Some(&number) = self.edge_of.get(&(wallet, creator)) {
-            self.edges[number as usize].refunds += 1;
-        }
     }
 
     /// How many wallets were born in `[from, to]`, to ten minutes.
@@ -336,15 +317,12 @@ impl Wallet {
             spent: 0,
             claims: 0,
             refunds: 0,
-            first_claim_t: t,
             last_claim_t: t,
-            claims_at_home: 0,
             edges: Vec::new(),
             basket: Vec::new(),
             score: 0.0,
             told: 0.0,
             accused: false,
-            told_victim: false,
             locks: 0,
             registered: false,
         }

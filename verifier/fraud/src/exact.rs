@@ -13,7 +13,7 @@
 
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 /// Overspends within [`OVERSPEND_WINDOW_S`] from which the wallet itself is accused.
 pub const OVERSPENDS_MAX: u8 = 3;
@@ -64,12 +64,13 @@ pub enum Verdict {
 
 #[derive(Debug, Clone, Copy)]
 struct Seen {
+    /// Hash of its id.
+    key: u64,
     n: u64,
     amount: u64,
-    refunded: u64,
+    seq: u64,
     wallet: u32,
     creator: u32,
-    charged: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -81,13 +82,18 @@ struct Purse {
     window_from: f64,
 }
 
-/// The table of all claims seen and each wallet's balance.
+/// The table of all claims seen and each wallet's balance. Both indexes hold places in `seen` only, and what few claims
+/// have is kept beside it: a claim costs some 50 bytes.
 #[derive(Debug, Default)]
 pub struct Exact {
     hasher: DefaultHashBuilder,
-    by_id: HashMap<u64, u32>,
-    by_slot: HashMap<u64, u32>,
+    by_id: HashTable<u32>,
+    by_slot: HashTable<u32>,
     seen: Vec<Seen>,
+    /// Places of claims that were refused after they had been seen.
+    uncharged: HashSet<u32>,
+    /// What went back, by place.
+    refunded: HashMap<u32, u64>,
     purses: Vec<Purse>,
     /// Some wallet was given money: only then can "no money" mean anything.
     money_seen: bool,
@@ -113,17 +119,22 @@ impl Exact {
 
     /// A refund of a charged claim, at most once its amount. Says whether the claim is known.
     pub fn refund(&mut self, id: &str, wallet: u32, amount: u64) -> bool {
-        let key = self.hasher.hash_one(id);
-        let Some(&at) = self.by_id.get(&key) else { return false };
-        let seen = &mut self.seen[at as usize];
-        if !seen.charged || seen.wallet != wallet {
+        let Some(at) = self.known(self.hasher.hash_one(id)) else { return false };
+        let seen = self.seen[at as usize];
+        if seen.wallet != wallet || self.uncharged.contains(&at) {
             return false;
         }
-        let back = amount.min(seen.amount - seen.refunded);
-        seen.refunded += back;
+        let refunded = self.refunded.entry(at).or_default();
+        let back = amount.min(seen.amount - *refunded);
+        *refunded += back;
         let purse = self.purse(wallet);
         purse.balance = purse.balance.saturating_add(back);
         true
+    }
+
+    /// The place of the claim with this hash of its id.
+    fn known(&self, key: u64) -> Option<u32> {
+        self.by_id.find(key, |&at| self.seen[at as usize].key == key).copied()
     }
 
     /// Judges one claim. The order of the rules is the order of blame: see the module's table.
@@ -132,7 +143,7 @@ impl Exact {
             return Verdict::Forged;
         }
         let key = self.hasher.hash_one(claim.id);
-        if let Some(&at) = self.by_id.get(&key) {
+        if let Some(at) = self.known(key) {
             let first = self.seen[at as usize];
             let same = first.wallet == claim.wallet
                 && first.creator == claim.creator
@@ -145,20 +156,24 @@ impl Exact {
         }
         let at = u32::try_from(self.seen.len()).unwrap_or(u32::MAX);
         self.seen.push(Seen {
+            key,
             n: claim.n,
             amount: claim.amount,
-            refunded: 0,
+            seq: claim.seq.unwrap_or(0),
             wallet: claim.wallet,
             creator: claim.creator,
-            charged: false,
         });
-        self.by_id.insert(key, at);
+        let Self { hasher, by_id, by_slot, seen, .. } = self;
+        by_id.insert_unique(key, at, |&at| seen[at as usize].key);
         if let Some(seq) = claim.seq {
-            let slot = self.hasher.hash_one((claim.wallet, seq));
-            if let Some(&used) = self.by_slot.get(&slot) {
-                return Verdict::Equivocation { first_n: self.seen[used as usize].n };
+            let slot = |wallet: u32, seq: u64| hasher.hash_one((wallet, seq));
+            let of = |at: u32| (seen[at as usize].wallet, seen[at as usize].seq);
+            let hash = slot(claim.wallet, seq);
+            if let Some(&used) = by_slot.find(hash, |&at| of(at) == (claim.wallet, seq)) {
+                self.uncharged.insert(at);
+                return Verdict::Equivocation { first_n: seen[used as usize].n };
             }
-            self.by_slot.insert(slot, at);
+            by_slot.insert_unique(hash, at, |&at| slot(of(at).0, of(at).1));
         }
         let money_seen = self.money_seen;
         let purse = self.purse(claim.wallet);
@@ -169,11 +184,12 @@ impl Exact {
                     purse.overspends = 0;
                 }
                 purse.overspends = purse.overspends.saturating_add(1);
-                return Verdict::Overspend { balance: purse.balance, times: purse.overspends };
+                let (balance, times) = (purse.balance, purse.overspends);
+                self.uncharged.insert(at);
+                return Verdict::Overspend { balance, times };
             }
             purse.balance -= claim.amount;
         }
-        self.seen[at as usize].charged = true;
         Verdict::Accepted
     }
 }

@@ -1,14 +1,14 @@
 //! Sentences for people: each names the numbers it rests on and what is not claimed.
 
-use crate::features::{COUNT, FAMILIES, FIRED, Feature, Vector};
-use crate::null::Excess;
+use crate::features::{FAMILIES, FIRED, Feature, Vector};
+use crate::scan::Shown;
 
 /// What a wallet's inference says.
 #[must_use]
 pub fn wallet(
     wallet: &str,
     creator: &str,
-    (vector, shown): (&Vector, &[Excess; COUNT]),
+    (vector, shown): (&Vector, &Shown),
     group: usize,
     score: f64,
 ) -> String {
@@ -18,10 +18,7 @@ pub fn wallet(
             !matches!(feature, Feature::Company | Feature::CompanyShare | Feature::Haunts)
                 && vector[*feature as usize] >= FIRED * 0.5
         })
-        .map(|(feature, _)| {
-            let excess = shown[*feature as usize];
-            (vector[*feature as usize], reason(*feature, excess))
-        })
+        .map(|(feature, _)| (vector[*feature as usize], reason(*feature, shown[*feature as usize])))
         .collect();
     reasons.sort_by(|a, b| b.0.total_cmp(&a.0));
     let said: Vec<String> = reasons.into_iter().take(4).map(|(_, text)| text).collect();
@@ -32,8 +29,7 @@ pub fn wallet(
     )
 }
 
-fn reason(feature: Feature, excess: Excess) -> String {
-    let Excess { observed, expected, .. } = excess;
+fn reason(feature: Feature, (observed, expected): (f32, f32)) -> String {
     let what = match feature {
         Feature::PrefixCell => "payers share this network prefix",
         Feature::FundCell => "payers share this funding source",

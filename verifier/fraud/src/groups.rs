@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use crate::book::{Book, NONE, Wallet, between};
 use crate::features::Feature;
 use crate::null::{Excess, excess, over};
-use crate::scan::{GROUP_MIN, HOUR, OTHERS_MAX, SMALL_PREFIX_MAX, Scan, Sight};
+use crate::scan::{GROUP_MIN, HOUR, OTHERS_MAX, Payer, SMALL_PREFIX_MAX, Scan, Sight};
 use crate::taste::VISIT_H;
 
 /// Larger groups are carriers; comparing all their members for each payer would not be linear.
@@ -50,13 +50,10 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
     ];
     for (cell, pairs, groups) in kinds {
         let by_prefix = cell == Feature::PrefixCell;
-        let key = |edge: u32| {
-            let wallet = &book.wallets[book.edges[edge as usize].wallet as usize];
-            if by_prefix { wallet.prefix } else { wallet.fund }
-        };
+        let key = |payer: &Payer| if by_prefix { payer.prefix } else { payer.fund };
         let mut inside: HashMap<u32, usize> = HashMap::new();
-        for &edge in &scan.edges {
-            *inside.entry(key(edge)).or_default() += 1;
+        for payer in &scan.payers {
+            *inside.entry(key(payer)).or_default() += 1;
         }
         let size = |group: u32| groups.get(group as usize).map_or(0, Vec::len);
         if !by_prefix {
@@ -75,7 +72,7 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
         let by_chance = sight.payers as f64 * (1.0 - (-mates * share * bond).exp());
         let diluted = over(mated as f64, by_chance, 1.0);
         for at in 0..scan.edges.len() {
-            let group = key(scan.edges[at]);
+            let group = key(&scan.payers[at]);
             if group == NONE {
                 continue;
             }
@@ -92,7 +89,7 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
             if !paired && found.lift <= 0.0 {
                 continue;
             }
-            let wallet = &book.wallets[book.edges[scan.edges[at] as usize].wallet as usize];
+            let wallet = &book.wallets[scan.payers[at].wallet as usize];
             let doubt = doubt(book, wallet, by_prefix);
             scan.set(at, cell, Excess { lift: found.lift * doubt, ..found });
             if paired {
@@ -152,17 +149,18 @@ fn family(book: &Book, wallet: &Wallet) -> bool {
 /// Payers that were registered together, at several time scales.
 pub(crate) fn bursts(sight: &Sight<'_>, scan: &mut Scan) {
     let book = sight.book;
-    let born = |edge: u32| book.wallets[book.edges[edge as usize].wallet as usize].born_t;
-    let mut order: Vec<usize> = (0..scan.edges.len()).collect();
-    order.sort_by(|&a, &b| born(scan.edges[a]).total_cmp(&born(scan.edges[b])).then(a.cmp(&b)));
+    let born: Vec<f64> = scan.payers.iter().map(|payer| payer.born_t).collect();
+    let mut order: Vec<usize> = (0..born.len()).collect();
+    order.sort_by(|&a, &b| born[a].total_cmp(&born[b]).then(a.cmp(&b)));
+    let born: Vec<f64> = order.iter().map(|&at| born[at]).collect();
     for window in WINDOWS {
         let (mut from, mut to) = (0, 0);
         for place in 0..order.len() {
-            let t = born(scan.edges[order[place]]);
-            while born(scan.edges[order[from]]) < t - window / 2.0 {
+            let t = born[place];
+            while born[from] < t - window / 2.0 {
                 from += 1;
             }
-            while to < order.len() && born(scan.edges[order[to]]) <= t + window / 2.0 {
+            while to < order.len() && born[to] <= t + window / 2.0 {
                 to += 1;
             }
             let k = to - from;
@@ -183,7 +181,7 @@ pub(crate) fn own(sight: &Sight<'_>, scan: &mut Scan) {
     let mut both: HashMap<(u32, u32), usize> = HashMap::new();
     let mut tastes = HashMap::new();
     for at in 0..scan.edges.len() {
-        let wallet = &book.wallets[book.edges[scan.edges[at] as usize].wallet as usize];
+        let wallet = &book.wallets[scan.payers[at].wallet as usize];
         let groups = [
             (Feature::PrefixBurst, &book.prefix_births, wallet.prefix),
             (Feature::FundBurst, &book.fund_births, wallet.fund),
@@ -353,11 +351,9 @@ fn haunts(sight: &Sight<'_>, scan: &mut Scan, at: usize, wallet: &Wallet) {
 /// a gift batch is one source: several sources count.
 pub(crate) fn strangers(sight: &Sight<'_>, scan: &mut Scan) {
     let book = sight.book;
-    let wallet = |edge: u32| &book.wallets[book.edges[edge as usize].wallet as usize];
     // Of each source the payers, and the first one's network, or `None` once there are several.
     let mut inside: HashMap<u32, (usize, Option<u32>)> = HashMap::new();
-    for &edge in &scan.edges {
-        let row = wallet(edge);
+    for row in &scan.payers {
         if row.fund == NONE || book.at_fund[row.fund as usize].len() > SMALL_PREFIX_MAX {
             continue;
         }
@@ -373,7 +369,7 @@ pub(crate) fn strangers(sight: &Sight<'_>, scan: &mut Scan) {
     let chance = 1.0 - (-sight.world.stranger_mates * share * sight.world.fund_bond).exp();
     let found = over(k as f64, sight.payers as f64 * chance, 1.0);
     for at in 0..scan.edges.len() {
-        let fund = wallet(scan.edges[at]).fund;
+        let fund = scan.payers[at].fund;
         if let Some(&(k, _)) = inside.get(&fund) {
             let here = own_share(sight, k, book.at_fund[fund as usize].len());
             scan.set(at, Feature::Strangers, Excess { lift: found.lift * here, ..found });

@@ -4,6 +4,8 @@
 //! minutes at least) when much has happened. What is accused at a tick depends on earlier events alone: the trace's
 //! end adds watch scores but accuses nobody.
 
+use std::sync::Mutex;
+
 use rayon::prelude::*;
 
 use crate::book::{Book, NONE};
@@ -24,9 +26,15 @@ const BUSY_TICK_S: f64 = 600.0;
 const CROWDED_TICK_SHARE: u64 = 25;
 /// Work for one new claim, in payers looked at, at most: small creators are looked at again once they grew by a fortieth.
 const WORK_MAX: f64 = 40.0;
+/// The same in long traces: so much over the claims so far, but for creators with few payers, where farms are, at least
+/// so much and for others so much.
+const FRESH_WORK: f64 = 3e6;
+const SMALL_PAYERS: f64 = 2_000.0;
+const WORK_SMALL: f64 = 1.0;
+const WORK_LARGE: f64 = 0.4;
 /// Payers due at one tick from which on all cores look at them, where they may.
-const PARALLEL_MIN: usize = 3_000;
-/// Payers looked at before findings are told: 40,000 × 500 bytes.
+const PARALLEL_MIN: usize = 600;
+/// Payers looked at before findings are told: 40,000 × 430 bytes.
 const PAYERS_MAX: usize = 40_000;
 /// Members that a steered group must have before anybody in it is accused.
 pub const GROUP_ACCUSED_MIN: usize = 6;
@@ -69,7 +77,8 @@ pub struct Replay {
     /// Weights; the fitted ones unless a fit is under way.
     pub model: Model,
     world: World,
-    scratch: Scratch,
+    /// One for each core at most.
+    scratches: Vec<Scratch>,
     now: f64,
     started: bool,
     last_tick: f64,
@@ -230,8 +239,7 @@ impl Replay {
             self.world = World::estimate(&self.book, self.now);
         }
         // Work per event falls as the trace grows, so that the whole stays near-linear.
-        let fresh = 4e6 / (self.book.claims as f64 + 1e4);
-        let work = fresh.clamp(1.5, WORK_MAX);
+        let fresh = (FRESH_WORK / (self.book.claims as f64 + 1e4)).min(WORK_MAX);
         let mut due = Vec::new();
         for (creator, row) in self.book.creators.iter_mut().enumerate() {
             if !row.dirty && closing == Closing::Tick {
@@ -239,7 +247,8 @@ impl Replay {
             }
             let new = f64::from(row.claims) - row.credit;
             let cost = row.edges.len() as f64;
-            if closing == Closing::Tick && new * work < cost {
+            let least = if cost < SMALL_PAYERS { WORK_SMALL } else { WORK_LARGE };
+            if closing == Closing::Tick && new * fresh.max(least) < cost {
                 continue;
             }
             row.dirty = false;
@@ -268,15 +277,24 @@ impl Replay {
             let (alone, scores) = score(model, &mut scanned);
             (creator, scanned, alone, scores)
         };
+        let scratches = Mutex::new(std::mem::take(&mut self.scratches));
+        let borrow = |creator: &u32| {
+            // Tables as long as the list of creators are not made anew for each.
+            let lent = scratches.lock().ok().and_then(|mut free| free.pop());
+            let mut scratch = lent.unwrap_or_default();
+            let told = look(&mut scratch, creator);
+            if let Ok(mut free) = scratches.lock() {
+                free.push(scratch);
+            }
+            told
+        };
         let looks: Vec<(u32, Scan, Vec<f64>, Vec<f64>)> =
             if !self.all_cores || payers < PARALLEL_MIN {
-                let mut scratch = std::mem::take(&mut self.scratch);
-                let looks = due.iter().map(|creator| look(&mut scratch, creator)).collect();
-                self.scratch = scratch;
-                looks
+                due.iter().map(borrow).collect()
             } else {
-                due.par_iter().map_init(Scratch::default, look).collect()
+                due.par_iter().map(borrow).collect()
             };
+        self.scratches = scratches.into_inner().unwrap_or_default();
         for (creator, scanned, alone, scores) in looks {
             self.judge(creator, &scanned, (&alone, &scores), closing, out);
         }
@@ -419,7 +437,7 @@ fn score(model: &Model, scanned: &mut Scan) -> (Vec<f64>, Vec<f64>) {
         {
             vector[Feature::Company as usize] = steered.ln_1p() as f32;
             vector[Feature::CompanyShare as usize] = (steered / others * 3.0) as f32;
-            shown[Feature::CompanyShare as usize].observed = (steered / others * 100.0) as f32;
+            shown[Feature::CompanyShare as usize].0 = (steered / others * 100.0) as f32;
         }
     }
     let scores = scanned.vectors.iter().zip(&evidence).map(|(vector, &sum)| {

@@ -16,8 +16,7 @@ pub(crate) fn ring(sight: &Sight<'_>, scan: &mut Scan, creator: u32) {
     if book.paid_wallets < 2 {
         return;
     }
-    let payer = |edge: u32| book.wallets[book.edges[edge as usize].wallet as usize].paid_by;
-    let k = scan.edges.iter().filter(|&&edge| payer(edge) != NONE).count();
+    let k = scan.payers.iter().filter(|payer| payer.paid_by != NONE).count();
     if k < 2 {
         return;
     }
@@ -26,7 +25,7 @@ pub(crate) fn ring(sight: &Sight<'_>, scan: &mut Scan, creator: u32) {
     let found = excess(k, paid, sight.payers - k, rest, 0.5);
     let here = sight.world.circle.get(&creator);
     for at in 0..scan.edges.len() {
-        let by = payer(scan.edges[at]);
+        let by = scan.payers[at].paid_by;
         if by == NONE {
             continue;
         }

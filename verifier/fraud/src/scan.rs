@@ -163,13 +163,28 @@ fn stranger_mates(book: &Book) -> f64 {
     pairs as f64 / f64::from(book.active.max(1))
 }
 
+/// Observed and expected for each feature of an edge.
+pub type Shown = [(f32, f32); COUNT];
+
+/// What is asked of a payer most often.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Payer {
+    pub wallet: u32,
+    pub prefix: u32,
+    pub fund: u32,
+    pub paid_by: u32,
+    pub born_t: f64,
+}
+
 /// One creator's payers, scanned.
 #[derive(Debug, Default)]
 pub struct Scan {
     pub edges: Vec<u32>,
+    /// Who pays, in the order of `edges`: read often, while the whole rows lie far apart.
+    pub(crate) payers: Vec<Payer>,
     pub vectors: Vec<Vector>,
     /// Observed and expected for each feature, for the explanation.
-    pub shown: Vec<[Excess; COUNT]>,
+    pub shown: Vec<Shown>,
     /// Funding sources with their lift here, and whether a good part of their wallets pays here.
     pub spots: Vec<(u32, f32, bool)>,
     /// Middle log-lift of this creator's pairs, for the world's taste.
@@ -191,9 +206,15 @@ pub fn scan(book: &Book, world: &World, creator: u32, now: f64, scratch: &mut Sc
     let payers = edges.len();
     let others = (book.active as usize).saturating_sub(payers);
     let sight = Sight { book, world, payers, others };
+    let row = |&edge: &u32| {
+        let wallet = book.edges[edge as usize].wallet;
+        let Wallet { prefix, fund, paid_by, born_t, .. } = book.wallets[wallet as usize];
+        Payer { wallet, prefix, fund, paid_by, born_t }
+    };
     let mut scan = Scan {
+        payers: edges.iter().map(row).collect(),
         vectors: vec![[0.0; COUNT]; payers],
-        shown: vec![[Excess::default(); COUNT]; payers],
+        shown: vec![[(0.0, 0.0); COUNT]; payers],
         edges,
         spots: Vec::new(),
         taste: None,
@@ -213,7 +234,7 @@ impl Scan {
         let slot = feature as usize;
         if excess.lift > self.vectors[at][slot] {
             self.vectors[at][slot] = excess.lift.min(5.0);
-            self.shown[at][slot] = excess;
+            self.shown[at][slot] = (excess.observed, excess.expected);
         }
     }
 }

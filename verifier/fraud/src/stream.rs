@@ -1,8 +1,7 @@
 //! The thin edge of a replay: lines from a file or standard input, findings as JSON lines.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-
-use rayon::prelude::*;
+use std::sync::mpsc;
 
 use crate::event::{BadLine, Event, LINE_BYTES_MAX, parse};
 use crate::finding::Finding;
@@ -10,8 +9,12 @@ use crate::replay::Replay;
 
 /// Bad lines that are said one by one; the rest is only counted.
 const SAID_MAX: u64 = 20;
-/// Lines at hand from which on both cores read them.
-const PARALLEL_MIN: usize = 256;
+/// Lines at hand from which on another core reads them: in blocks of so many lines, so many blocks ahead.
+const PARALLEL_MIN: usize = 512;
+const BLOCK: usize = 512;
+const AHEAD: usize = 8;
+/// A file is read by so many bytes.
+const FILE_BYTES: usize = 8 << 20;
 
 /// How a replay went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub fn replay_file(
     }
     let file = std::fs::File::open(path)
         .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
-    replay(BufReader::with_capacity(1 << 20, file), strict, out, said)
+    replay(BufReader::with_capacity(FILE_BYTES, file), strict, out, said)
 }
 
 /// Replays lines. Findings go to `out` as soon as they are made, bad lines to `said`; a bad line ends the replay under
@@ -73,16 +76,7 @@ pub fn replay(
         let body = text[..=last].strip_suffix(b"\n").unwrap_or(&text[..=last]);
         let rows: Vec<&[u8]> = body.split(|&byte| byte == b'\n').collect();
         let first = summary.lines;
-        let events: Vec<Result<Option<Event<'_>>, BadLine>> = if rows.len() < PARALLEL_MIN {
-            rows.iter().enumerate().map(|(at, bytes)| event_of(first + at as u64, bytes)).collect()
-        } else {
-            rows.par_iter()
-                .enumerate()
-                .with_min_len(PARALLEL_MIN / 4)
-                .map(|(at, bytes)| event_of(first + at as u64, bytes))
-                .collect()
-        };
-        for event in events {
+        let mut take = |event: Result<Option<Event<'_>>, BadLine>| {
             let line = summary.lines;
             summary.lines += 1;
             let done = event.and_then(|event| {
@@ -99,7 +93,29 @@ pub fn replay(
                     writeln!(said, "{bad}")?;
                 }
             }
-            write_all(&mut findings, &mut summary, &mut out)?;
+            write_all(&mut findings, &mut summary, &mut out)
+        };
+        if rows.len() < PARALLEL_MIN {
+            for (at, bytes) in rows.iter().enumerate() {
+                take(event_of(first + at as u64, bytes))?;
+            }
+        } else {
+            // Another core reads ahead while this one takes events in, order kept.
+            std::thread::scope(|scope| {
+                let (send, read) = mpsc::sync_channel(AHEAD);
+                scope.spawn(move || {
+                    for (block, rows) in rows.chunks(BLOCK).enumerate() {
+                        let from = first + (block * BLOCK) as u64;
+                        let events = rows.iter().enumerate();
+                        let events = events.map(|(at, bytes)| event_of(from + at as u64, bytes));
+                        // A strict replay that has ended takes no more.
+                        if send.send(events.collect::<Vec<_>>()).is_err() {
+                            return;
+                        }
+                    }
+                });
+                read.into_iter().flatten().try_for_each(&mut take)
+            })?;
         }
         out.flush()?;
         text.drain(..=last);
