@@ -5,12 +5,12 @@
 //! none is negative, and are part of the rule's version. Scale and bias are then settled on families that the weights
 //! did not see.
 
-use crate::features::{COUNT, Feature, PAIRS, Vector, enough, hardness, pairs};
+use crate::features::{COUNT, Feature, PAIRS, Vector, enough, hardness, innocent, pairs};
 
 /// Rule and version, as findings name it.
-pub const RULE: &str = "group@5";
-/// Honest wallets in a million that each rule accused on traces that it was not set on (docs/fraud.md, "How good").
-const HONEST_ACCUSED_PPM: [(&str, u32); 2] = [(RULE, 560), ("exact@1", 0)];
+pub const RULE: &str = "group@6";
+/// Honest wallets in a million that each rule accused on the worst set of traces it was measured on (docs/fraud.md, "How good").
+const HONEST_ACCUSED_PPM: [(&str, u32); 2] = [(RULE, 1_830), ("exact@1", 0)];
 
 /// How many honest wallets in a million a rule accused where that was measured; a million, the worst, for a rule that was
 /// never measured, so that nobody trusts it by mistake.
@@ -44,8 +44,10 @@ pub struct Model {
     pub bias: f64,
     /// One weight per term; none is negative.
     pub weights: [f64; TERMS],
-    /// What a sum is worth where the evidence is of too few kinds to accuse, and where it is enough.
+    /// What a sum is worth where the evidence is of too few kinds to accuse, where an innocent crowd may have the same, and
+    /// where it is enough.
     pub weak: Line,
+    pub innocent: Line,
     pub enough: Line,
 }
 
@@ -56,9 +58,29 @@ pub struct Line {
     pub shift: f64,
 }
 
+/// Which line holds for an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    Weak,
+    Innocent,
+    Enough,
+}
+
+impl Worth {
+    fn of(vector: &Vector) -> Self {
+        if innocent(vector) {
+            Self::Innocent
+        } else if enough(vector) {
+            Self::Enough
+        } else {
+            Self::Weak
+        }
+    }
+}
+
 impl Default for Model {
     fn default() -> Self {
-        Self { bias: BIAS, weights: WEIGHTS, weak: WEAK, enough: ENOUGH }
+        Self { bias: BIAS, weights: WEIGHTS, weak: WEAK, innocent: INNOCENT, enough: ENOUGH }
     }
 }
 
@@ -111,7 +133,11 @@ impl Model {
     /// The probability, from [`Model::evidence`] and the company in `vector`.
     #[must_use]
     pub fn with_company(&self, evidence: f64, vector: &Vector) -> f64 {
-        let line = if enough(vector) { self.enough } else { self.weak };
+        let line = match Worth::of(vector) {
+            Worth::Weak => self.weak,
+            Worth::Innocent => self.innocent,
+            Worth::Enough => self.enough,
+        };
         let seen = logistic(line.scale * self.company(evidence, vector) + line.shift);
         seen + (1.0 - seen) * UNSEEN
     }
@@ -128,16 +154,17 @@ impl Model {
         logistic(evidence + self.weights[Feature::Company as usize] * COMPANY_ASSUMED)
     }
 
-    /// Sets both lines so that probabilities hold for `rows`, of attacks that the fit did not see.
+    /// Sets the lines so that probabilities hold for `rows`, of attacks that the fit did not see.
     pub fn settle(&mut self, rows: &[(Vector, bool)]) {
-        let line = |wanted: bool| {
-            let sums = rows.iter().filter(|(vector, _)| enough(vector) == wanted);
+        let line = |wanted: Worth| {
+            let sums = rows.iter().filter(|(vector, _)| Worth::of(vector) == wanted);
             let sums: Vec<(f64, f64)> = sums
                 .map(|(vector, fraud)| (self.sum(&terms(vector)), f64::from(u8::from(*fraud))))
                 .collect();
             Line::fitted(&sums)
         };
-        (self.weak, self.enough) = (line(false), line(true));
+        let lines = [Worth::Weak, Worth::Innocent, Worth::Enough].map(line);
+        [self.weak, self.innocent, self.enough] = lines;
     }
 
     /// Fits bias and weights to samples and their truth by projected gradient steps (Adam's step sizes).
@@ -195,6 +222,8 @@ impl Line {
 
 // Fitted for `group@4`: `judge fit 1000 1014`. The weights of `FundSpread` and `FundMates` (the 32nd and 33rd) were set by hand.
 const WEAK: Line = Line { scale: 1.165, shift: 0.595 };
+// The same slope, shifted: of such wallets more were steered than the sum says, on each of seven sets of tuning seeds.
+const INNOCENT: Line = Line { scale: 1.165, shift: 1.795 };
 const ENOUGH: Line = Line { scale: 0.864, shift: 3.690 };
 const BIAS: f64 = -4.827;
 const WEIGHTS: [f64; TERMS] = [
@@ -232,12 +261,17 @@ mod tests {
         assert!(said[0] < WATCH_FROM && said[4] < 1.0, "{said:?}");
     }
 
+    /// Where the replay cuts off: a probability of 0.70.
+    const CAMPUS_LOGIT: f64 = 0.847;
+
     #[test]
     fn what_is_enough_is_never_worth_less() {
         for tenth in -60..=60 {
             let sum = f64::from(tenth) / 10.0;
-            let [weak, enough] = [WEAK, ENOUGH].map(|line| line.scale * sum + line.shift);
-            assert!(weak < enough, "at {sum}: {weak}, {enough}");
+            let worth = [WEAK, INNOCENT, ENOUGH].map(|line| line.scale * sum + line.shift);
+            // What an innocent crowd may have is cut off in the replay.
+            let worth = [worth[0], worth[1].min(CAMPUS_LOGIT), worth[2]];
+            assert!(worth[0] < worth[2] && worth[1] < worth[2], "at {sum}: {worth:?}");
         }
     }
 }

@@ -260,6 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_refused_is_not_given_back() {
+        let mut exact = Exact::default();
+        exact.money_in(1, Some(40));
+        assert_eq!(exact.judge(FIRST), Verdict::Accepted);
+        let twice = Handed { id: "b", ..FIRST };
+        assert_eq!(exact.judge(twice), Verdict::Equivocation { first_n: 10 });
+        let dear = Handed { id: "c", seq: Some(2), ..FIRST };
+        assert_eq!(exact.judge(dear), Verdict::Overspend { balance: 0, times: 1 });
+        assert!(!exact.refund("b", 1, 40) && !exact.refund("c", 1, 40));
+    }
+
+    #[test]
     fn without_any_money_in_the_trace_nobody_overspends() {
         let mut exact = Exact::default();
         exact.money_in(1, Some(0));

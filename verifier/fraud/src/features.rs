@@ -215,7 +215,7 @@ const SUPPORTS: f32 = 0.4;
 #[must_use]
 pub fn enough(vector: &Vector) -> bool {
     let fired = fired(vector);
-    fired.count_ones() >= 2 && fired & HARD != 0 && !campus(vector) && !batch(vector)
+    fired.count_ones() >= 2 && fired & HARD != 0 && !innocent(vector)
 }
 
 /// One common network and nothing else hard: what students of one campus share, who may come at once and like the same.
@@ -237,6 +237,12 @@ pub fn batch(vector: &Vector) -> bool {
     let other = [Feature::FundPairs, Feature::Strangers, Feature::Ring, Feature::FundSpread];
     let several = other.iter().any(|&feature| lift(feature) >= FIRED);
     fired(vector) & HARD == Family::Money as u16 && !(several || burnt(vector))
+}
+
+/// A campus or a batch of gift cards: signs that an innocent crowd has too.
+#[must_use]
+pub fn innocent(vector: &Vector) -> bool {
+    campus(vector) || batch(vector)
 }
 
 fn burnt(vector: &Vector) -> bool {

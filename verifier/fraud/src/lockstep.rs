@@ -144,13 +144,17 @@ impl Lockstep {
 mod tests {
     use super::*;
 
-    /// Mates after the given (hours, creator) meetings of two wallets.
+    /// Mates after the given (hours, creator) meetings of two wallets, the second a minute after the first.
     fn check(meetings: &[(f64, u32)], expected: usize) {
+        check_apart(meetings, 60.0, expected);
+    }
+
+    fn check_apart(meetings: &[(f64, u32)], apart_s: f64, expected: usize) {
         let mut lockstep = Lockstep::default();
         let mut found = 0;
         for &(hours, creator) in meetings {
             lockstep.arrive(1, creator, hours * HOUR, |_, _, _| false);
-            lockstep.arrive(2, creator, hours * HOUR + 60.0, |_, _, _| {
+            lockstep.arrive(2, creator, hours * HOUR + apart_s, |_, _, _| {
                 found += 1;
                 true
             });
@@ -164,5 +168,11 @@ mod tests {
         check(&[(1.0, 1), (30.0, 1), (75.0, 1), (130.0, 1)], 0); // one creator's releases
         check(&[(0.0, 1), (24.0, 2), (48.0, 3), (72.0, 4)], 0); // midnight payers
         check(&[(1.0, 1), (1.1, 2), (1.2, 3)], 0); // one cart
+    }
+    #[test]
+    fn a_meeting_is_within_half_an_hour() {
+        let meetings = [(1.0, 1), (30.0, 2), (75.0, 3)];
+        check_apart(&meetings, WINDOW_S, 1);
+        check_apart(&meetings, WINDOW_S + 1.0, 0);
     }
 }

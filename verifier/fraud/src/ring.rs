@@ -83,3 +83,32 @@ fn reached(arrows: &[(u32, u32)], start: u32) -> Vec<u32> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::{World, scan};
+    use crate::taste::Scratch;
+
+    #[test]
+    fn only_money_of_the_same_circle_closes_it() {
+        let mut book = Book::default();
+        let creators: Vec<u32> = ["a", "b", "c", "d"].map(|name| book.creator(name)).to_vec();
+        let mut n = 0;
+        // Two circles, and two wallets that spend the first one's payouts in the second.
+        for (by, to) in [(0, 1), (1, 0), (2, 3), (3, 2), (0, 2)] {
+            for _ in 0..2 {
+                n += 1;
+                let wallet = book.wallet(&format!("w{n}"), 0.0, n);
+                book.paid_by(wallet, creators[by]);
+                book.claim(wallet, creators[to], 1, NONE, (1.0, n));
+            }
+        }
+        let world = World::estimate(&book, 1e6);
+        let scan = scan(&book, &world, creators[2], 1e6, &mut Scratch::default());
+        let lifts: Vec<f32> =
+            scan.vectors.iter().map(|vector| vector[Feature::Ring as usize]).collect();
+        assert!(lifts[..2].iter().all(|&lift| lift > RING_OPEN_MAX), "its own: {lifts:?}");
+        assert!(lifts[2..].iter().all(|&lift| lift <= RING_OPEN_MAX), "the other's: {lifts:?}");
+    }
+}

@@ -179,7 +179,7 @@ mod tests {
 
     /// The greatest lifts of block and structure at creator 0, where twenty wallets each pay creators 0 to 11 at
     /// different hours, or all at once.
-    fn check(gap_s: f64) -> (f32, f32) {
+    fn check(gap_s: f64, taste: Option<f32>) -> (f32, f32) {
         let mut book = Book::default();
         let mut n = 0;
         let mut pay = |book: &mut Book, wallet: usize, creator: usize, t: f64| {
@@ -200,7 +200,8 @@ mod tests {
                 pay(&mut book, wallet, creator, 5e5 + creator as f64 * gap_s);
             }
         }
-        let world = World::estimate(&book, 1e6);
+        let mut world = World::estimate(&book, 1e6);
+        world.taste = taste.unwrap_or(world.taste);
         let creator = book.creator("c0");
         let scan = scan(&book, &world, creator, 1e6, &mut Scratch::default());
         let most = |feature: Feature| {
@@ -211,8 +212,11 @@ mod tests {
 
     #[test]
     fn a_list_that_nobody_else_has_is_a_block_and_one_visit_is_one_act() {
-        let (block, structure) = check(7_200.0);
+        let (block, structure) = check(7_200.0, None);
         assert!(block > 1.2 && structure > 1.2, "{block} {structure}");
-        assert_eq!(check(60.0), (0.0, 0.0));
+        assert_eq!(check(60.0, None), (0.0, 0.0));
+        let (_, less) = check(7_200.0, Some(2.0));
+        let (_, more) = check(7_200.0, Some(1.0));
+        assert!((more - less - 1.0).abs() < 0.01, "taste is taken off: {more}, {less}");
     }
 }

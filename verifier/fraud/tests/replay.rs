@@ -93,6 +93,32 @@ fn bad_lines_are_said_and_left_out() {
     assert!(done.unwrap_err().contains("line 1"));
 }
 
+#[test]
+fn lines_read_ahead_keep_their_order() {
+    let mut text = String::new();
+    for at in 0..3_000 {
+        text.push_str(&format!("{{\"t\":{at},\"kind\":\"register\",\"wallet\":\"w{at}\"}}\n"));
+        if at == 1_700 {
+            text.push_str("rubbish\n");
+        }
+        if at % 1_000 == 999 {
+            text.push_str(&format!(
+                "{{\"t\":{at},\"kind\":\"claim\",\"id\":\"{at}\",\"wallet\":\"w{at}\",\"creator\":\"c1\",\"seq\":1,\
+                 \"amount\":9,\"via\":\"c1\",\"sig_ok\":false}}\n"
+            ));
+        }
+    }
+    let (done, out, said) = lines(&text, false);
+    assert_eq!(done.unwrap(), stream::Summary { lines: 3_004, bad: 1, findings: 3 });
+    assert!(said.contains("line 1702: field (line)"), "{said}");
+    let ids: Vec<usize> =
+        (0..3).map(|at| out.find(&format!("claim:{at}999")).unwrap_or(0)).collect();
+    assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{out}");
+    let (done, out, _) = lines(&text, true);
+    assert!(done.unwrap_err().contains("line 1702"));
+    assert_eq!(out.lines().count(), 1, "what came before the bad line is told");
+}
+
 /// Claims of one wallet `w1` with 100 after registration: (id, seq, amount, via, signature) and the finding's kind and culprit.
 #[test]
 fn proofs_blame_who_did_it() {

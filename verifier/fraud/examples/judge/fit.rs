@@ -84,6 +84,7 @@ pub fn fit(from: u64, to: u64) {
         }
         println!("round {round}: {} wallets, {fraud} fraud", rows.len());
         println!("const WEAK: Line = {:.3?};", model.weak);
+        println!("const INNOCENT: Line = {:.3?};", model.innocent);
         println!("const ENOUGH: Line = {:.3?};", model.enough);
         println!("const BIAS: f64 = {:.3};", model.bias);
         println!("const WEIGHTS: [f64; TERMS] = {:.3?};", model.weights);
