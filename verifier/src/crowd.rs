@@ -1,8 +1,8 @@
 //! How many claims pay at the same time, and how many of them a batch waits for.
 //!
 //! One commit costs much the same for one claim as for thirty, so a batch waits a moment for those that are
-//! being checked. It does not wait for all: who is answered sends the next claim, and while most of the crowd
-//! is synced the others can be checked. A batch of all would leave the processors idle during each sync.
+//! being checked. It does not wait for all: who is answered sends the next claim, and while half of the crowd
+//! is synced the other half can be checked. A batch of all would leave the processors idle during each sync.
 
 /// The crowd, as it was seen lately.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,7 @@ impl Crowd {
     /// Claims that a batch waits for while so many are under way.
     #[must_use]
     pub fn worth_waiting_for(self, under_way: usize) -> usize {
-        // Two thirds, rounded down: a lone claim waits for nobody.
-        under_way.max(self.size).saturating_mul(2) / 3
+        under_way.max(self.size) / 2
     }
 
     /// Whether a claim that comes now has others about it, even if none is under way at this moment: those
@@ -37,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn most_of_a_crowd_is_waited_for_and_a_crowd_that_left_is_forgotten() {
+    fn half_of_a_crowd_is_waited_for_and_a_crowd_that_left_is_forgotten() {
         let mut crowd = Crowd::default();
         assert!(!crowd.is_there());
         assert_eq!(
@@ -47,8 +46,8 @@ mod tests {
         );
         crowd.count(64);
         assert!(crowd.is_there());
-        assert_eq!(crowd.worth_waiting_for(10), 42, "the others are on their way");
-        assert_eq!(crowd.worth_waiting_for(100), 66);
+        assert_eq!(crowd.worth_waiting_for(10), 32, "the others are on their way");
+        assert_eq!(crowd.worth_waiting_for(100), 50);
         let mut batches = 0;
         while crowd.is_there() {
             crowd.count(1);
