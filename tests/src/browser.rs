@@ -249,8 +249,8 @@ impl Browser {
     /// Moves the pointer over an element as a person does, rests, and clicks. A page that is still filling moves
     /// what it has: whoever sees that goes after it before the click.
     ///
-    /// In two steps: where a frame has moved on the screen since the last click, a driver's pointer goes along with it and
-    /// does not move at all inside it (Firefox), which no hand can do.
+    /// In two steps in Firefox: where a frame has moved on the screen since the last click, its driver's pointer goes along with
+    /// it and does not move at all inside it, which no hand can do.
     pub async fn press(&self, element: &Element) {
         let to = |x, y| PointerAction::MoveToElement {
             element: element.clone(),
@@ -258,10 +258,11 @@ impl Browser {
             x,
             y,
         };
-        let rest = MouseActions::new(String::from("mouse"))
-            .then(to(5.0, 3.0))
-            .then(to(0.0, 0.0))
-            .then(PointerAction::Pause { duration: DWELL });
+        let mut rest = MouseActions::new(String::from("mouse"));
+        if self.engine == Engine::Firefox {
+            rest = rest.then(to(5.0, 3.0));
+        }
+        let rest = rest.then(to(0.0, 0.0)).then(PointerAction::Pause { duration: DWELL });
         for _ in 0..MOVES_AFTER {
             let before = self.place(element).await;
             self.client.perform_actions(rest.clone()).await.expect("a rest of the pointer");

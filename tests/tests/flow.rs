@@ -7,6 +7,7 @@ use farthing_shared::{Allowance, Budget, Claim, CreatorId, SigningKey, item_hash
 use farthing_tests::actors::{ORIGIN, Visitor, micros, seed};
 use farthing_tests::inprocess::{Verifier, text};
 use farthing_tests::ledger::CREATOR;
+use farthing_tests::wait::until;
 use farthing_verifier::audit::audit;
 use farthing_verifier::store::Writer;
 use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
@@ -410,6 +411,27 @@ async fn batches_answer_each_claim_in_its_place() -> Test {
         assert_eq!(answer.kind, "application/problem+json");
     }
     sound(&verifier)
+}
+
+#[tokio::test]
+async fn forged_claims_are_counted_though_their_sender_hangs_up() {
+    let mut verifier = Verifier::start().await;
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let donation = visitor.donation(CREATOR, "0.01", verifier.now());
+    let mut forged = visitor.sign(&donation).encode();
+    forged[255] ^= 1;
+    tokio::select! {
+        biased;
+        _ = verifier.batch(forged.repeat(200)) => {}
+        // It has begun, and is dropped.
+        () = std::future::ready(()) => {}
+    }
+    until("they are counted", async || {
+        let metrics = verifier.app.metrics.text();
+        let line = metrics.lines().find(|line| line.contains("\"forged\""))?;
+        line.ends_with(" 200").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ use crate::metrics::Metrics;
 use crate::room::Room;
 use crate::store::Writer;
 use crate::store::sqlite::{ReadError, Reader};
-use checks::{Checked, Gathering, Place, Unchecked, check, check_many, screened};
+use checks::{Checked, Gathering, Place, SINGLES, Unchecked, check, check_many, screened};
 use committer::{Committer, run};
 use queue::{Decided, Job, Queue};
 use seen::seen;
@@ -243,7 +243,8 @@ impl Intake {
                 drop(permit);
                 Decided::Refused(claim, outcome)
             }
-            Ok((claim, known)) if under_way > 1 => {
+            // With few about there is nobody to wait for, and a claim alone is checked at once.
+            Ok((claim, known)) if under_way >= SINGLES => {
                 self.in_company(Unchecked { claim, known, command }, permit).await?
             }
             Ok((claim, known)) => match check(claim, &known) {

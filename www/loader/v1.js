@@ -18,8 +18,8 @@ sheet.replaceSync(
 );
 
 // Builds the sealed content that the frame decrypted. What could run is left out.
-const grow = (into, nodes = []) => {
-  for (const node of nodes) {
+const grow = (into, nodes) => {
+  for (const node of nodes || []) {
     // A list is an element, everything else a text.
     if (!node?.map) {
       into.append(node);
@@ -28,7 +28,7 @@ const grow = (into, nodes = []) => {
       for (const name in node[1]) {
         const value = node[1][name] + "";
         if (
-          !/^(on|style$)/i.test(name) &&
+          !/^(on|style)/i.test(name) &&
           !/^javascript:/i.test(value.replace(/[\0- ]/g, ""))
         ) {
           element.setAttribute(name, value);

@@ -141,13 +141,12 @@ const past = {};
     }
     const path = `/v1/wallets/${pastRoot}`;
     const answer = await ask("GET", path, "", await signWith(key, "read", "GET", path));
-    if (answer.status != 200 || !Array.isArray(answer.allowances)) {
-      freshness = "kept";
-      return drawPast();
+    // Without an answer the refused ones stay as they were: what was charged is news all the same.
+    if (answer.status == 200 && Array.isArray(answer.allowances)) {
+      refusedRows = answer.allowances
+        .filter(({ refused }) => refused)
+        .map(({ refused, creator }) => ({ ...refused, creator, when: Date.parse(refused.expires_at) - LIFE_MS }));
     }
-    refusedRows = answer.allowances
-      .filter(({ refused }) => refused)
-      .map(({ refused, creator }) => ({ ...refused, creator, when: Date.parse(refused.expires_at) - LIFE_MS }));
     entries = read;
     whole = !cursor;
     // What was charged while older pages were read may be missing.
@@ -276,7 +275,7 @@ const past = {};
     for (const { id } of ownRows) known.add(id);
     const refused = refusedRows
       .filter(({ claim_id }) => !known.has(claim_id))
-      .map(({ claim_id, when, amount, creator, item, site, outcome, message }) => ({
+      .map(({ claim_id, when, amount, creator, item, donation, site, outcome, message }) => ({
         entry: null,
         kind: "claim",
         at: new Date(when).toISOString(),
@@ -289,7 +288,7 @@ const past = {};
         state: "refused",
         outcome,
         why: whyOf(outcome, message),
-        what: item?.title || item?.name || words("Donation"),
+        what: item?.title || item?.name || (donation ? words("Donation") : creator.name),
         about: [creator.name, site && hostOf(site)].filter(Boolean).map(alone).join(" · "),
         out: true,
       }));

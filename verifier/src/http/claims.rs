@@ -20,7 +20,7 @@ use super::network::Prefix;
 use super::problem::{Kind, Problem};
 use super::provider::content_key;
 use super::text::time;
-use crate::intake::Seen;
+use crate::intake::{IntakeError, Seen};
 
 /// A forged claim takes as much from its sender's bucket as so many requests.
 const FORGED_COST: u32 = 20;
@@ -120,6 +120,13 @@ fn charge_junk(app: &App, prefix: Prefix, named: &[(CreatorId, Micros)], answers
     app.buckets.charge(prefix, sum);
 }
 
+/// Does what was begun though its sender hangs up: the work is done then, and has to be counted against it.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, IntakeError>> + Send + 'static,
+) -> Result<T, Problem> {
+    Ok(tokio::spawn(work).await.unwrap_or(Err(IntakeError::Unknown))?)
+}
+
 /// Charges one claim.
 #[utoipa::path(post, path = "/v1/claims", request_body = ClaimBody,
     responses((status = 200, body = AnswerBody), (status = 503, body = Problem), (status = 500, body = Problem)))]
@@ -135,17 +142,22 @@ pub(super) async fn one(
     let fields = *claim.claim();
     let automatic = body.automatic;
     drop(body);
-    let answer = if automatic {
-        let answer = app.intake.charge_automatic(claim).await?;
-        if answer.repeat || answer.outcome != Outcome::Accepted {
-            app.buckets.charge(prefix, UNASKED_COST);
-        }
-        answer
-    } else {
-        app.intake.charge_one(claim).await?
-    };
-    let answer = &answer;
-    charge_junk(&app, prefix, &[(fields.creator, fields.amount)], std::slice::from_ref(answer));
+    let charging = app.clone();
+    let answer = &to_the_end(async move {
+        let answer = if automatic {
+            let answer = charging.intake.charge_automatic(claim).await?;
+            if answer.repeat || answer.outcome != Outcome::Accepted {
+                charging.buckets.charge(prefix, UNASKED_COST);
+            }
+            answer
+        } else {
+            charging.intake.charge_one(claim).await?
+        };
+        let named = [(fields.creator, fields.amount)];
+        charge_junk(&charging, prefix, &named, std::slice::from_ref(&answer));
+        Ok(answer)
+    })
+    .await?;
     // An answer given again is the first one; what it opened is closed once the money went back.
     let owned = answer.outcome.is_success() && !answer.refunded;
     let opens = owned && fields.kind == ClaimKind::View;
@@ -192,8 +204,12 @@ pub(super) async fn batch(
     drop((headers, body));
     let named: Vec<_> =
         claims.iter().map(|claim| (claim.claim().creator, claim.claim().amount)).collect();
-    let answers = app.intake.charge(claims).await?;
-    charge_junk(&app, prefix, &named, &answers);
+    let answers = to_the_end(async move {
+        let answers = app.intake.charge(claims).await?;
+        charge_junk(&app, prefix, &named, &answers);
+        Ok(answers)
+    })
+    .await?;
     let bytes: Vec<u8> = answers.iter().flat_map(answer_bytes).collect();
     let octets = HeaderValue::from_static("application/octet-stream");
     Ok(([(header::CONTENT_TYPE, octets)], bytes).into_response())

@@ -10,7 +10,8 @@ use farthing_rules::findings::Place;
 use farthing_rules::rows::{CreatorRef, Entry, KeyRow, ReviewEntry, WalletRow};
 use farthing_rules::{Answer, Command, EntryBody, EntryNumber, VoucherHash};
 use farthing_shared::{
-    Claim, Micros, OriginHash, PublicKey, SignedAllowance, SignedClaim, SignedOpening, UnixMillis,
+    Claim, Kind as ClaimKind, Micros, OriginHash, Outcome, PublicKey, SignedAllowance, SignedClaim,
+    SignedOpening, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -526,6 +527,8 @@ pub(super) struct RefusedBody {
     amount: String,
     /// What it would have bought, while that is known; a donation has none.
     item: Option<ItemName>,
+    /// Whether it was a donation.
+    donation: bool,
     /// The site that it came from, while its creator lists it.
     site: Option<String>,
     /// Until when it could have been charged; it came at most two minutes and the clocks' difference before that.
@@ -534,7 +537,9 @@ pub(super) struct RefusedBody {
 
 impl RefusedBody {
     fn read(reader: &Reader, row: &KeyRow, sites: &mut Sites) -> Result<Option<Self>, ReadError> {
-        let refused = row.last.as_ref().filter(|last| !last.outcome.is_success());
+        // What asks for a click was nobody's payment yet.
+        let told = |outcome: Outcome| !outcome.is_success() && outcome != Outcome::NeedsClick;
+        let refused = row.last.as_ref().filter(|last| told(last.outcome));
         let Some((last, bytes)) = refused.and_then(|last| Some((last, last.signed.as_deref()?)))
         else {
             return Ok(None);
@@ -542,13 +547,14 @@ impl RefusedBody {
         let Ok(signed) = SignedClaim::decode(bytes) else { return Ok(None) };
         let claim = signed.claim();
         // A donation's is none of anybody's.
-        let item = reader.item(&claim.item)?;
+        let item = reader.item(&claim.item)?.filter(|(item, _)| item.creator == row.creator);
         Ok(Some(Self {
             claim_id: last.claim.to_text(),
             outcome: last.outcome.name(),
             message: last.outcome.sentence(),
             amount: claim.amount.to_decimal(),
             item: item.map(|(row, text)| ItemName::of(&row, &text)),
+            donation: claim.kind == ClaimKind::Donation,
             site: sites.find(reader, row.creator, bytes)?,
             expires_at: time(claim.expires_at),
         }))

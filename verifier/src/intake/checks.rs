@@ -15,9 +15,10 @@ use super::{IntakeError, KnownKey};
 
 /// Claims of a batch that one task checks: 16 × some 15 µs, long against the cost of a task.
 const OF_A_BATCH: usize = 16;
-/// Single claims that one thread checks before it does anything else: 8 × some 15 µs. With more of them another
-/// processor might have nothing to do meanwhile, and the division is a small part already.
-const SINGLES: usize = 8;
+/// Single claims that are checked together: 8 × some 15 µs in which their thread does nothing else. With more of them another
+/// processor might have nothing to do meanwhile, and the division is a small part already. One more for each other thread may
+/// join between the last one and its check.
+pub(super) const SINGLES: usize = 8;
 
 /// What the checks say of a claim.
 pub(super) enum Checked {
