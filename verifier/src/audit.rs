@@ -83,6 +83,9 @@ struct Rebuilt {
     free_of_creator: HashMap<CreatorRef, Micros>,
     claim_holds: BTreeMap<EntryNumber, farthing_rules::findings::ClaimHold>,
     spent: HashMap<WalletRef, Spent>,
+    /// The newest UTC day of all entries, and whether one of an older day came after it.
+    newest_day: u32,
+    set_back: bool,
     in_month: HashMap<(WalletRef, CreatorRef), ceilings::Counted>,
 }
 
@@ -114,6 +117,8 @@ pub fn audit(all: &Snapshot) -> Report {
 }
 
 fn take(all: &Snapshot, entry: &Entry, rebuilt: &mut Rebuilt, report: &mut Report) {
+    rebuilt.set_back |= entry.at.day() < rebuilt.newest_day;
+    rebuilt.newest_day = rebuilt.newest_day.max(entry.at.day());
     let postings = postings(entry);
     if !balanced(&postings) {
         report.differs(format!("entry {}: its postings do not sum to zero", entry.number.0));

@@ -29,11 +29,21 @@ pub(super) fn compare(all: &Snapshot, row: &WalletRow, rebuilt: &Rebuilt, report
         report.compare(name, &None, &signed.map(|_| "a signed one"));
         return;
     };
-    // The row may stand at a later day than the newest payment: nothing was paid since.
+    let signed = signed.and_then(|bytes| SignedBudget::decode(bytes).ok());
     let by_entries = rebuilt.spent.get(&row.wallet).copied().unwrap_or_default();
-    let day = UnixMillis::of_day(budget.spent.day.max(by_entries.day));
-    report.compare(|| name() + ": what was paid of it", &budget.spent.at(day), &by_entries.at(day));
-    let Some(signed) = signed.and_then(|bytes| SignedBudget::decode(bytes).ok()) else {
+    // What is paid counts for the newest day that the row has seen, which may be the one on which the budget was set. Where the
+    // clock was set back over a midnight, the entries do not tell which payments that were; within a month they tell their sum.
+    let set_on = signed.as_ref().map_or(0, |signed| signed.budget().set_at.day());
+    let forwards = !rebuilt.set_back && set_on <= rebuilt.newest_day;
+    if forwards && budget.spent.day >= by_entries.day {
+        // The row may stand at a later day than the newest payment: nothing was paid since.
+        let by_entries = by_entries.at(UnixMillis::of_day(budget.spent.day));
+        report.compare(|| name() + ": what was paid of it", &budget.spent, &by_entries);
+    } else if budget.spent.month() == by_entries.month() {
+        let (stored, by_entries) = (budget.spent.in_month, by_entries.in_month);
+        report.compare(|| name() + ": what was paid of it in its month", &stored, &by_entries);
+    }
+    let Some(signed) = signed else {
         report.differs(format!("{}: it was not signed, or cannot be read", name()));
         return;
     };

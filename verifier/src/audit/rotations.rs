@@ -24,7 +24,8 @@ pub(super) fn root_of(all: &Snapshot, wallet: WalletRef, generation: u32) -> Opt
     ended(all, wallet, generation).map(|(_, signed)| signed.rotation().root)
 }
 
-/// Whether a key was a wallet's root key, at a time or at any.
+/// Whether a key was a wallet's root key, and at a time had not been replaced yet. A key that signed before its turn is none of
+/// a stranger's: the clock was set back.
 pub(super) fn had_root(
     all: &Snapshot,
     wallet: WalletRef,
@@ -34,11 +35,8 @@ pub(super) fn had_root(
     let Some(row) = all.wallets.get(&wallet) else { return false };
     let end = |generation| ended(all, wallet, generation).map(|(end, _)| end);
     (0..=row.generation).any(|generation| {
-        let begin = generation.checked_sub(1).and_then(end);
         root_of(all, wallet, generation) == Some(*root)
-            && at.is_none_or(|at| {
-                begin.is_none_or(|begin| begin <= at) && end(generation).is_none_or(|end| at <= end)
-            })
+            && at.is_none_or(|at| end(generation).is_none_or(|end| at <= end))
     })
 }
 
