@@ -19,7 +19,7 @@ use crate::wait::until;
 
 /// How long the pointer rests before a click. People take half a second and longer; the frame
 /// asks for a confirmation when a click comes sooner (docs/embedding.md, "How it looks").
-const DWELL: Duration = Duration::from_millis(900);
+const DWELL: Duration = Duration::from_millis(950);
 /// How often a press goes after an element that moves.
 const MOVES_AFTER: usize = 5;
 
@@ -254,7 +254,7 @@ impl Browser {
     pub async fn press(&self, element: &Element) {
         let to = |x, y| PointerAction::MoveToElement {
             element: element.clone(),
-            duration: Some(Duration::from_millis(60)),
+            duration: Some(Duration::from_millis(120)),
             x,
             y,
         };
