@@ -8,6 +8,7 @@ use fantoccini::actions::{
     InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction,
 };
 use fantoccini::elements::Element;
+use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -252,20 +253,13 @@ impl Browser {
     /// In two steps in Firefox: where a frame has moved on the screen since the last click, its driver's pointer goes along with
     /// it and does not move at all inside it, which no hand can do.
     pub async fn press(&self, element: &Element) {
-        let to = |x, y| PointerAction::MoveToElement {
-            element: element.clone(),
-            duration: Some(Duration::from_millis(120)),
-            x,
-            y,
-        };
-        let mut rest = MouseActions::new(String::from("mouse"));
+        let mut rest = vec![(0.0, 0.0, DWELL)];
         if self.engine == Engine::Firefox {
-            rest = rest.then(to(5.0, 3.0));
+            rest.insert(0, (5.0, 3.0, Duration::ZERO));
         }
-        let rest = rest.then(to(0.0, 0.0)).then(PointerAction::Pause { duration: DWELL });
         for _ in 0..MOVES_AFTER {
             let before = self.place(element).await;
-            self.client.perform_actions(rest.clone()).await.expect("a rest of the pointer");
+            self.point_at(element, &rest).await;
             if self.place(element).await == before {
                 break;
             }
@@ -276,22 +270,40 @@ impl Browser {
         self.client.perform_actions(click).await.expect("a click");
     }
 
+    /// Moves the pointer over an element.
+    pub async fn hover(&self, element: &Element) {
+        self.point_at(element, &[(0.0, 0.0, Duration::ZERO)]).await;
+    }
+
+    /// Moves the pointer to one place after another (pixels from the middle of an element) and rests at each. A frame that has
+    /// not yet grown to its content shows nothing there to point at: a person waits until it does.
+    async fn point_at(&self, element: &Element, places: &[(f64, f64, Duration)]) {
+        let mut way = MouseActions::new(String::from("mouse"));
+        for &(x, y, rest) in places {
+            let (element, duration) = (element.clone(), Some(Duration::from_millis(120)));
+            way = way
+                .then(PointerAction::MoveToElement { element, duration, x, y })
+                .then(PointerAction::Pause { duration: rest });
+        }
+        until("the pointer can reach the element", async || {
+            match self.client.perform_actions(way.clone()).await {
+                Ok(()) => Some(()),
+                Err(CmdError::Standard(error))
+                    if error.error == ErrorStatus::MoveTargetOutOfBounds =>
+                {
+                    None
+                }
+                Err(error) => panic!("the pointer does not move: {error}"),
+            }
+        })
+        .await;
+    }
+
     /// Where an element is in its document's viewport; nothing where it has gone.
     async fn place(&self, element: &Element) -> Option<Value> {
         let script = "const { x, y } = arguments[0].getBoundingClientRect(); return [x, y]";
         let element = serde_json::to_value(element).ok()?;
         self.client.execute(script, vec![element]).await.ok()
-    }
-
-    /// Moves the pointer over an element.
-    pub async fn hover(&self, element: &Element) {
-        let way = MouseActions::new(String::from("mouse")).then(PointerAction::MoveToElement {
-            element: element.clone(),
-            duration: Some(Duration::from_millis(120)),
-            x: 0.0,
-            y: 0.0,
-        });
-        self.client.perform_actions(way).await.expect("a move of the pointer");
     }
 
     /// Presses keys one after another, with a rest before each.
