@@ -2,13 +2,11 @@
 
 use std::rc::Rc;
 
-use farthing_shared::time::DAY_MS;
 use farthing_tests::browser::Browser;
 use farthing_tests::in_every_engine;
 use farthing_tests::site::{Page, Site};
-use farthing_tests::wait::until;
+use farthing_tests::wait::{past_midnight, until};
 use farthing_tests::world::{World, browser_test};
-use farthing_verifier::clock::Clock;
 use serde_json::Value;
 
 in_every_engine! {
@@ -51,14 +49,6 @@ async fn limit(browser: &Browser, amount: &str) {
         field.send_keys(amount).await.unwrap();
     }
     press(browser, SAVE).await;
-}
-
-/// A test that a midnight cuts in two would find the day's sum gone.
-async fn past_midnight() {
-    let left = || DAY_MS - Clock::System.now().0 % DAY_MS;
-    while left() < 80_000 {
-        tokio::time::sleep(std::time::Duration::from_millis(left())).await;
-    }
 }
 
 /// Presses the button of an element and waits until the frame says why it was not paid.

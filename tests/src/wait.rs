@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use farthing_shared::time::DAY_MS;
+use farthing_verifier::clock::Clock;
+
 /// Long enough for a loaded machine with two cores; a test that passes never waits this long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(40);
@@ -22,5 +25,14 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
     match tokio::time::timeout(PATIENCE, looking).await {
         Ok(found) => found,
         Err(_) => panic!("waited {} s in vain: {what}", PATIENCE.as_secs()),
+    }
+}
+
+/// Waits past a midnight (UTC) that is less than 80 s away: a test that it cuts in two would find the sum of the day, or of the
+/// month, gone.
+pub async fn past_midnight() {
+    let left = || DAY_MS - Clock::System.now().0 % DAY_MS;
+    while left() < 80_000 {
+        tokio::time::sleep(Duration::from_millis(left())).await;
     }
 }
