@@ -13,6 +13,10 @@ const GATE: &str = "farthing-gate";
 const PAY: &str = "farthing-pay";
 const OPENED: &str = "The word itself is a recipe";
 
+mod unheard {
+    use super::a_payment_given_back_before_its_answer_came_was_paid;
+    farthing_tests::in_every_engine! { a_payment_given_back_before_its_answer_came_was_paid }
+}
 in_engine! { chromium Chromium a_refund_at_the_button }
 in_engine! { firefox Firefox a_refund_at_the_button }
 // WebKit's driver does not enter the frame of a gate that is open.
@@ -402,5 +406,108 @@ fn a_refund_on_the_wallet_page_reaches_the_button() {
         })
         .await;
         browser.frame_shows(GATE, "closed").await;
+    });
+}
+
+/// Has the money of the newest payment back, on the wallet page in a tab of its own.
+async fn have_back_in_the_wallet(world: &World) {
+    let browser = &world.browser;
+    browser.open_tab(&format!("{}/wallet", world.provider.origin)).await;
+    browser.see_state("home").await;
+    let newest = "[data-list=entries] li:first-child";
+    browser.text(newest, |text| text.contains("On small change")).await;
+    let refund = browser.see(&format!("{newest} [data-do=refund]")).await;
+    // WebKit's driver and Firefox's do not scroll to what they move to.
+    let scroll = "document.querySelector('[data-list=entries]').scrollIntoView({ block: 'center', behavior: 'instant' })";
+    browser.script(scroll, Vec::new()).await;
+    browser.press(&refund).await;
+    browser.have_back().await;
+    browser.text("[data-text=refund-note]", |text| text.contains("back in your wallet")).await;
+}
+
+/// A payment whose answer was lost, and which was given back before it was asked for again, did arrive: the button
+/// says so, in place and on the next visit. The page hears of neither.
+async fn a_payment_given_back_before_its_answer_came_was_paid(world: Rc<World>) {
+    let (provider, browser) = (&world.provider, &world.browser);
+    browser.open(&format!("{}/", provider.magazine)).await;
+    browser.pay_first(PAY).await;
+    browser.frame_shows(PAY, "paid").await;
+    let essay = format!("{}/essay.html", provider.magazine);
+    browser.open(&essay).await;
+    browser.watch_events().await;
+    browser.frame_shows(GATE, "ready").await;
+    let page = browser.here().await;
+    let is_lost = async || {
+        let before = provider.proxy.lost();
+        provider.proxy.lose_answers("POST /v1/claims", 1_000);
+        browser.press_in(GATE).await;
+        until("the answer is lost", async || (provider.proxy.lost() > before).then_some(())).await;
+    };
+    let is_said = async || {
+        browser.enter(GATE).await;
+        let said = browser.text("p[role=status]", |text| text.contains("0.05")).await;
+        browser.leave().await;
+        for part in ["You paid", "given back"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(!said.contains("not charged"), "{said}");
+        browser.frame_shows(GATE, "ready").await;
+    };
+    is_lost().await;
+    have_back_in_the_wallet(&world).await;
+    browser.go_to(&page).await;
+    provider.proxy.lose_answers("", 0);
+    browser.enter(GATE).await;
+    // It does not wait for its next try.
+    browser.script("dispatchEvent(new Event('online'))", Vec::new()).await;
+    browser.leave().await;
+    is_said().await;
+    browser.picture("back-unheard").await;
+    let names: Vec<_> = browser.events().await.iter().map(|event| event["name"].clone()).collect();
+    assert_eq!(names, [json!("farthing:declined")]);
+
+    is_lost().await;
+    browser.open("about:blank").await;
+    have_back_in_the_wallet(&world).await;
+    provider.proxy.lose_answers("", 0);
+    browser.open(&essay).await;
+    is_said().await;
+    assert!(balance(&world).await.contains("0.90"));
+}
+
+/// The words for it are a file of their own. Until that comes nothing is said, least of all that nothing arrived.
+#[test]
+fn what_was_given_back_is_not_called_lost_while_its_words_are_missing() {
+    browser_test("back-wordless", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        browser.open(&format!("{}/essay.html", provider.magazine)).await;
+        let page = browser.here().await;
+        provider.proxy.lose_answers("POST /v1/claims", 1_000);
+        browser.pay_first(GATE).await;
+        until("the answer is lost", async || (provider.proxy.lost() > 0).then_some(())).await;
+        have_back_in_the_wallet(&world).await;
+        browser.go_to(&page).await;
+        browser.enter(GATE).await;
+        // Every line that is drawn from now on.
+        let watch = "window.said = [];
+            const look = () => {
+              const { textContent } = document.querySelector('p');
+              if (said.at(-1) != textContent) said.push(textContent);
+              requestAnimationFrame(look);
+            };
+            look();";
+        browser.script(watch, Vec::new()).await;
+        provider.proxy.cut("GET /a/en.");
+        provider.proxy.lose_answers("", 0);
+        let asked = provider.proxy.count("POST /v1/claims");
+        until("it is asked about again", async || {
+            browser.script("dispatchEvent(new Event('online'))", Vec::new()).await;
+            (provider.proxy.count("POST /v1/claims") > asked + 2).then_some(())
+        })
+        .await;
+        provider.proxy.heal();
+        browser.text("p[role=status]", |text| text.contains("You paid \u{20ac}0.05")).await;
+        let said = browser.script("return said.join()", Vec::new()).await;
+        assert!(!said.as_str().unwrap().contains("charged."), "{said}");
     });
 }

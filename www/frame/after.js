@@ -1,5 +1,6 @@
-// After a payment: the quiet way back. Fetched by the frame once something is paid or owned, or may be paid in a window
-// that cannot speak to it, so that nobody waits for it before; `cargo xtask wasm` makes one for each language.
+// After a payment: the quiet way back. Fetched by the frame once something is paid or owned, was given back before the frame
+// heard of it, or may be paid in a window that cannot speak to it, so that nobody waits for it before; `cargo xtask wasm` makes
+// one for each language.
 //
 // The visitor's own refund is asked once more, in place, and takes its second click a second after the first
 // at the earliest (docs/decisions/0015-clicks-in-every-engine.md). What did not open goes back by itself: sealed
@@ -83,6 +84,18 @@ export const notice = async (ask, name) => {
     const answer = await ask("GET", "/v1/notices/" + name);
     if (answer.status == 200) return answer;
   }
+};
+
+// Said of a payment whose answer was lost, and which was given back before it was asked for again. It is not paid, and to the
+// frame's machine it is one that never arrived; its line is put right here, before anybody can read it, until it says something else.
+export const refunded = (amount) => {
+  const untrue = ["$Lost", "$LastLost"].map((sentence) => sentence + " " + "$uncharged");
+  const truth = "$backSince".replace("%0", () => amount);
+  const watch = new MutationObserver(() => {
+    if (untrue.includes(said.textContent)) said.textContent = truth;
+    else if (said.textContent != truth) watch.disconnect();
+  });
+  watch.observe(said, { childList: true });
 };
 
 // Called for each payment; an item has one, and what is owned is told once more. `unopened` is what was sealed and did not

@@ -68,7 +68,7 @@ const donates = wanted.mode == "donate";
 const MOST = 1e9;
 let quote;
 let amount = "";
-let refusal = "";
+let refusal;
 let given;
 const payee = () => {
   if (!quote) return "";
@@ -140,7 +140,7 @@ const show = (state, text, line, parts) => {
   main.hidden = false;
 };
 const broken = (error) => {
-  console.error("farthing:", error);
+  console.error(error);
   show("closed", "", "$broken", "nl");
 };
 field.value = wanted.amount || "1.00";
@@ -256,17 +256,23 @@ const answerFor = async (request) => {
   const mine = claim;
   const answer = await request;
   if (mine != claim) return;
-  const { status, retry_after, code, outcome, final, charged, claim_id, refunded, message, amount: sum } = answer;
+  let { status, retry_after, code, outcome, final, charged, claim_id, refunded, message, amount: sum } = answer;
   refusal = message;
   paid = answer;
   if (sum) amount = sum;
+  try {
+    // The words for what was given back since its answer got lost. Without them it is asked about again.
+    if (refunded) (await $import("$AFTER")).refunded(money(amount));
+  } catch {
+    status = 0;
+  }
   event(
     "answered",
     status,
     +retry_after || 0,
     +code || 0,
     // What was given back since its answer got lost is put as never seen: it is not paid.
-    (outcome == "not_seen") | (final * 2) | (charged * 4) | ((charged === false && !!claim_id) * 8) | (refunded * 3),
+    (outcome == "not_seen") | (final * 2) | (charged * 4) | (charged === false && claim_id ? 8 : 0) | (refunded * 3),
     now(),
   );
 };
