@@ -224,3 +224,42 @@ fn the_try_it_page_builds_a_tag_that_works() {
         browser.frame_shows("farthing-pay", "paid").await;
     });
 }
+
+/// Sealed content of another's making may say `null` where an element has no attributes or no children: the rest is
+/// shown all the same.
+#[test]
+fn sealed_content_with_a_hole_is_shown_to_its_end() {
+    browser_test("hole", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("hole").await;
+        let creator = provider.creator("Hole", &site.origin).await;
+        provider.price(&creator, "it", "It", "0.05").await;
+        let session = provider.sign_in(&creator).await;
+        let path = "/v1/creator/items/content-key?name=it";
+        let key = provider.ask("GET", path, Some(&session), None).await.json();
+        let tag = "<farthing-gate item=\"it\">Pay</farthing-gate>";
+        let address = site.put("/", Page::with_tag(&provider.origin, &creator.id, tag));
+        browser.open(&address).await;
+        let seal = "const [key, nodes, done] = arguments;
+            const from64 = (text) => Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), (c) => c.charCodeAt());
+            const seal = async () => {
+              const iv = crypto.getRandomValues(new Uint8Array(12));
+              const sealer = await crypto.subtle.importKey('raw', from64(key), 'AES-GCM', false, ['encrypt']);
+              const plain = new TextEncoder().encode(JSON.stringify(nodes));
+              const sealed = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, sealer, plain));
+              const text = btoa(String.fromCharCode(...iv, ...sealed));
+              return text.replace(/[+]/g, '-').replace(/[/]/g, '_').replace(/=/g, '');
+            };
+            seal().then(done);";
+        let nodes = json!([["hr", null, null], ["p", {"class": "x"}, ["The second half"]], "."]);
+        let arguments = vec![key["content_key"].clone(), nodes];
+        let sealed = browser.client.execute_async(seal, arguments).await.unwrap();
+        let tag = tag.replace(">Pay", &format!(" sealed=\"{}\">Pay", sealed.as_str().unwrap()));
+        browser.open(&site.put("/", Page::with_tag(&provider.origin, &creator.id, &tag))).await;
+        browser.pay_first("farthing-gate").await;
+        browser.text("farthing-gate", |text| text.contains("The second half")).await;
+        let shown = "return document.querySelector('farthing-gate').innerHTML";
+        let shown = browser.script(shown, Vec::new()).await;
+        assert_eq!(shown, json!("<hr><p class=\"x\">The second half</p>."));
+    });
+}

@@ -300,6 +300,69 @@ fn a_payment_that_a_site_was_refused_is_listed() {
     });
 }
 
+/// Of what was refused the list names the item, or else that it was a donation, or else who was to be paid.
+#[test]
+fn what_was_refused_has_a_name() {
+    browser_test("history-refused-names", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        pay(&world).await;
+        let titled = json!({"name": "song", "title": "A song", "hash": "h"});
+        for (item, donation, shown) in [
+            (titled, false, "A song"),
+            (json!({"name": "song", "title": "", "hash": "h"}), false, "song"),
+            (json!(null), true, "Donation"),
+            (json!(null), false, "The Lantern"),
+        ] {
+            provider.proxy.lie("GET /v1/wallets/", move |body| {
+                let mut body: Value = serde_json::from_slice(&body).unwrap();
+                if let Some(allowance) = body["allowances"].get_mut(0) {
+                    allowance["refused"] = json!({"claim_id": "c", "outcome": "unknown_item",
+                        "message": "The creator does not sell this.", "amount": "0.07", "item": item,
+                        "donation": donation, "site": null, "expires_at": "2099-01-01T00:00:00.000Z"});
+                }
+                body.to_string().into_bytes()
+            });
+            wallet(&world).await;
+            browser.text(NOTE, |text| text.contains("Whatever was charged")).await;
+            let name =
+                "return document.querySelector('[data-list=entries] li:first-child b').textContent";
+            assert_eq!(browser.script(name, vec![]).await, json!(shown));
+            let row = browser.text("[data-list=entries] li:first-child", |_| true).await;
+            assert!(row.contains("refused, not charged") && row.contains("0.07"), "{row}");
+        }
+    });
+}
+
+/// The list is read in pages. Where a later one does not come, what was said last time stays, whole and with its age.
+#[test]
+fn a_list_of_which_a_page_is_missing_replaces_nothing() {
+    browser_test("history-half", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        pay(&world).await;
+        assert_eq!(rows(browser).await, json!(2));
+        // The newest entry alone, and a second page that nobody has.
+        provider.proxy.lie("GET /v1/wallets/", |body| {
+            let mut body: Value = serde_json::from_slice(&body).unwrap();
+            if let Some(entries) = body["data"].as_array_mut() {
+                entries.truncate(1);
+                body["next"] = json!("x");
+            }
+            body.to_string().into_bytes()
+        });
+        let asked = provider.proxy.count("GET /v1/wallets/");
+        wallet(&world).await;
+        browser.see_state("home").await;
+        browser.text(NOTE, |text| text.contains("No answer") && text.contains("is missing")).await;
+        assert!(provider.proxy.count("GET /v1/wallets/") >= asked + 2, "two pages were asked for");
+        assert_eq!(rows(browser).await, json!(2));
+        browser.text(ROWS, |text| text.contains("small change") && text.contains("Welcome")).await;
+        provider.proxy.be_honest();
+        wallet(&world).await;
+        browser.text(NOTE, |text| text.contains("Whatever was charged")).await;
+        assert_eq!(rows(browser).await, json!(2));
+    });
+}
+
 /// Another wallet comes into this browser: what the first one paid, and what it was refused, is not its history,
 /// not even on a page that has been showing it.
 #[test]
