@@ -166,6 +166,36 @@ async fn forged_claims_are_counted_though_their_sender_hangs_up() {
     .await;
 }
 
+/// One claim, and one that nobody clicked for, are done to the end and counted, though their sender is gone by then.
+#[tokio::test]
+async fn a_lone_claim_is_counted_though_its_sender_hangs_up() -> Test {
+    let mut verifier = Verifier::start().await;
+    let mut visitor = verifier.visitor(1, "1.00").await;
+    let donation = visitor.donation(CREATOR, "0.01", verifier.now());
+    let clicked = visitor.sign(&donation);
+    let donation = visitor.donation(CREATOR, "0.02", verifier.now());
+    let unasked = visitor.sign(&donation);
+    tokio::select! {
+        biased;
+        _ = verifier.charge(&clicked) => panic!("answered before anybody could hang up"),
+        () = std::future::ready(()) => {}
+    }
+    tokio::select! {
+        biased;
+        _ = verifier.charge_automatic(&unasked) => panic!("answered before anybody could hang up"),
+        () = std::future::ready(()) => {}
+    }
+    for outcome in ["accepted", "needs_click"] {
+        until(&format!("one is counted as {outcome}"), async || {
+            let metrics = verifier.app.metrics.text();
+            let line = metrics.lines().find(|line| line.contains(&format!("\"{outcome}\"")))?;
+            line.ends_with(" 1").then_some(())
+        })
+        .await;
+    }
+    sound(&verifier)
+}
+
 #[tokio::test]
 async fn refusals_are_counted_and_equivocation_can_be_downloaded() -> Test {
     let mut verifier = Verifier::start().await;

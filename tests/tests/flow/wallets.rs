@@ -141,6 +141,40 @@ async fn a_permission_pays_without_a_click_as_far_as_it_goes() -> Test {
     sound(&verifier)
 }
 
+/// "Was I charged?" is answered in the wallet's own list too, with what the newest payment of a key would have bought. What only
+/// asks for a click was nobody's payment yet, and is left out.
+#[tokio::test]
+async fn the_newest_refusal_of_a_key_is_told_to_its_wallet() -> Test {
+    let mut verifier = Verifier::start().await;
+    let mut visitor = verifier.visitor(1, "0.05").await;
+    let now = verifier.now();
+    let path = format!("/v1/wallets/{}", visitor.root_key());
+    let film = visitor.view(CREATOR, "film", "0.50", now);
+    let gift = visitor.donation(CREATOR, "0.40", now);
+    let unknown = visitor.view(CREATOR, "nothing", "0.03", now);
+    for (claim, outcome, amount, item, donation) in [
+        (film, "insufficient_balance", "0.50", json!("film"), false),
+        (gift, "insufficient_balance", "0.40", Value::Null, true),
+        (unknown, "unknown_item", "0.03", Value::Null, false),
+    ] {
+        let answer = verifier.charge(&visitor.sign(&claim)).await.json();
+        assert_eq!(answer["outcome"], outcome);
+        let told = verifier.get_as(&path, &visitor.root).await.json();
+        let refused = &told["allowances"][0]["refused"];
+        assert_eq!(
+            json!(pick(refused, &["claim_id", "outcome", "amount", "donation"])),
+            json!([claim.id().to_text(), outcome, amount, donation])
+        );
+        assert_eq!(refused["item"]["name"], item, "{refused}");
+    }
+    let essay = visitor.view(CREATOR, "essay", "0.05", now);
+    let answer = verifier.charge_automatic(&visitor.sign(&essay)).await.json();
+    assert_eq!(answer["outcome"], "needs_click");
+    let told = verifier.get_as(&path, &visitor.root).await.json();
+    assert_eq!(told["allowances"][0]["refused"], Value::Null, "{told}");
+    sound(&verifier)
+}
+
 #[tokio::test]
 async fn a_refund_closes_what_was_bought() -> Test {
     let mut verifier = Verifier::start().await;

@@ -165,3 +165,6 @@ impl Gathering {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
