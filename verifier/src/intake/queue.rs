@@ -274,15 +274,15 @@ mod tests {
     #[test]
     fn two_thirds_of_the_crowd_are_waited_for_and_one_more_ends_the_wait() {
         let queue = patient();
-        queue.expect(9);
+        queue.expect(12);
         let taker = taker(&queue);
-        for _ in 0..5 {
+        for _ in 0..7 {
             until_it_waits_for_more(&queue, &taker);
             assert!(queue.put(job(&queue, 1)));
         }
         until_it_waits_for_more(&queue, &taker);
         assert!(queue.put(job(&queue, 1)));
-        assert_eq!(taker.join().unwrap(), 6);
+        assert_eq!(taker.join().unwrap(), 8);
     }
 
     #[test]
