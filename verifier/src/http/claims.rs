@@ -15,12 +15,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
+use super::begun::Begun;
 use super::extract::{Asked, Body, Named, Spoken, binary};
 use super::network::Prefix;
 use super::problem::{Kind, Problem};
 use super::provider::content_key;
 use super::text::time;
-use crate::intake::{IntakeError, Seen};
+use crate::intake::Seen;
 
 /// A forged claim takes as much from its sender's bucket as so many requests.
 const FORGED_COST: u32 = 20;
@@ -120,13 +121,6 @@ fn charge_junk(app: &App, prefix: Prefix, named: &[(CreatorId, Micros)], answers
     app.buckets.charge(prefix, sum);
 }
 
-/// Does what was begun though its sender hangs up: the work is done then, and has to be counted against it.
-async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, IntakeError>> + Send + 'static,
-) -> Result<T, Problem> {
-    Ok(tokio::spawn(work).await.unwrap_or(Err(IntakeError::Unknown))?)
-}
-
 /// Charges one claim.
 #[utoipa::path(post, path = "/v1/claims", request_body = ClaimBody,
     responses((status = 200, body = AnswerBody), (status = 503, body = Problem), (status = 500, body = Problem)))]
@@ -143,7 +137,7 @@ pub(super) async fn one(
     let automatic = body.automatic;
     drop(body);
     let charging = app.clone();
-    let answer = &to_the_end(async move {
+    let answer = &Begun::new(async move {
         let answer = if automatic {
             let answer = charging.intake.charge_automatic(claim).await?;
             if answer.repeat || answer.outcome != Outcome::Accepted {
@@ -204,7 +198,7 @@ pub(super) async fn batch(
     drop((headers, body));
     let named: Vec<_> =
         claims.iter().map(|claim| (claim.claim().creator, claim.claim().amount)).collect();
-    let answers = to_the_end(async move {
+    let answers = Begun::new(async move {
         let answers = app.intake.charge(claims).await?;
         charge_junk(&app, prefix, &named, &answers);
         Ok(answers)

@@ -1,6 +1,7 @@
 //! The public listener: every route with its bounds in one table.
 
 mod backups;
+mod begun;
 mod budgets;
 mod claims;
 mod creators;

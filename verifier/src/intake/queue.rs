@@ -272,17 +272,17 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_crowd_is_waited_for_and_one_more_ends_the_wait() {
+    fn two_thirds_of_the_crowd_are_waited_for_and_one_more_ends_the_wait() {
         let queue = patient();
-        queue.expect(8);
+        queue.expect(12);
         let taker = taker(&queue);
-        for _ in 0..3 {
+        for _ in 0..7 {
             until_it_waits_for_more(&queue, &taker);
             assert!(queue.put(job(&queue, 1)));
         }
         until_it_waits_for_more(&queue, &taker);
         assert!(queue.put(job(&queue, 1)));
-        assert_eq!(taker.join().unwrap(), 4);
+        assert_eq!(taker.join().unwrap(), 8);
     }
 
     #[test]
