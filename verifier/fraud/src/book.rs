@@ -98,6 +98,9 @@ pub struct Book {
     /// Sums of `Wallet::score` by prefix and fund.
     pub prefix_scores: Vec<f32>,
     pub fund_scores: Vec<f32>,
+    /// How many of `at_prefix` and `at_fund` are accused.
+    pub prefix_accused: Vec<u32>,
+    pub fund_accused: Vec<u32>,
     /// Of each funding source the creators at which it was found concentrated, with the lift.
     pub fund_spots: HashMap<u32, Vec<(u32, f32, bool)>>,
     /// Wallets topped up out of creators' payouts.
@@ -145,6 +148,7 @@ impl Book {
         if number as usize == self.at_prefix.len() {
             self.at_prefix.push(Vec::new());
             self.prefix_scores.push(0.0);
+            self.prefix_accused.push(0);
             self.prefix_births.push(Vec::new());
         }
         number
@@ -156,6 +160,7 @@ impl Book {
         if number as usize == self.at_fund.len() {
             self.at_fund.push(Vec::new());
             self.fund_scores.push(0.0);
+            self.fund_accused.push(0);
             self.fund_births.push(Vec::new());
         }
         number
@@ -178,6 +183,7 @@ impl Book {
             row.fund = fund;
             row.fund_n = n;
             self.fund_scores[fund as usize] += row.score;
+            self.fund_accused[fund as usize] += u32::from(row.accused);
             self.at_fund[fund as usize].push(wallet);
             insert(&mut self.fund_births[fund as usize], row.born_t);
         }
@@ -265,6 +271,20 @@ impl Book {
             (spot.1, spot.2) = (lift, mostly);
         } else if spots.len() < SPOTS_MAX {
             spots.push((creator, lift, mostly));
+        }
+    }
+
+    /// A wallet is accused; its prefix and fund keep count.
+    pub fn accuse(&mut self, wallet: u32) {
+        let row = &mut self.wallets[wallet as usize];
+        if std::mem::replace(&mut row.accused, true) {
+            return;
+        }
+        if let Some(count) = self.prefix_accused.get_mut(row.prefix as usize) {
+            *count += 1;
+        }
+        if let Some(count) = self.fund_accused.get_mut(row.fund as usize) {
+            *count += 1;
         }
     }
 

@@ -59,6 +59,7 @@ fn reason(feature: Feature, (observed, expected): (f32, f32)) -> String {
         Feature::Overlap => "payments of the others meet its own at further creators",
         Feature::Hasty => "payers came several times within days",
         Feature::Mates => "wallets of its network or funding source look steered",
+        Feature::Known => "other wallets of its network or funding source are accused",
         Feature::Strangers => "payers share small funding sources with payers of other networks",
         Feature::Haunts => "percent of the payers of its other creators look steered",
         Feature::FundSpread => "creators have most of their payers from its funding source",

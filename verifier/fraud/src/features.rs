@@ -4,7 +4,7 @@
 //! [`Family`] are not independent of each other; families are, which is why an accusation needs two of them.
 
 /// Number of features of an edge.
-pub const COUNT: usize = 33;
+pub const COUNT: usize = 34;
 
 /// The features, in the order of their weights in `calibrate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,8 @@ pub enum Feature {
     FundSpread,
     /// Wallets of its small funding source, of other networks, pay the wallet's other creators as well.
     FundMates,
+    /// Most other wallets of its funding source or of its network are accused.
+    Known,
 }
 
 /// Independent kinds of evidence.
@@ -134,6 +136,7 @@ pub const FAMILIES: [(Feature, Family); COUNT] = [
     (Feature::Haunts, Family::Company),
     (Feature::FundSpread, Family::Money),
     (Feature::FundMates, Family::Structure),
+    (Feature::Known, Family::Company),
 ];
 
 /// Lift from which a family counts as having fired: e, 2.7 times what chance explains, cautiously.
@@ -211,11 +214,24 @@ pub const HARD: u16 = Family::Origin as u16
 /// Lift from which money supports what one common network suggests.
 const SUPPORTS: f32 = 0.4;
 
-/// Two independent families, at least one of them hard.
+/// Log of one plus the other payers that look steered, and thrice their share, from which a creator's payers are a farm's:
+/// a group that may be accused, and three in ten.
+const FARM_COMPANY: f32 = 1.95;
+const FARM_SHARE: f32 = 0.9;
+
+/// Two independent families, at least one of them hard. Among a farm's payers several small sources that strangers share
+/// need no second family: its other members have it.
 #[must_use]
 pub fn enough(vector: &Vector) -> bool {
     let fired = fired(vector);
-    fired.count_ones() >= 2 && fired & HARD != 0 && !innocent(vector)
+    (fired.count_ones() >= 2 || farmed(vector)) && fired & HARD != 0 && !innocent(vector)
+}
+
+fn farmed(vector: &Vector) -> bool {
+    let lift = |feature: Feature| vector[feature as usize];
+    lift(Feature::Strangers) >= FIRED
+        && lift(Feature::Company) >= FARM_COMPANY
+        && lift(Feature::CompanyShare) >= FARM_SHARE
 }
 
 /// One common network and nothing else hard: what students of one campus share, who may come at once and like the same.
@@ -239,10 +255,11 @@ pub fn batch(vector: &Vector) -> bool {
     fired(vector) & HARD == Family::Money as u16 && !(several || burnt(vector))
 }
 
-/// A campus or a batch of gift cards: signs that an innocent crowd has too.
+/// A campus or a batch of gift cards: signs that an innocent crowd has too. One of which most wallets are accused, on signs
+/// that such a crowd does not have, is none.
 #[must_use]
 pub fn innocent(vector: &Vector) -> bool {
-    campus(vector) || batch(vector)
+    vector[Feature::Known as usize] < FIRED && (campus(vector) || batch(vector))
 }
 
 fn burnt(vector: &Vector) -> bool {
@@ -293,5 +310,31 @@ mod tests {
         check(&[batch[0], batch[1], (Feature::FundSpread, FIRED - 0.01)], false);
         check(&[batch[0], batch[1], (Feature::PrefixPairs, 1.0)], true);
         check(&[batch[0], batch[1], (Feature::Drained, 2.0)], true);
+    }
+
+    #[test]
+    fn a_crowd_of_which_most_are_accused_is_not_innocent() {
+        for cell in [Feature::PrefixCell, Feature::FundCell] {
+            let crowd = [(cell, 3.0), (Feature::BirthBurst, 3.0)];
+            check(&[crowd[0], crowd[1], (Feature::Known, FIRED)], true);
+            check(&[crowd[0], crowd[1], (Feature::Known, FIRED - 0.01)], false);
+            check(&[crowd[0], (Feature::Known, 3.0)], false); // one kind of its own
+        }
+        check(&[(Feature::BirthBurst, 3.0), (Feature::Known, 3.0)], false); // nothing hard of its own
+    }
+
+    #[test]
+    fn small_sources_of_strangers_are_enough_among_a_farm_only() {
+        let signs = [
+            (Feature::Strangers, FIRED),
+            (Feature::Company, FARM_COMPANY),
+            (Feature::CompanyShare, FARM_SHARE),
+        ];
+        check(&signs, true);
+        for at in 0..signs.len() {
+            let mut less = signs;
+            less[at].1 -= 0.01;
+            check(&less, false);
+        }
     }
 }

@@ -39,6 +39,12 @@ const FAMILY_PAIRS: f32 = 0.3;
 /// Of many small groups at a creator so many of the largest do not count: a class on one network, gift batches.
 const CLASSES: usize = 1;
 const BATCHES: usize = 2;
+/// Standard deviations by which one of many small sources may be larger than the others at a creator: a farm's cards are
+/// drawn alike, and a batch of gifts beside them, seen before it has grown, is none of them.
+const SOURCE_Z: f64 = 3.0;
+/// Accused wallets from which a network or a source is known, and the share of its other wallets that they are at least.
+const KNOWN_MIN: usize = 3;
+const KNOWN_SHARE: f64 = 0.5;
 const WINDOWS: [f64; 4] = [HOUR, 6.0 * HOUR, 24.0 * HOUR, 96.0 * HOUR];
 
 /// Payers from one prefix or one funding source, and many small such groups.
@@ -61,6 +67,7 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
         }
         let small = |group: u32| group != NONE && size(group) <= SMALL_PREFIX_MAX;
         let mated = inside.iter().filter(|&(&group, &k)| k >= 2 && small(group)).map(|(_, &k)| k);
+        let many = Many::of(mated.clone());
         let mated = without_largest(mated, if by_prefix { CLASSES } else { BATCHES });
         let world = sight.world;
         let (mates, bond) = if by_prefix {
@@ -77,7 +84,8 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
                 continue;
             }
             let k = inside[&group];
-            let paired = k >= 2 && small(group) && diluted.lift > 0.0;
+            let paired =
+                k >= 2 && small(group) && diluted.lift > 0.0 && (by_prefix || many.has_alike(k));
             let found = if k >= GROUP_MIN {
                 let rest = (book.active as usize).saturating_sub(size(group));
                 let mut found = excess(k, size(group).max(k), sight.payers - k, rest, 0.3);
@@ -123,6 +131,31 @@ fn own_share(sight: &Sight<'_>, k: usize, size: usize) -> f32 {
     let share = sight.payers as f64 / f64::from(sight.book.active.max(1));
     let chance = (share * f64::from(sight.world.taste).exp()).min(1.0);
     ((k as f64 / size.max(k) as f64 - chance) / OWN_SHARE).clamp(0.0, 1.0) as f32
+}
+
+/// Groups at one creator: their members, and the sum of the squares of their sizes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Many {
+    members: usize,
+    squares: usize,
+}
+
+impl Many {
+    fn of(sizes: impl Iterator<Item = usize>) -> Self {
+        sizes.fold(Self::default(), |many, k| Self {
+            members: many.members + k,
+            squares: many.squares + k * k,
+        })
+    }
+
+    /// Whether one of them, of `k` members, is about as large as the one that a member of the others is in.
+    fn has_alike(self, k: usize) -> bool {
+        if self.members <= k {
+            return false;
+        }
+        let mean = (self.squares - k * k) as f64 / (self.members - k) as f64;
+        k as f64 <= mean + SOURCE_Z * mean.sqrt()
+    }
 }
 
 /// The members of all groups but the `largest` ones.
@@ -240,6 +273,24 @@ pub(crate) fn own(sight: &Sight<'_>, scan: &mut Scan) {
         fund_mates(sight, scan, at, wallet);
         haunts(sight, scan, at, wallet);
         mates(sight, scan, at, wallet);
+        known(sight, scan, at, wallet);
+    }
+}
+
+/// How many of its network's or its funding source's other wallets are accused, where most of them are.
+fn known(sight: &Sight<'_>, scan: &mut Scan, at: usize, wallet: &Wallet) {
+    let book = sight.book;
+    let groups = [
+        (&book.at_prefix, &book.prefix_accused, wallet.prefix),
+        (&book.at_fund, &book.fund_accused, wallet.fund),
+    ];
+    for (members, accused, group) in groups {
+        let Some(members) = members.get(group as usize) else { continue };
+        let others = members.len().saturating_sub(1);
+        let accused = accused[group as usize].saturating_sub(u32::from(wallet.accused)) as usize;
+        if accused >= KNOWN_MIN && accused as f64 >= KNOWN_SHARE * others as f64 {
+            scan.set(at, Feature::Known, over(accused as f64, 0.0, 1.0));
+        }
     }
 }
 
@@ -364,13 +415,14 @@ pub(crate) fn strangers(sight: &Sight<'_>, scan: &mut Scan) {
         }
     }
     inside.retain(|_, seen| seen.0 >= 2 && seen.1.is_none());
+    let many = Many::of(inside.values().map(|seen| seen.0));
     let k = without_largest(inside.values().map(|seen| seen.0), BATCHES);
     let share = sight.payers as f64 / f64::from(book.active.max(1));
     let chance = 1.0 - (-sight.world.stranger_mates * share * sight.world.fund_bond).exp();
     let found = over(k as f64, sight.payers as f64 * chance, 1.0);
     for at in 0..scan.edges.len() {
         let fund = scan.payers[at].fund;
-        if let Some(&(k, _)) = inside.get(&fund) {
+        if let Some(&(k, _)) = inside.get(&fund).filter(|seen| many.has_alike(seen.0)) {
             let here = own_share(sight, k, book.at_fund[fund as usize].len());
             scan.set(at, Feature::Strangers, Excess { lift: found.lift * here, ..found });
         }

@@ -354,7 +354,7 @@ impl Replay {
         out: &mut Vec<Finding>,
     ) {
         let edge = &self.book.edges[scanned.edges[at] as usize];
-        let wallet = &mut self.book.wallets[edge.wallet as usize];
+        let wallet = &self.book.wallets[edge.wallet as usize];
         let vector = &scanned.vectors[at];
         let accuse = closing == Closing::Tick
             && !wallet.accused
@@ -365,19 +365,24 @@ impl Replay {
         if !accuse && !news {
             return;
         }
-        wallet.accused |= accuse;
+        let evidence = evidence(vec![wallet.born_n, wallet.fund_n, edge.first_n, edge.last_n]);
+        let number = edge.wallet;
+        if accuse {
+            self.book.accuse(number);
+        }
+        let told = &mut self.book.wallets[number as usize].told;
         #[expect(clippy::cast_possible_truncation, reason = "a probability")]
         {
-            wallet.told = wallet.told.max(score as f32);
+            *told = told.max(score as f32);
         }
-        let subject = self.book.wallet_names.name(edge.wallet).to_owned();
+        let subject = self.book.wallet_names.name(number).to_owned();
         let name = self.book.creator_names.name(creator);
         out.push(Finding {
             t: self.now,
             kind: "group",
             score,
             accuse,
-            evidence: evidence(vec![wallet.born_n, wallet.fund_n, edge.first_n, edge.last_n]),
+            evidence,
             explanation: explain::wallet(
                 &subject,
                 name,

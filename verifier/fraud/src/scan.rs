@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use crate::book::{Book, Edge, Wallet};
+use crate::book::{Book, Edge, NONE, Wallet};
 use crate::features::{COUNT, Feature, Vector};
 use crate::groups::{bursts, cells, own, share_low, strangers};
 use crate::null::{Excess, Histogram, excess, over};
@@ -239,6 +239,51 @@ impl Scan {
     }
 }
 
+/// Place of the trait in [`flags`].
+const DRAINED: usize = 2;
+/// Payers that the world's share stands for where few of a creator's payers are known.
+const WORLD_WEIGHT: f64 = 5.0;
+
+/// Payers, and how many of them spent their free credit to the end.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spent {
+    payers: usize,
+    drained: f64,
+}
+
+impl Spent {
+    fn share(self, world: f64) -> f64 {
+        (self.drained + WORLD_WEIGHT * world) / (self.payers as f64 + WORLD_WEIGHT)
+    }
+}
+
+/// Who spent the free credit, by network: a high price empties it for everybody, so what a network's wallets did is
+/// measured against the creator's payers of networks that few share.
+#[derive(Debug, Default)]
+struct Drained {
+    of: HashMap<u32, Spent>,
+    others: Spent,
+}
+
+impl Drained {
+    fn count(payers: impl Iterator<Item = (u32, bool)>) -> Self {
+        let mut count = Self::default();
+        for (prefix, drained) in payers {
+            let row = count.of.entry(prefix).or_default();
+            row.payers += 1;
+            row.drained += f64::from(u8::from(drained));
+        }
+        for (&prefix, row) in &count.of {
+            if prefix == NONE || row.payers < GROUP_MIN {
+                count.others.payers += row.payers;
+                count.others.drained += row.drained;
+            }
+        }
+        count.of.remove(&NONE);
+        count
+    }
+}
+
 /// Payers that are more alike than chance makes them.
 fn likeness(sight: &Sight<'_>, scan: &mut Scan, now: f64) {
     let (book, world) = (sight.book, sight.world);
@@ -258,6 +303,14 @@ fn likeness(sight: &Sight<'_>, scan: &mut Scan, now: f64) {
             *sum += usize::from(flag);
         }
     }
+    let drained = if yes[DRAINED] >= GROUP_MIN {
+        Drained::count(scan.edges.iter().zip(&scan.payers).map(|(&edge, payer)| {
+            let (wallet, edge) = row(edge);
+            (payer.prefix, flags(wallet, edge, now)[DRAINED])
+        }))
+    } else {
+        Drained::default()
+    };
     let kinds = [
         (Feature::AlikeCount, &world.counts),
         (Feature::AlikeDelay, &world.delays),
@@ -287,7 +340,16 @@ fn likeness(sight: &Sight<'_>, scan: &mut Scan, now: f64) {
         for (place, flag) in flags(wallet, edge, now).into_iter().enumerate() {
             if flag && yes[place] >= GROUP_MIN {
                 let outside = (world.flags[place] as usize).saturating_sub(yes[place]);
-                let found = excess(yes[place], sight.payers, outside, sight.others, 1.0);
+                let mut found = excess(yes[place], sight.payers, outside, sight.others, 1.0);
+                if place == DRAINED
+                    && let Some(&of) = drained.of.get(&scan.payers[at].prefix)
+                    && of.payers >= GROUP_MIN
+                {
+                    let world = f64::from(found.expected) / sight.payers as f64;
+                    let rate = drained.others.share(world);
+                    found.lift =
+                        found.lift.min(over(of.drained, of.payers as f64 * rate, 1.0).lift);
+                }
                 scan.set(at, traits[place], found);
             }
         }

@@ -69,6 +69,98 @@ fn strangers_share_several_sources() {
 }
 
 #[test]
+fn a_batch_beside_a_farm_is_none_of_its_small_sources() {
+    let mut ledger = Ledger::of_others();
+    for at in 0..24 + 20 {
+        let source = if at < 24 { format!("card{}", at / 4) } else { "gift".to_owned() };
+        ledger.pay((&format!("w{at}"), &source, &format!("net{at}")), 0, 2_000.0);
+    }
+    let world = World::estimate(&ledger.book, 1e7);
+    let scan = ledger.scan_in(&world);
+    let (farm, gift) = (scan.edges.len() - 44, scan.edges.len() - 1);
+    for feature in [Feature::Strangers, Feature::FundPairs] {
+        let lift = |at: usize| scan.vectors[at][feature as usize];
+        assert!(
+            lift(farm) >= FIRED && lift(gift) <= 0.0,
+            "{feature:?}: {}, {}",
+            lift(farm),
+            lift(gift)
+        );
+    }
+}
+
+#[test]
+fn one_of_many_is_as_large_as_the_others() {
+    for (sizes, k, alike) in [
+        (vec![4, 4, 4], 4, true),
+        (vec![4, 4, 10], 10, true),
+        (vec![4, 4, 11], 11, false),
+        (vec![2, 2, 2, 7], 7, false),
+        (vec![6], 6, false),
+        (vec![40, 35, 30, 2, 2, 2, 2, 2], 40, true), // pairs beside a farm's few cards
+    ] {
+        assert_eq!(Many::of(sizes.iter().copied()).has_alike(k), alike, "{k} of {sizes:?}");
+    }
+}
+
+/// The greatest lift of spent credit among twenty wallets of one network that spent theirs at creator 0, beside forty
+/// payers of networks of their own, twenty of whom did the same where `dear`.
+fn drained(dear: bool) -> f32 {
+    let mut ledger = Ledger::of_others();
+    for at in 0..40 {
+        let name = format!("w{at}");
+        let prefix = if at < 20 { name.as_str() } else { "net" };
+        let wallet = ledger.pay((&name, &name, prefix), 0, 2_000.0);
+        if dear || at >= 20 {
+            let row = &mut ledger.book.wallets[wallet as usize];
+            (row.free, row.topped_up) = (Some(1), 0);
+        }
+    }
+    let world = World::estimate(&ledger.book, 1e7);
+    let scan = ledger.scan_in(&world);
+    let network = &scan.vectors[scan.edges.len() - 20..];
+    network.iter().map(|vector| vector[Feature::Drained as usize]).fold(0.0, f32::max)
+}
+
+#[test]
+fn a_high_price_empties_every_purse() {
+    let (cheap, dear) = (drained(false), drained(true));
+    assert!(cheap > 2.0, "only theirs: {cheap}");
+    assert!(dear < FIRED * 0.5, "half of the others' as well: {dear}");
+}
+
+#[test]
+fn a_source_is_known_once_most_of_its_other_wallets_are_accused() {
+    for (accused, others, known) in [(7, 14, true), (7, 15, false), (7, 7, true), (2, 2, false)] {
+        let mut ledger = Ledger::of_others();
+        for at in 0..=others {
+            let name = format!("w{at}");
+            let wallet = ledger.pay((&name, "source", &name), 0, 2_000.0);
+            if at < accused {
+                ledger.book.accuse(wallet);
+                ledger.book.accuse(wallet); // once
+            }
+        }
+        let scan = ledger.scan_in(&World::default());
+        // The last one is not accused itself; the first one is, and does not count for itself.
+        let last = scan.vectors[scan.edges.len() - 1][Feature::Known as usize];
+        assert_eq!(last >= FIRED, known, "{accused} of {others}: {last}");
+        let (seen, _) = scan.shown[scan.edges.len() - 1 - others][Feature::Known as usize];
+        assert!(seen < accused as f32, "{seen} of {accused}");
+    }
+}
+
+#[test]
+fn money_from_a_source_later_counts_an_accused_wallet() {
+    let mut book = Book::default();
+    let wallet = book.wallet("w", 0.0, 0);
+    book.accuse(wallet);
+    let fund = book.fund("source");
+    book.top_up(wallet, 1, fund, 1);
+    assert_eq!(book.fund_accused, [1]);
+}
+
+#[test]
 fn few_refunds_prove_little() {
     for (part, all, from, to) in [
         (4.0, 4.0, 0.5, 0.7),
