@@ -255,17 +255,20 @@ const signClaim = async () => {
 const answerFor = async (request) => {
   const mine = claim;
   const answer = await request;
-  if (mine != claim) return;
   let { status, retry_after, code, outcome, final, charged, claim_id, refunded, message, amount: sum } = answer;
-  refusal = message;
-  paid = answer;
-  if (sum) amount = sum;
   try {
     // The words for what was given back since its answer got lost. Without them it is asked about again.
-    if (refunded) (await $import("$AFTER")).refunded(money(amount));
+    if (refunded) {
+      ({ currency } = answer);
+      (await $import("$AFTER")).refunded(money(sum));
+    }
   } catch {
     status = 0;
   }
+  if (mine != claim) return;
+  refusal = message;
+  paid = answer;
+  if (sum) amount = sum;
   event(
     "answered",
     status,
