@@ -22,13 +22,16 @@ impl Crowd {
         self.size = under_way.max(self.size.saturating_mul(3) / 4);
     }
 
-    /// Claims that a batch waits for while so many are under way: two thirds, but half of a crowd where that
-    /// is [`ENOUGH`] (measured in docs/decisions/0003-verify-before-the-queue.md).
+    /// Claims that a batch waits for while so many are under way: two thirds of those that come one by one, but
+    /// not beyond [`ENOUGH`] where half are more (measured in docs/decisions/0003-verify-before-the-queue.md).
+    ///
+    /// Half where senders bring several at once: two of them are half each, and the one's are checked while the
+    /// other's are synced.
     #[must_use]
-    pub fn worth_waiting_for(self, under_way: usize) -> usize {
+    pub fn worth_waiting_for(self, under_way: usize, one_by_one: bool) -> usize {
         let crowd = under_way.max(self.size);
         let two_thirds = crowd.saturating_mul(2) / 3;
-        two_thirds.min(ENOUGH).max(crowd / 2)
+        if one_by_one { two_thirds.min(ENOUGH).max(crowd / 2) } else { crowd / 2 }
     }
 
     /// Whether a claim that comes now has others about it, even if none is under way at this moment: those
@@ -47,7 +50,8 @@ mod tests {
     fn two_thirds_of_a_small_crowd_are_waited_for_and_half_of_a_large_one() {
         let rows = [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (64, 42), (384, 256), (400, 256)];
         for (crowd, expected) in rows.into_iter().chain([(512, 256), (600, 300), (4_000, 2_000)]) {
-            assert_eq!(Crowd::default().worth_waiting_for(crowd), expected, "of {crowd}");
+            assert_eq!(Crowd::default().worth_waiting_for(crowd, true), expected, "of {crowd}");
+            assert_eq!(Crowd::default().worth_waiting_for(crowd, false), crowd / 2, "of {crowd}");
         }
     }
 
@@ -57,8 +61,8 @@ mod tests {
         assert!(!crowd.is_there());
         crowd.count(64);
         assert!(crowd.is_there());
-        assert_eq!(crowd.worth_waiting_for(10), 42, "the others are on their way");
-        assert_eq!(crowd.worth_waiting_for(100), 66);
+        assert_eq!(crowd.worth_waiting_for(10, true), 42, "the others are on their way");
+        assert_eq!(crowd.worth_waiting_for(100, true), 66);
         let mut batches = 0;
         while crowd.is_there() {
             crowd.count(1);
@@ -66,6 +70,6 @@ mod tests {
         }
         assert_eq!(batches, 12);
         crowd.count(1);
-        assert_eq!(crowd.worth_waiting_for(1), 0, "a lone claim waits for nobody");
+        assert_eq!(crowd.worth_waiting_for(1, true), 0, "a lone claim waits for nobody");
     }
 }

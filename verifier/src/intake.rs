@@ -8,7 +8,7 @@
 //!   answered soon (`room.rs`), means 503.
 //! - **Batches form by themselves.** Whatever waits while a commit is under way is the next batch:
 //!   one transaction, one fsync. Two thirds of those that pay at the same time are waited for, half where they
-//!   are very many, a millisecond at most, since they would each cost a commit of their own (`crowd.rs`). A lone
+//!   are very many or come several at once, a millisecond at most, since they would each cost a commit of their own (`crowd.rs`). A lone
 //!   claim has nobody to wait for: it is committed by whoever received it, since the way to the thread
 //!   that writes and back costs an idle server as much as the commit.
 //! - **Signatures are checked before the queue**, on all cores, while the previous batch syncs

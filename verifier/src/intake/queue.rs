@@ -82,7 +82,8 @@ enum Sleeps {
 impl Waiting {
     /// Whether a batch of what waits is worth a commit while so many claims are under way.
     fn are_enough(&self, under_way: usize) -> bool {
-        let worth = self.crowd.worth_waiting_for(under_way);
+        let one_by_one = self.permits <= self.jobs.len();
+        let worth = self.crowd.worth_waiting_for(under_way, one_by_one);
         !self.jobs.is_empty() && (self.permits >= worth || self.commands >= BATCH_MAX)
     }
 
@@ -283,6 +284,15 @@ mod tests {
         until_it_waits_for_more(&queue, &taker);
         assert!(queue.put(job(&queue, 1)));
         assert_eq!(taker.join().unwrap(), 8);
+    }
+
+    /// Of two senders of several claims each, one is enough: the other's are checked while its are synced.
+    #[test]
+    fn half_of_the_crowd_is_enough_where_several_come_at_once() {
+        let queue = patient();
+        queue.expect(12);
+        assert!(queue.put(job(&queue, 6)));
+        assert_eq!(queue.take().map(|batch| batch.len()), Some(1));
     }
 
     #[test]
