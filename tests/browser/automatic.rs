@@ -7,7 +7,7 @@ use farthing_tests::engine::Engine;
 use farthing_tests::in_every_engine;
 use farthing_tests::provider::Creator;
 use farthing_tests::site::{Page, Site};
-use farthing_tests::wait::{past_midnight, until};
+use farthing_tests::wait::until;
 use farthing_tests::world::{World, browser_test};
 use farthing_verifier::clock::Clock;
 
@@ -24,7 +24,6 @@ fn claims(world: &World) -> usize {
 
 /// A creator with six songs at 0.05, of which the visitor has bought the first by a click.
 async fn songs(world: &World) -> (Site, Creator) {
-    past_midnight().await;
     let (provider, browser) = (&world.provider, &world.browser);
     let site = Site::start("songs").await;
     let creator = provider.creator("A singer", &site.origin).await;

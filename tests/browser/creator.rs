@@ -9,7 +9,7 @@ use farthing_tests::ledger::policy;
 use farthing_tests::provider::Creator;
 use farthing_tests::site::{Page, Site};
 use farthing_tests::suspicion::draft;
-use farthing_tests::wait::{past_midnight, until};
+use farthing_tests::wait::until;
 use farthing_tests::world::{World, browser_test};
 use farthing_verifier::clock::Clock;
 use farthing_verifier::store::Writer;
@@ -85,7 +85,6 @@ fn an_expired_session_says_so() {
 #[test]
 fn totals_grow_live_while_a_visitor_pays_in_another_tab() {
     browser_test("creator-live", async |world: Rc<World>| {
-        past_midnight().await;
         let (provider, browser) = (&world.provider, &world.browser);
         let lantern = provider.magazine_creator().await;
         sign_in(&world, &lantern).await;

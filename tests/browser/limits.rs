@@ -5,7 +5,7 @@ use std::rc::Rc;
 use farthing_tests::browser::Browser;
 use farthing_tests::in_every_engine;
 use farthing_tests::site::{Page, Site};
-use farthing_tests::wait::{past_midnight, until};
+use farthing_tests::wait::until;
 use farthing_tests::world::{World, browser_test};
 use serde_json::Value;
 
@@ -64,7 +64,6 @@ async fn a_limit_is_kept_to_until_it_is_raised_and_a_pause_until_it_ends(world: 
     let (provider, browser) = (&world.provider, &world.browser);
     let creator = provider.magazine_creator().await;
     let session = provider.sign_in(&creator).await;
-    past_midnight().await;
     browser.open(&format!("{}/essay.html", provider.magazine)).await;
     browser.pay_first(GATE).await;
     browser.text(GATE, |text| text.contains("The word itself is a recipe")).await;
@@ -134,7 +133,6 @@ fn the_button_says_in_every_language_what_a_limit_refused() {
         let body = "<farthing-donate amount=\"0.10\">…</farthing-donate>";
         let page = Page::with_tag(&provider.origin, &creator.id, body);
         let session = provider.sign_in(&creator).await;
-        past_midnight().await;
         browser.open(&site.put("/", page)).await;
         browser.pay_first("farthing-donate").await;
         // The window is gone before the payment is made, and leaving the page now would take it along.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use farthing_tests::in_every_engine;
 use farthing_tests::site::{Page, Site};
-use farthing_tests::wait::{past_midnight, until};
+use farthing_tests::wait::until;
 use farthing_tests::world::{World, browser_test};
 use serde_json::json;
 
@@ -12,7 +12,6 @@ in_every_engine! { then_everything_is_open }
 
 /// Four songs at 0.20 of a creator that takes 0.50 a month, each with a button; the last one behind a gate.
 async fn shop(world: &World) -> (Site, String) {
-    past_midnight().await;
     let provider = &world.provider;
     let site = Site::start("songs").await;
     let creator = provider.creator("A singer", &site.origin).await;
@@ -103,7 +102,6 @@ async fn then_everything_is_open(world: Rc<World>) {
 #[test]
 fn the_frame_and_the_creators_page_say_so() {
     browser_test("month-said", async |world: Rc<World>| {
-        past_midnight().await;
         let (provider, browser) = (&world.provider, &world.browser);
         let site = Site::start("songs").await;
         let creator = provider.creator("A singer", &site.origin).await;

@@ -7,7 +7,6 @@ use farthing_shared::{CreatorId, Micros};
 use farthing_tests::books::Books;
 use farthing_tests::provider::Creator;
 use farthing_tests::site::Site;
-use farthing_tests::wait::past_midnight;
 use farthing_tests::world::{World, browser_test};
 use farthing_verifier::clock::Clock;
 use serde_json::json;
@@ -39,7 +38,6 @@ async fn verdict(world: &World, kind: &str, says: &str) -> String {
 #[test]
 fn real_payments_are_proven_and_a_provider_that_lies_is_caught() {
     browser_test("proof", async |world: Rc<World>| {
-        past_midnight().await;
         let (provider, browser) = (&world.provider, &world.browser);
         let lantern = provider.magazine_creator().await;
         sign_in(&world, &lantern).await;

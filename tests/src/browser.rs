@@ -285,8 +285,9 @@ impl Browser {
                 .then(PointerAction::MoveToElement { element, duration, x, y })
                 .then(PointerAction::Pause { duration: rest });
         }
-        until("the pointer can reach the element", async || {
-            match self.client.perform_actions(way.clone()).await {
+        until(
+            "the element comes where the pointer can reach it (its driver says out of bounds)",
+            async || match self.client.perform_actions(way.clone()).await {
                 Ok(()) => Some(()),
                 Err(CmdError::Standard(error))
                     if error.error == ErrorStatus::MoveTargetOutOfBounds =>
@@ -294,8 +295,8 @@ impl Browser {
                     None
                 }
                 Err(error) => panic!("the pointer does not move: {error}"),
-            }
-        })
+            },
+        )
         .await;
     }
 

@@ -28,11 +28,11 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
     }
 }
 
-/// Waits past a midnight (UTC) that is less than 80 s away: a test that it cuts in two would find the sum of the day, or of the
-/// month, gone.
-pub async fn past_midnight() {
-    let left = || DAY_MS - Clock::System.now().0 % DAY_MS;
-    while left() < 80_000 {
-        tokio::time::sleep(Duration::from_millis(left())).await;
+/// Waits past a midnight (UTC) that is nearer than `margin`: a test that it cuts in two would find the sum of the day, or of
+/// the month, gone.
+pub async fn past_midnight(margin: Duration) {
+    let left = || Duration::from_millis(DAY_MS - Clock::System.now().0 % DAY_MS);
+    while left() < margin {
+        tokio::time::sleep(left()).await;
     }
 }

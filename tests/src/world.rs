@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::browser::{Browser, KEEP_ROOTS};
 use crate::engine::{Engine, Setting};
 use crate::provider::Provider;
+use crate::wait::past_midnight;
 
 /// Several times what the slowest test takes on a loaded machine.
 const HANGS_AFTER: Duration = Duration::from_secs(180);
@@ -65,6 +66,7 @@ where
         .expect("a runtime");
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
+        past_midnight(HANGS_AFTER).await;
         let provider = Provider::start().await;
         if engine != Engine::Chromium {
             provider.proxy.precede("/v1.js", KEEP_ROOTS);
