@@ -20,7 +20,8 @@
  * Settings, by environment:
  *   RECORDER_FOLDER     the folder (absolute)
  *   RECORDER_LOG        where records go; outside the folder
- *   RECORDER_FAIL_SYNC  the how-manieth sync of a file counted from RECORDER_ARM on fails with EIO,
+ *   RECORDER_FAIL_FILE  a path below the folder
+ *   RECORDER_FAIL_SYNC  the how-manieth sync of that file counted from RECORDER_ARM on fails with EIO,
  *                       without being carried out
  *   RECORDER_ARM        a path: syncs are counted only once a file is there
  */
@@ -49,6 +50,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const char *folder;
 static size_t folder_length;
 static const char *arm;
+static const char *fail_name;
+static uint32_t fail_file;
 static long fail_sync;
 static long syncs;
 static int log_fd = -1;
@@ -73,6 +76,7 @@ static void start(void) {
     folder = getenv("RECORDER_FOLDER");
     const char *log = getenv("RECORDER_LOG"), *fail = getenv("RECORDER_FAIL_SYNC");
     arm = getenv("RECORDER_ARM");
+    fail_name = getenv("RECORDER_FAIL_FILE");
     fail_sync = fail ? atol(fail) : 0;
     if (!folder || !log) return;
     folder_length = strlen(folder);
@@ -146,6 +150,7 @@ static void opened(int fd, const char *path, int flags) {
         known[known_count].inode = stat.st_ino;
         known[known_count++].file = file;
         record('O', file, (uint64_t)stat.st_size, name, strlen(name));
+        if (fail_name && strcmp(name, fail_name) == 0) fail_file = file;
     }
     file_of[fd] = file;
     if (flags & O_TRUNC) record('T', file, 0, "", 0);
@@ -313,7 +318,7 @@ int rename(const char *old, const char *new) {
 static int synced(int fd, long call) {
     begin();
     uint32_t file = recorded(fd);
-    if (file > FOLDER_ID && fail_sync > 0 && (!arm || syscall(SYS_access, arm, F_OK) == 0)
+    if (file > FOLDER_ID && file == fail_file && fail_sync > 0 && (!arm || syscall(SYS_access, arm, F_OK) == 0)
         && ++syncs == fail_sync) {
         record('F', file, 0, "", 0);
         errno = EIO;

@@ -211,6 +211,8 @@ fn recorded_daemon(
         ("RECORDER_FOLDER", &data),
         ("RECORDER_LOG", &recording),
         ("RECORDER_ARM", &armed),
+        // Not of the log's mark, which is synced at its own times and by another thread.
+        ("RECORDER_FAIL_FILE", "ledger.db-wal"),
         ("RECORDER_FAIL_SYNC", &fail_sync),
         ("FARTHING_STORE__DURABILITY", durability),
     ];
