@@ -506,7 +506,7 @@ mod tests {
                 previous_of_wallet: none,
                 previous_of_creator: none,
             };
-            let body = EntryBody::Claim(claim);
+            let body = EntryBody::Claim(Box::new(claim));
             Ok((number.0 == 1).then_some(Entry { number, at: UnixMillis(1), body }))
         }
 
