@@ -251,6 +251,12 @@ fn creator(verifier: &Verifier, number: u64) -> farthing_rules::rows::CreatorRow
     verifier.app.reader.creator(&creator_id(number)).unwrap().unwrap().0
 }
 
+fn a_scan_finds_what_was_recorded(verifier: &Verifier) {
+    let rows = verifier.app.reader.findings(Wanted::default(), u64::MAX, 10_000).unwrap();
+    let recorded: BTreeSet<FindingId> = rows.iter().map(|row| row.said.id).collect();
+    assert_eq!(scanned(verifier), recorded, "a scan of the ledger finds what the server found");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_farm_is_found_held_and_decided() {
     let seed = 41;
@@ -274,15 +280,7 @@ async fn a_farm_is_found_held_and_decided() {
         assert!(row.said.entries.iter().all(|entry| *entry <= row.said.horizon), "{row:?}");
         assert_eq!((row.held_claims, row.held), (3, micros("0.15")), "{row:?}");
     }
-    let recorded: BTreeSet<FindingId> = verifier
-        .app
-        .reader
-        .findings(Wanted::default(), u64::MAX, 10_000)
-        .unwrap()
-        .iter()
-        .map(|row| row.said.id)
-        .collect();
-    assert_eq!(scanned(&verifier), recorded, "a scan of the ledger finds what the server found");
+    a_scan_finds_what_was_recorded(&verifier);
     assert_sound(&verifier);
     a_failed_read_loses_nothing(&verifier);
     for row in &found {
@@ -292,6 +290,9 @@ async fn a_farm_is_found_held_and_decided() {
 
     a_new_process_finds_nothing_new(&verifier, &found).await;
     decisions_move_the_money(&verifier, &found).await;
+    // The scan has read what was lifted by now.
+    a_scan_finds_what_was_recorded(&verifier);
+    a_failed_read_loses_nothing(&verifier);
     what_people_read(&verifier, &found).await;
 }
 

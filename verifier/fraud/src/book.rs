@@ -40,6 +40,9 @@ pub struct Wallet {
     /// Score as last written in a finding.
     pub told: f32,
     pub accused: bool,
+    /// A person lifted what it was accused of. It is not accused a second time, and counts against nobody who shares
+    /// its network or its source.
+    pub lifted: bool,
     /// Distinct confirmed co-arrivals with a group (`lockstep`).
     pub locks: u16,
     pub registered: bool,
@@ -85,7 +88,7 @@ pub struct Book {
     hasher: DefaultHashBuilder,
     /// Places in `edges`.
     edge_of: HashTable<u32>,
-    /// Active wallets of each prefix and each fund.
+    /// Wallets of each prefix that paid, and of each fund that were topped up from it, whether they paid or not.
     pub at_prefix: Vec<Vec<u32>>,
     pub at_fund: Vec<Vec<u32>>,
     /// When the wallets of each prefix and each fund were born, ascending.
@@ -98,7 +101,7 @@ pub struct Book {
     /// Sums of `Wallet::score` by prefix and fund.
     pub prefix_scores: Vec<f32>,
     pub fund_scores: Vec<f32>,
-    /// How many of `at_prefix` and `at_fund` are accused.
+    /// How many of `at_prefix` and `at_fund` are accused, without those of whom that was lifted.
     pub prefix_accused: Vec<u32>,
     pub fund_accused: Vec<u32>,
     /// Of each funding source the creators at which it was found concentrated, with the lift.
@@ -183,7 +186,7 @@ impl Book {
             row.fund = fund;
             row.fund_n = n;
             self.fund_scores[fund as usize] += row.score;
-            self.fund_accused[fund as usize] += u32::from(row.accused);
+            self.fund_accused[fund as usize] += u32::from(row.counts_as_accused());
             self.at_fund[fund as usize].push(wallet);
             insert(&mut self.fund_births[fund as usize], row.born_t);
         }
@@ -288,6 +291,22 @@ impl Book {
         }
     }
 
+    /// What a wallet was accused of is lifted; its prefix and fund count it no longer.
+    pub fn lift(&mut self, wallet: u32) {
+        let row = &mut self.wallets[wallet as usize];
+        // Each claim that was held is given back by an entry of its own, so this comes more than once.
+        if !row.counts_as_accused() {
+            return;
+        }
+        row.lifted = true;
+        if let Some(count) = self.prefix_accused.get_mut(row.prefix as usize) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(count) = self.fund_accused.get_mut(row.fund as usize) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     /// Raises a wallet's score without company; its prefix and fund keep the sums.
     pub fn raise(&mut self, wallet: u32, score: f32) {
         let row = &mut self.wallets[wallet as usize];
@@ -324,6 +343,12 @@ fn insert(times: &mut Vec<f64>, t: f64) {
 }
 
 impl Wallet {
+    /// Whether it is accused and nobody has lifted that.
+    #[must_use]
+    pub const fn counts_as_accused(&self) -> bool {
+        self.accused && !self.lifted
+    }
+
     fn born(t: f64, n: u64) -> Self {
         Self {
             born_t: t,
@@ -343,6 +368,7 @@ impl Wallet {
             score: 0.0,
             told: 0.0,
             accused: false,
+            lifted: false,
             locks: 0,
             registered: false,
         }

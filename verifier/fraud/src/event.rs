@@ -37,6 +37,8 @@ pub enum Kind<'a> {
     Refund { id: Cow<'a, str>, wallet: Cow<'a, str>, creator: Cow<'a, str>, amount: u64 },
     /// A creator was paid out to the account `fund`.
     Payout { creator: Cow<'a, str>, amount: u64, fund: Option<Cow<'a, str>> },
+    /// A person looked at what this wallet is accused of and lifted it. The ledger says so, no line of a trace does.
+    Lifted { wallet: Cow<'a, str> },
     /// A kind this version does not know: counted, never judged.
     Other,
 }

@@ -1,14 +1,14 @@
 //! Sentences for people: each names the numbers it rests on and what is not claimed.
 
 use crate::features::{FAMILIES, FIRED, Feature, Vector};
-use crate::scan::Shown;
+use crate::scan::{About, Shown};
 
 /// What a wallet's inference says.
 #[must_use]
 pub fn wallet(
     wallet: &str,
     creator: &str,
-    (vector, shown): (&Vector, &Shown),
+    (vector, shown, about): (&Vector, &Shown, About),
     group: usize,
     score: f64,
 ) -> String {
@@ -18,7 +18,9 @@ pub fn wallet(
             !matches!(feature, Feature::Company | Feature::CompanyShare | Feature::Haunts)
                 && vector[*feature as usize] >= FIRED * 0.5
         })
-        .map(|(feature, _)| (vector[*feature as usize], reason(*feature, shown[*feature as usize])))
+        .map(|(feature, _)| {
+            (vector[*feature as usize], reason(*feature, shown[*feature as usize], about))
+        })
         .collect();
     reasons.sort_by(|a, b| b.0.total_cmp(&a.0));
     let said: Vec<String> = reasons.into_iter().take(4).map(|(_, text)| text).collect();
@@ -29,8 +31,17 @@ pub fn wallet(
     )
 }
 
-fn reason(feature: Feature, (observed, expected): (f32, f32)) -> String {
+fn reason(feature: Feature, (observed, expected): (f32, f32), about: About) -> String {
     let what = match feature {
+        Feature::Known => {
+            let of = if about.known_by_network { "network" } else { "funding source" };
+            return format!(
+                "{observed:.0} of the {expected:.0} other wallets of its {of} are accused"
+            );
+        }
+        Feature::Drained if about.drained_by_network => {
+            "of its network's payers spent their free credit here to the end"
+        }
         Feature::PrefixCell => "payers share this network prefix",
         Feature::FundCell => "payers share this funding source",
         Feature::PrefixPairs => "payers sit in small groups with one prefix",
@@ -59,7 +70,6 @@ fn reason(feature: Feature, (observed, expected): (f32, f32)) -> String {
         Feature::Overlap => "payments of the others meet its own at further creators",
         Feature::Hasty => "payers came several times within days",
         Feature::Mates => "wallets of its network or funding source look steered",
-        Feature::Known => "other wallets of its network or funding source are accused",
         Feature::Strangers => "payers share small funding sources with payers of other networks",
         Feature::Haunts => "percent of the payers of its other creators look steered",
         Feature::FundSpread => "creators have most of their payers from its funding source",
@@ -69,4 +79,45 @@ fn reason(feature: Feature, (observed, expected): (f32, f32)) -> String {
         Feature::Ring => "payments went back into the circle they came from",
     };
     format!("{observed:.0} {what}, {expected:.1} expected")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(feature: Feature, shown: (f32, f32), about: About, expected: &str) {
+        let (mut vector, mut all) =
+            ([0.0; crate::features::COUNT], [(0.0, 0.0); crate::features::COUNT]);
+        vector[feature as usize] = FIRED;
+        all[feature as usize] = shown;
+        let text = wallet("w1", "c1", (&vector, &all, about), 9, 0.9);
+        assert!(text.contains(&format!("0.90): {expected}. Whether")), "{text}");
+    }
+
+    #[test]
+    fn the_numbers_are_of_those_who_are_named() {
+        let network = About { known_by_network: true, drained_by_network: true };
+        let known = (Feature::Known, (7.0, 12.0));
+        let drained = (Feature::Drained, (20.0, 9.34));
+        for ((feature, shown), about, expected) in [
+            (known, network, "7 of the 12 other wallets of its network are accused"),
+            (
+                known,
+                About::default(),
+                "7 of the 12 other wallets of its funding source are accused",
+            ),
+            (
+                drained,
+                network,
+                "20 of its network's payers spent their free credit here to the end, 9.3 expected",
+            ),
+            (
+                drained,
+                About::default(),
+                "20 payers spent their free credit here to the end, 9.3 expected",
+            ),
+        ] {
+            check(feature, shown, about, expected);
+        }
+    }
 }

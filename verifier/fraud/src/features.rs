@@ -215,7 +215,7 @@ pub const HARD: u16 = Family::Origin as u16
 const SUPPORTS: f32 = 0.4;
 
 /// Log of one plus the other payers that look steered, and thrice their share, from which a creator's payers are a farm's:
-/// a group that may be accused, and three in ten.
+/// about as many as a group that may be accused has (a sum of probabilities, 6.03), and three in ten.
 const FARM_COMPANY: f32 = 1.95;
 const FARM_SHARE: f32 = 0.9;
 
@@ -255,8 +255,8 @@ pub fn batch(vector: &Vector) -> bool {
     fired(vector) & HARD == Family::Money as u16 && !(several || burnt(vector))
 }
 
-/// A campus or a batch of gift cards: signs that an innocent crowd has too. One of which most wallets are accused, on signs
-/// that such a crowd does not have, is none.
+/// A campus or a batch of gift cards: signs that an innocent crowd has too. One of which most wallets are accused is none;
+/// everybody who is accused counts, also who was accused only for that reason, but nobody whom a person cleared.
 #[must_use]
 pub fn innocent(vector: &Vector) -> bool {
     vector[Feature::Known as usize] < FIRED && (campus(vector) || batch(vector))

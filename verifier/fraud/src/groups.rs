@@ -277,19 +277,26 @@ pub(crate) fn own(sight: &Sight<'_>, scan: &mut Scan) {
     }
 }
 
-/// How many of its network's or its funding source's other wallets are accused, where most of them are.
+/// How many of its network's or its funding source's other wallets are accused, where most of them are. What a person
+/// has lifted does not count.
 fn known(sight: &Sight<'_>, scan: &mut Scan, at: usize, wallet: &Wallet) {
     let book = sight.book;
     let groups = [
-        (&book.at_prefix, &book.prefix_accused, wallet.prefix),
-        (&book.at_fund, &book.fund_accused, wallet.fund),
+        (true, &book.at_prefix, &book.prefix_accused, wallet.prefix),
+        (false, &book.at_fund, &book.fund_accused, wallet.fund),
     ];
-    for (members, accused, group) in groups {
+    for (by_network, members, accused, group) in groups {
         let Some(members) = members.get(group as usize) else { continue };
         let others = members.len().saturating_sub(1);
-        let accused = accused[group as usize].saturating_sub(u32::from(wallet.accused)) as usize;
+        let own = u32::from(wallet.counts_as_accused());
+        let accused = accused[group as usize].saturating_sub(own) as usize;
         if accused >= KNOWN_MIN && accused as f64 >= KNOWN_SHARE * others as f64 {
-            scan.set(at, Feature::Known, over(accused as f64, 0.0, 1.0));
+            let found = over(accused as f64, 0.0, 1.0);
+            if found.lift > scan.vectors[at][Feature::Known as usize] {
+                scan.about[at].known_by_network = by_network;
+            }
+            // There is no expectation here: the others are shown, of whom they are.
+            scan.set(at, Feature::Known, Excess { expected: others as f32, ..found });
         }
     }
 }

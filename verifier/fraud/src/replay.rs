@@ -189,6 +189,11 @@ impl Replay {
                 self.exact.refund(id, wallet, *amount);
                 self.book.refund(wallet, creator);
             }
+            Kind::Lifted { wallet } => {
+                if let Some(wallet) = self.book.wallet_names.known(wallet) {
+                    self.book.lift(wallet);
+                }
+            }
             Kind::Payout { .. } | Kind::Other => {}
         }
     }
@@ -386,7 +391,7 @@ impl Replay {
             explanation: explain::wallet(
                 &subject,
                 name,
-                (vector, &scanned.shown[at]),
+                (vector, &scanned.shown[at], scanned.about[at]),
                 group.likely,
                 score,
             ),

@@ -166,6 +166,15 @@ fn stranger_mates(book: &Book) -> f64 {
 /// Observed and expected for each feature of an edge.
 pub type Shown = [(f32, f32); COUNT];
 
+/// Whom two of the figures of an edge are about, for the explanation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct About {
+    /// The network's wallets are known, not the funding source's.
+    pub known_by_network: bool,
+    /// The free credit that the network's payers spent, not all payers.
+    pub drained_by_network: bool,
+}
+
 /// What is asked of a payer most often.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Payer {
@@ -185,6 +194,7 @@ pub struct Scan {
     pub vectors: Vec<Vector>,
     /// Observed and expected for each feature, for the explanation.
     pub shown: Vec<Shown>,
+    pub about: Vec<About>,
     /// Funding sources with their lift here, and whether a good part of their wallets pays here.
     pub spots: Vec<(u32, f32, bool)>,
     /// Middle log-lift of this creator's pairs, for the world's taste.
@@ -215,6 +225,7 @@ pub fn scan(book: &Book, world: &World, creator: u32, now: f64, scratch: &mut Sc
         payers: edges.iter().map(row).collect(),
         vectors: vec![[0.0; COUNT]; payers],
         shown: vec![[(0.0, 0.0); COUNT]; payers],
+        about: vec![About::default(); payers],
         edges,
         spots: Vec::new(),
         taste: None,
@@ -347,8 +358,12 @@ fn likeness(sight: &Sight<'_>, scan: &mut Scan, now: f64) {
                 {
                     let world = f64::from(found.expected) / sight.payers as f64;
                     let rate = drained.others.share(world);
-                    found.lift =
-                        found.lift.min(over(of.drained, of.payers as f64 * rate, 1.0).lift);
+                    let local = over(of.drained, of.payers as f64 * rate, 1.0);
+                    // What is shown is what was weighed.
+                    if local.lift < found.lift {
+                        found = local;
+                        scan.about[at].drained_by_network = true;
+                    }
                 }
                 scan.set(at, traits[place], found);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use farthing_fraud::event::Kind;
+use farthing_fraud::event::{Event, Kind};
 use farthing_fraud::finding::Finding;
 use farthing_fraud::generate::{Trace, trace};
 use farthing_fraud::replay::Replay;
@@ -69,6 +69,41 @@ fn a_trace_cut_short_accuses_as_the_whole_one_had_by_then() {
     let part: Vec<Finding> = part.into_iter().filter(|finding| finding.t < until).collect();
     assert_eq!(accused(&by_then), accused(&part));
     assert!(!accused(&part).is_empty(), "the seed must accuse somebody early");
+}
+
+/// What people lift while a trace is read comes again from the ledger, between the same events.
+#[test]
+fn lifted_while_it_happened_or_read_later_the_findings_are_the_same() {
+    let trace = trace(9_003, true);
+    let (mut replay, mut live, mut lifted) = (Replay::default(), Vec::new(), BTreeSet::new());
+    let mut ledger: Vec<Event<'_>> = Vec::new();
+    for event in &trace.events {
+        ledger.push(event.clone());
+        let before = live.len();
+        replay.event(0, event, &mut live).expect("the trace is sorted");
+        for wallet in accused(&live[before..]) {
+            let kind = Kind::Lifted { wallet: wallet.clone().into() };
+            let lift = Event { n: event.n, t: event.t, kind };
+            // One for each of two claims that were held.
+            for _ in 0..2 {
+                replay.event(0, &lift, &mut live).expect("not earlier");
+                ledger.push(lift.clone());
+            }
+            lifted.insert(wallet);
+        }
+    }
+    let (mut replay, mut again) = (Replay::default(), Vec::new());
+    for event in &ledger {
+        replay.event(0, event, &mut again).expect("as it was");
+    }
+    assert_eq!(again, live);
+    let times = live.iter().filter(|finding| finding.accuse && finding.culprit.is_none()).count();
+    assert_eq!(times, lifted.len(), "accused once each, lifted or not");
+    let known = |findings: &[Finding]| {
+        findings.iter().filter(|finding| finding.explanation.contains("are accused")).count()
+    };
+    assert!(known(&run(&trace, usize::MAX)) > 0, "the seed must know a network or a source");
+    assert_eq!(known(&live), 0, "nobody counts who was lifted");
 }
 
 /// Replays lines and returns what is printed, and what is said about bad lines.

@@ -289,7 +289,13 @@ impl<S: Source> Scan<S> {
                     creator: Cow::Owned(self.creator_name(review.creator)?),
                     amount: review.amount.get().saturating_add(fee.get()),
                 },
-                Place::Held { .. } | Place::Payable => Kind::Other,
+                // It goes where it would be without the finding: a person has lifted that.
+                Place::Held { .. } | Place::Payable => match self.source.entry(review.claim)? {
+                    Some(Entry { body: EntryBody::Claim(claim), .. }) => {
+                        Kind::Lifted { wallet: Cow::Owned(wallet_name(claim.wallet)) }
+                    }
+                    _ => Kind::Other,
+                },
             },
             // Free credit is told with the wallet's opening.
             EntryBody::Welcome { .. } | EntryBody::Release { .. } | EntryBody::Hold(_) => {
@@ -459,4 +465,84 @@ fn ppm(score: f64) -> u32 {
     )]
     let ppm = (score.clamp(0.0, 1.0) * 1_000_000.0).round() as u32;
     ppm
+}
+
+#[cfg(test)]
+mod tests {
+    use farthing_rules::rows::{ClaimEntry, ReviewEntry};
+    use farthing_rules::{ItemRef, KeyRef};
+    use farthing_shared::Micros;
+
+    use super::*;
+
+    /// A ledger whose first entry is a payment of wallet 7 to creator 3.
+    struct OnePayment;
+
+    impl Source for OnePayment {
+        fn events_after(
+            &self,
+            _: (EntryNumber, u64),
+            _: usize,
+        ) -> Result<(Vec<Entry>, Vec<Observation>), ReadError> {
+            Ok((Vec::new(), Vec::new()))
+        }
+
+        fn entry(&self, number: EntryNumber) -> Result<Option<Entry>, ReadError> {
+            let none = EntryNumber(0);
+            let claim = ClaimEntry {
+                signed: [0; farthing_shared::Claim::SIGNED_LEN],
+                key: KeyRef(1),
+                wallet: WalletRef(7),
+                creator: CreatorRef(3),
+                item: ItemRef(0),
+                amount: Micros::MAX,
+                free: Micros::ZERO,
+                fee: Micros::ZERO,
+                release_minute: 9,
+                creator_number: 1,
+                creator_total: Micros::MAX,
+                previous_of_key: none,
+                mark_of_key: none,
+                previous_of_wallet: none,
+                previous_of_creator: none,
+            };
+            let body = EntryBody::Claim(Box::new(claim));
+            Ok((number.0 == 1).then_some(Entry { number, at: UnixMillis(1), body }))
+        }
+
+        fn voucher_issued_at(&self, _: &[u8; 32]) -> Result<Option<UnixMillis>, ReadError> {
+            Ok(None)
+        }
+
+        fn creator_id(&self, _: CreatorRef) -> Result<Option<CreatorId>, ReadError> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn the_ledger_says_what_people_lifted() {
+        let (wallet, none) = (WalletRef(7), EntryNumber(0));
+        let to_wallet = Place::Wallet { wallet, fee: Micros::ZERO, previous_of_wallet: none };
+        for (place, lifted) in [
+            (Place::Held { release_minute: 9 }, true),
+            (Place::Payable, true),
+            (to_wallet, false), // upheld
+        ] {
+            let review = ReviewEntry {
+                creator: CreatorRef(3),
+                claim: EntryNumber(1),
+                amount: Micros::MAX,
+                place,
+                finding: FindingId([0; 24]),
+            };
+            for (body, lifted) in
+                [(EntryBody::Lift(review.clone()), lifted), (EntryBody::Hold(review), false)]
+            {
+                let entry = Entry { number: EntryNumber(5), at: UnixMillis(2), body };
+                let (kind, _) = Scan::new(OnePayment).read_entry(&entry).expect("nothing fails");
+                let is_lifted = matches!(&kind, Kind::Lifted { wallet } if wallet == "w7");
+                assert_eq!(is_lifted, lifted, "{kind:?} of {entry:?}");
+            }
+        }
+    }
 }

@@ -35,7 +35,7 @@ fn line(event: &Event<'_>) -> Value {
         Kind::Payout { creator, amount, fund } => {
             json!({"kind": "payout", "creator": creator, "amount": amount, "fund": fund})
         }
-        Kind::Other => json!({"kind": "other"}),
+        Kind::Lifted { .. } | Kind::Other => json!({"kind": "other"}),
     };
     value["n"] = json!(event.n);
     value["t"] = json!(event.t);

@@ -79,7 +79,7 @@ impl Report {
                     Kind::Refund { id, wallet, creator, .. } => {
                         (wallet, creator.as_ref(), id.as_ref())
                     }
-                    Kind::Payout { .. } | Kind::Other => return false,
+                    Kind::Payout { .. } | Kind::Lifted { .. } | Kind::Other => return false,
                 };
                 let by_claim = finding
                     .subject

@@ -1,5 +1,5 @@
 use super::*;
-use crate::features::FIRED;
+use crate::features::{FIRED, innocent};
 use crate::scan::{World, scan};
 use crate::taste::Scratch;
 
@@ -35,8 +35,12 @@ impl Ledger {
 
     /// A scan of creator 0, in this world.
     fn scan_in(&mut self, world: &World) -> Scan {
+        self.scan_at(world, 1e7)
+    }
+
+    fn scan_at(&mut self, world: &World, now: f64) -> Scan {
         let creator = self.book.creator("c0");
-        scan(&self.book, world, creator, 1e7, &mut Scratch::default())
+        scan(&self.book, world, creator, now, &mut Scratch::default())
     }
 
     /// The greatest lift of this feature at creator 0.
@@ -103,9 +107,9 @@ fn one_of_many_is_as_large_as_the_others() {
     }
 }
 
-/// The greatest lift of spent credit among twenty wallets of one network that spent theirs at creator 0, beside forty
-/// payers of networks of their own, twenty of whom did the same where `dear`.
-fn drained(dear: bool) -> f32 {
+/// Twenty wallets of one network, the last payers, that spent their free credit at creator 0, beside forty payers of
+/// networks of their own, twenty of whom did the same where `dear`.
+fn drained(dear: bool) -> Scan {
     let mut ledger = Ledger::of_others();
     for at in 0..40 {
         let name = format!("w{at}");
@@ -117,16 +121,79 @@ fn drained(dear: bool) -> f32 {
         }
     }
     let world = World::estimate(&ledger.book, 1e7);
-    let scan = ledger.scan_in(&world);
-    let network = &scan.vectors[scan.edges.len() - 20..];
-    network.iter().map(|vector| vector[Feature::Drained as usize]).fold(0.0, f32::max)
+    ledger.scan_in(&world)
 }
 
 #[test]
 fn a_high_price_empties_every_purse() {
-    let (cheap, dear) = (drained(false), drained(true));
+    let lift = |scan: Scan| {
+        let network = &scan.vectors[scan.edges.len() - 20..];
+        network.iter().map(|vector| vector[Feature::Drained as usize]).fold(0.0, f32::max)
+    };
+    let (cheap, dear) = (lift(drained(false)), lift(drained(true)));
     assert!(cheap > 2.0, "only theirs: {cheap}");
     assert!(dear < FIRED * 0.5, "half of the others' as well: {dear}");
+}
+
+#[test]
+fn what_is_shown_of_spent_credit_is_what_was_weighed() {
+    for (dear, of_network) in [(false, false), (true, true)] {
+        let scan = drained(dear);
+        let at = scan.edges.len() - 1;
+        let (observed, expected) = scan.shown[at][Feature::Drained as usize];
+        let weighed = over(f64::from(observed), f64::from(expected), 1.0).lift;
+        let lift = scan.vectors[at][Feature::Drained as usize];
+        assert!((lift - weighed).abs() < 1e-4, "{dear}: {lift}, {observed} of {expected}");
+        assert!((observed - 20.0).abs() < 1e-4, "the network's: {observed}");
+        assert_eq!(scan.about[at].drained_by_network, of_network);
+    }
+}
+
+#[test]
+fn what_a_person_lifted_is_held_against_nobody_else() {
+    for by_network in [true, false] {
+        let mut ledger = Ledger::of_others();
+        let mut accused = Vec::new();
+        for at in 0..15 {
+            let name = format!("w{at}");
+            let (fund, prefix) =
+                if by_network { (name.as_str(), "shared") } else { ("shared", name.as_str()) };
+            let wallet = ledger.pay((&name, fund, prefix), 0, 2_000.0);
+            if at < 7 {
+                ledger.book.accuse(wallet);
+                accused.push(wallet);
+            }
+        }
+        // The last one came when half of the others were accused.
+        let scan = ledger.scan_at(&World::default(), 3_000.0);
+        let at = scan.edges.len() - 1;
+        let vector = scan.vectors[at];
+        assert!(vector[Feature::Known as usize] >= FIRED && !innocent(&vector), "{vector:?}");
+        assert_eq!(scan.about[at].known_by_network, by_network);
+        assert_eq!(scan.shown[at][Feature::Known as usize], (7.0, 14.0));
+        for wallet in &accused {
+            ledger.book.lift(*wallet);
+            ledger.book.lift(*wallet); // once for each claim that was held
+        }
+        assert!(ledger.book.wallets[accused[0] as usize].accused, "it is not accused again");
+        let scan = ledger.scan_at(&World::default(), 3_000.0);
+        let vector = scan.vectors[scan.edges.len() - 1];
+        assert!(vector[Feature::Known as usize] <= 0.0 && innocent(&vector), "{vector:?}");
+    }
+}
+
+#[test]
+fn a_lift_counts_once_and_only_where_a_wallet_is_accused() {
+    let mut ledger = Ledger::default();
+    let wallets = [0, 1, 2].map(|at| ledger.pay((&format!("w{at}"), "source", "net"), 0, 1.0));
+    let book = &mut ledger.book;
+    book.lift(wallets[0]);
+    assert_eq!((&book.fund_accused[..], &book.prefix_accused[..]), (&[0][..], &[0][..]));
+    wallets.iter().for_each(|wallet| book.accuse(*wallet));
+    for _ in 0..2 {
+        book.lift(wallets[1]);
+    }
+    assert_eq!((&book.fund_accused[..], &book.prefix_accused[..]), (&[2][..], &[2][..]));
 }
 
 #[test]
@@ -152,12 +219,17 @@ fn a_source_is_known_once_most_of_its_other_wallets_are_accused() {
 
 #[test]
 fn money_from_a_source_later_counts_an_accused_wallet() {
-    let mut book = Book::default();
-    let wallet = book.wallet("w", 0.0, 0);
-    book.accuse(wallet);
-    let fund = book.fund("source");
-    book.top_up(wallet, 1, fund, 1);
-    assert_eq!(book.fund_accused, [1]);
+    for lifted in [false, true] {
+        let mut book = Book::default();
+        let wallet = book.wallet("w", 0.0, 0);
+        book.accuse(wallet);
+        if lifted {
+            book.lift(wallet);
+        }
+        let fund = book.fund("source");
+        book.top_up(wallet, 1, fund, 1);
+        assert_eq!(book.fund_accused, [u32::from(!lifted)]);
+    }
 }
 
 #[test]
