@@ -292,6 +292,7 @@ mod tests {
         let queue = patient();
         queue.expect(12);
         assert!(queue.put(job(&queue, 6)));
+        assert!(queue.lock().are_enough(queue.under_way()));
         assert_eq!(queue.take().map(|batch| batch.len()), Some(1));
     }
 
