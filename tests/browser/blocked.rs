@@ -13,6 +13,7 @@ use serde_json::json;
 
 in_every_engine! {
     a_frame_hears_of_a_payment_in_a_window_that_was_cut_off
+    what_the_link_has_paid_is_not_asked_for_again
     a_frame_that_lost_its_storage_is_allowed_again_by_itself
     a_blocked_pop_up_leaves_the_link
 }
@@ -78,6 +79,37 @@ async fn a_frame_hears_of_a_payment_in_a_window_that_was_cut_off(world: Rc<World
     // What reaches the frame's key is nothing: the same page, opened again, asks again.
     browser.client.refresh().await.unwrap();
     browser.frame_shows("farthing-gate", "ready").await;
+}
+
+/// Who paid by the link comes back to a site that knows nothing of it. The window that has to allow the site says
+/// that nothing is charged, and the page hears of no claim but the one that was.
+async fn what_the_link_has_paid_is_not_asked_for_again(world: Rc<World>) {
+    let (provider, browser) = (&world.provider, &world.browser);
+    let site = Site::start("linked").await;
+    let (creator, page) = article(&world, &site).await;
+    browser.open(&format!("{}/i/{}/tower", provider.origin, creator.id)).await;
+    pay_on_the_wallet_page(&world).await;
+    browser.open(&site.put("/", page)).await;
+    browser.watch_events().await;
+    let here = browser.here().await;
+    let known = browser.windows().await;
+    browser.press_in("farthing-gate").await;
+    let window = browser.go_to_new_window(&known).await;
+    browser.see_state("consent").await;
+    browser.text("[data-text=owned]", |text| text.contains("Nothing is charged now.")).await;
+    browser.text("[data-text=price]", |text| text.contains("0.00")).await;
+    browser.text("[data-do=allow]", |text| text == "Allow").await;
+    browser.picture("consent-owned").await;
+    browser.allow().await;
+    browser.gone(&window).await;
+    browser.go_to(&here).await;
+    browser.text("farthing-gate", |text| text.contains(SECRET)).await;
+    let events = browser.events().await;
+    assert_eq!(events[0]["name"], "farthing:paid", "{events:?}");
+    assert_eq!(events[0]["detail"]["claim_id"], json!(null), "{events:?}");
+    assert!(events[0]["detail"]["entry"].is_u64(), "{events:?}");
+    let session = provider.sign_in(&creator).await;
+    assert_eq!(provider.totals(&session).await, (1, "0.20".into()));
 }
 
 /// What WebKit does at every restart, and every browser when its owner clears a site's data: the key in the

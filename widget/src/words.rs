@@ -54,6 +54,9 @@ pub mod wallet {
     pub const ASKING: &str = "No answer yet. Asking again; you are never charged twice.";
     pub const ALLOW: &str = "Allow and pay ";
     pub const ALLOW_AND_GIVE: &str = "Allow and give ";
+    pub const ALLOW_OWNED: &str = "Allow";
+    pub const PAID_BEFORE: &str = "This is yours already, for ";
+    pub const NOTHING_NOW: &str = ". Nothing is charged now.";
     pub const CONFIRM: &str = "Confirm ";
     pub const PAY: &str = "Pay ";
     pub const GIVE: &str = "Give ";

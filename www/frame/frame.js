@@ -369,10 +369,11 @@ const recall = async () => {
 };
 
 const tellPaid = () => {
-  const { claim_id = null, entry = null, amount, charged } = paid;
+  const { claim_id, entry = null, amount, charged } = paid;
   // By the claim's own mark, which a reload keeps.
   const automatic = charged && claim?.automatic;
-  report("paid", { claim_id, entry, amount });
+  // Of a claim that found the item owned there is no receipt.
+  report("paid", { claim_id: charged ? claim_id : null, entry, amount });
   // The way back, which nobody waits for, and which needs the page to be there.
   // (The build puts `import` there: the bundler would wrap it in its own.)
   hello.then(async () =>

@@ -9,7 +9,10 @@ export interface LoadOptions {
   integrity?: string;
 }
 
-/** Adds the provider's script, once for each provider; resolves when its elements are defined. */
+/**
+ * Adds the provider's script, once; resolves when its elements are defined. Rejects when the provider is no origin, when
+ * its script does not load, and when another provider's was asked for on this page before: a page has one.
+ */
 export function load(options: LoadOptions): Promise<void>;
 
 /** Paid now, or owned already. News, not proof: your totals are on the creator's page. */
@@ -23,7 +26,7 @@ export interface PaidDetail {
    * was bought, since everything is open this month.
    */
   entry: number | null;
-  /** Null when it was owned before, or paid on the provider's page. */
+  /** The claim that was charged. Null when it was owned before, or paid on the provider's page. */
   claim_id: string | null;
 }
 

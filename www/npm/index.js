@@ -2,11 +2,13 @@
 // spend: this package cannot, and no version of it has to be trusted with money.
 const loading = new Map();
 
-/** Adds the provider's script, once for each provider; resolves when its elements are defined. */
-export const load = ({ provider, creator, version, integrity }) => {
+/** Adds the provider's script, once; resolves when its elements are defined. */
+export const load = async ({ provider, creator, version, integrity }) => {
   const origin = new URL(provider).origin;
   const known = loading.get(origin);
   if (known) return known;
+  // The first script defines the elements; theirs would never be another's.
+  for (const other of loading.keys()) throw new Error(`this page has the elements of ${other} already`);
   const done = new Promise((loaded, failed) => {
     const script = document.createElement("script");
     script.async = true;

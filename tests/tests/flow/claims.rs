@@ -38,6 +38,10 @@ async fn a_payment_reaches_the_creators_total() -> Test {
     assert_eq!(verifier.get(&status).await.json()["entry"], paid["entry"]);
     let owned = verifier.get_as(&path, &visitor.spending).await.json();
     assert_eq!(owned["owned"]["content_key"], paid["content_key"]);
+    // The wallet page has no key for this site yet, and knows what is the wallet's all the same.
+    let asked_by_root = verifier.get_as(&path, &visitor.root).await.json();
+    assert_eq!(asked_by_root["owned"], owned["owned"]);
+    assert_eq!(asked_by_root["allowance"], Value::Null);
     assert_eq!(verifier.balance(&visitor).await, "0.95");
 
     let session = verifier.sign_in().await;

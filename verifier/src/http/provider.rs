@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::http::Uri;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_rules::rows::{
-    CreatorProfile, CreatorRow, InMonth, ItemRow, ItemText, KeyRow, WalletRow,
+    CreatorProfile, CreatorRow, InMonth, ItemRow, ItemText, KeyRow, ReceiptRow, WalletRow,
 };
-use farthing_rules::{Command, ItemRef};
+use farthing_rules::{Command, ItemRef, WalletRef};
 use farthing_shared::time::day_after_month_of;
 use farthing_shared::{
-    CreatorId, ItemHash, Micros, PublicKey, SignedOffer, UnixMillis, item_hash, origin_hash,
-    title_hash,
+    ClaimId, CreatorId, ItemHash, Micros, PublicKey, SignedOffer, UnixMillis, item_hash,
+    origin_hash, title_hash,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -294,6 +294,20 @@ async fn take_offer(
     }
 }
 
+/// A purchase, which item it was, and how it can be given back.
+type Owned = (ReceiptRow, ItemHash, Option<(ClaimId, Option<UnixMillis>)>);
+
+fn owned_item(
+    reader: &Reader,
+    wallet: WalletRef,
+    hash: ItemHash,
+    now: UnixMillis,
+) -> Result<Option<Owned>, ReadError> {
+    let Some(receipt) = reader.owned(wallet, hash)? else { return Ok(None) };
+    let way = super::refunds::way_back(reader, receipt.entry, now)?;
+    Ok(Some((receipt, hash, way)))
+}
+
 /// What the ledger knows of whoever signed the question.
 #[derive(Default)]
 struct KeyHas {
@@ -317,19 +331,18 @@ async fn what_the_key_has(
     let now = app.clock.now();
     let found = app
         .read(move |reader| {
-            let Some(row) = reader.key(&key)? else { return Ok(None) };
+            let Some(row) = reader.key(&key)? else {
+                // The wallet page asks with the root key, before there is a key for this site.
+                let Some((wallet, hash)) = reader.wallet(&key)?.zip(item) else { return Ok(None) };
+                let owned = owned_item(reader, wallet.wallet, hash, now)?;
+                return Ok(Some((owned, None, None, false)));
+            };
             // What was bought stays the wallet's; a browser that was cut off hears no more of it.
             let wallet = reader.wallet_by_ref(row.wallet)?;
             let has_ended = wallet.is_none_or(|wallet| wallet.has_ended(&row));
             let owned = match item.filter(|_| !has_ended) {
                 None => None,
-                Some(hash) => match reader.owned(row.wallet, hash)? {
-                    Some(receipt) => {
-                        let way = super::refunds::way_back(reader, receipt.entry, now)?;
-                        Some((receipt, hash, way))
-                    }
-                    None => None,
-                },
+                Some(hash) => owned_item(reader, row.wallet, hash, now)?,
             };
             let first = reader.key_by_ref(row.first)?;
             let paid =
@@ -344,7 +357,7 @@ async fn what_the_key_has(
                 _ => false,
             };
             let body = AllowanceBody::read(reader, row)?;
-            Ok(Some((owned, body, paid, automatic)))
+            Ok(Some((owned, body, Some(paid), automatic)))
         })
         .await?;
     let Some((owned, allowance, paid, automatic)) = found else { return Ok(KeyHas::default()) };
@@ -358,7 +371,7 @@ async fn what_the_key_has(
         refundable_until: way.and_then(|(_, until)| until).map(time),
     });
     let allowance = allowance.map(|body| body.for_a_frame().in_currency(&app.config.currency));
-    Ok(KeyHas { owned, allowance, paid: Some(paid), automatic })
+    Ok(KeyHas { owned, allowance, paid, automatic })
 }
 
 /// Whether an item that a key's wallet does not own is open to that key in this month.

@@ -101,8 +101,11 @@ impl Wallet {
                 Vec::from([Effect::View("ended")])
             }
             // The key is of no use any more (a new verifier, say): ask as a stranger.
-            ("quote", 401) if self.place == Place::Item && !self.key.is_empty() => {
-                self.key = String::new();
+            ("quote", 401) if !self.is_stranger => {
+                if self.place == Place::Item {
+                    self.key = String::new();
+                }
+                self.is_stranger = true;
                 self.advance(now_ms)
             }
             ("quote", 404) => self.problem(words::UNKNOWN),

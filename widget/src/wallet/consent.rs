@@ -13,7 +13,7 @@ use super::{ALLOWANCE_LIFE_MS, Consent, Grant, Known, Place, Wallet};
 use crate::fields::{Fields, decimal};
 use crate::quote::{Quote, Wanted};
 use crate::signer::public_of;
-use crate::words::{money, say, wallet as words};
+use crate::words::{money, money_text, say, wallet as words};
 
 /// Marks a time for the page, which writes it in the visitor's language.
 pub const DATE: char = '\u{2}';
@@ -102,12 +102,18 @@ impl Wallet {
             }
             None => words::WELCOME_PLAIN.into(),
         };
-        let verb = match (self.covering(now_ms), quote.price) {
-            (Some(_), _) => words::CONFIRM,
-            (None, Some(_)) => words::ALLOW,
-            (None, None) => words::ALLOW_AND_GIVE,
-        };
         let confirms = self.covering(now_ms).is_some();
+        let owned = self.is_owned().then(|| money_text(quote.text("owned.amount")));
+        let (now, button) = match (&owned, quote.price) {
+            (Some(_), _) => (Micros::ZERO, words::ALLOW_OWNED),
+            (None, _) if confirms => (self.amount, words::CONFIRM),
+            (None, Some(_)) => (self.amount, words::ALLOW),
+            (None, None) => (self.amount, words::ALLOW_AND_GIVE),
+        };
+        let (button, owned) = match owned {
+            Some(paid) => (button.into(), say(&[words::PAID_BEFORE, &paid, words::NOTHING_NOW])),
+            None => (say(&[button, &money(self.amount)]), String::new()),
+        };
         let date = [&String::from(DATE), &*decimal(until), &String::from(DATE)].concat();
         let each = say(&[words::EACH, &money(each), words::EACH_UNTIL, &date, words::EACH_END]);
         self.armed = (false, false);
@@ -115,7 +121,8 @@ impl Wallet {
             Effect::Set("site", wanted.text("origin").into()),
             Effect::Set("creator", quote.text("creator.name").into()),
             Effect::Set("title", quote.title().into()),
-            Effect::Set("price", money(self.amount)),
+            Effect::Set("price", money(now)),
+            Effect::Set("owned", owned),
             Effect::Set("cap", cap.to_decimal()),
             Effect::Set("cap1", money(cap)),
             Effect::Set("cap2", money(times(cap, 2))),
@@ -123,7 +130,7 @@ impl Wallet {
             Effect::Set("each", each),
             Effect::Set("month", month),
             Effect::Set("money", money_words),
-            Effect::Set("allow", say(&[verb, &money(self.amount)])),
+            Effect::Set("allow", button),
             Effect::Set("cap-problem", String::new()),
             Effect::Flag("caps", !confirms),
             Effect::Flag("has-title", !quote.title().is_empty()),

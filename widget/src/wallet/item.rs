@@ -30,7 +30,7 @@ impl Wallet {
         let (Some(quote), Some(provider)) = (&self.quote, &self.provider) else {
             return Vec::new();
         };
-        if !quote.text("owned").is_empty() {
+        if self.is_owned() {
             return said(say(&[words::OWNED, &money_text(quote.text("owned.amount"))]));
         }
         let gives = quote.price.is_none();

@@ -106,6 +106,8 @@ pub struct Wallet {
     amount: Micros,
     force: bool,
     quote: Option<Quote>,
+    /// The verifier does not know who signs.
+    is_stranger: bool,
     consent: Consent,
     armed: (bool, bool),
     challenge: Option<Challenge>,
@@ -150,6 +152,7 @@ impl Wallet {
             amount: Micros::ZERO,
             force: false,
             quote: None,
+            is_stranger: false,
             consent: Consent::None,
             armed: (false, false),
             challenge: None,
@@ -238,9 +241,14 @@ impl Wallet {
             return claim_request(payment.request(now_ms));
         }
         if let (Some(wanted), None) = (&self.wanted, &self.quote) {
-            let own = self.place == Place::Item && !self.key.is_empty();
             let path = wanted.path();
-            let signer = if own { Signer::Spending } else { Signer::Nobody };
+            let signer = match self.place {
+                _ if self.is_stranger => Signer::Nobody,
+                Place::Item if !self.key.is_empty() => Signer::Spending,
+                // What is this wallet's already is not to look like a second payment.
+                Place::Allow if !self.root.is_empty() => Signer::Key,
+                _ => Signer::Nobody,
+            };
             return self.ask("quote", "GET", &path, "", signer);
         }
         if self.account.is_none() && !self.root.is_empty() {
@@ -264,7 +272,8 @@ impl Wallet {
         if let Some(voucher) = self.voucher.clone() {
             return self.redeem(&voucher);
         }
-        if self.balance().is_none_or(|balance| balance < self.amount) {
+        let is_due = !self.is_owned();
+        if self.balance().is_none_or(|balance| is_due && balance < self.amount) {
             return self.seek_money();
         }
         if self.allowed.is_none() {
@@ -274,6 +283,11 @@ impl Wallet {
             Place::Allow => self.hand_over(),
             _ => self.pay(),
         }
+    }
+
+    /// What is asked for was bought before, so it will be opened and not charged.
+    fn is_owned(&self) -> bool {
+        self.quote.as_ref().is_some_and(|quote| !quote.text("owned").is_empty())
     }
 
     /// An open wallet's balance.
