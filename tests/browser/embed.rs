@@ -79,6 +79,35 @@ fn a_frame_that_is_loaded_again_still_speaks_to_its_page() {
     });
 }
 
+/// The npm package, as a bundler would put it into a page.
+#[test]
+fn the_package_adds_one_provider_and_says_what_it_cannot() {
+    browser_test("npm", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let site = Site::start("npm").await;
+        let creator = provider.creator("Packed", &site.origin).await;
+        browser.open(&site.put("/", Page::of("<farthing-donate>Give</farthing-donate>"))).await;
+        let load = "const [source, options, done] = arguments;
+            window.package ??= import('data:text/javascript,' + encodeURIComponent(source));
+            package.then(({ load }) => load(options).catch((error) => error.message)).then(done);";
+        let source = include_str!("../../www/npm/index.js");
+        let load = async |options: Value| {
+            let arguments = vec![json!(source), options];
+            browser.client.execute_async(load, arguments).await.unwrap()
+        };
+        let refused = load(json!({"provider": "pay.example"})).await;
+        assert!(refused.as_str().unwrap().contains("URL"), "{refused}");
+        let gone = load(json!({"provider": "http://gone.localhost:9"})).await;
+        assert_eq!(gone, json!("the loader of http://gone.localhost:9 did not load"));
+        let ours = json!({"provider": provider.origin, "creator": creator.id});
+        assert_eq!(load(ours.clone()).await, Value::Null);
+        browser.frame_shows("farthing-donate", "ready").await;
+        assert_eq!(load(ours).await, Value::Null, "once is enough");
+        let other = load(json!({"provider": "http://gone.localhost:9"})).await;
+        assert!(other.as_str().unwrap().contains(&provider.origin), "{other}");
+    });
+}
+
 #[test]
 fn a_pinned_loader_runs_and_another_does_not() {
     browser_test("pinned", async |world: Rc<World>| {
