@@ -519,6 +519,31 @@ fn a_link_pays_with_exactly_one_payment_allowed() {
     assert_eq!((view(&paid), set(&paid, "paid")), (Some("paid"), "Paid \u{1}0.05\u{1}"));
 }
 
+/// A payment of an earlier visit, whose answer got lost: what was given back since is not called paid, and is for sale again.
+#[test]
+fn what_was_given_back_since_is_not_paid() {
+    let back = "You paid \u{1}0.05\u{1}, and it was given back since: the money is in your wallet.";
+    for (refunded, expected) in
+        [(false, ("paid", "", "Paid \u{1}0.05\u{1}")), (true, ("item", back, ""))]
+    {
+        let mut wallet = Wallet::new();
+        let boot = format!(
+            "place=item stored=true origin=https://pay.example creator={CREATOR} item=essay root={} device=7 \
+             pending.0.id=i pending.0.claim=c pending.0.key=k pending.0.sequence=6 pending.0.expires={NOW}9",
+            key(1)
+        );
+        wallet.boot(&row(&boot), NOW);
+        assert_eq!(paths(&wallet.answer(&provider(), NOW)), ["POST /v1/claims"]);
+        let answer = "tag=claim status=200 code=1 charged=true repeat=true amount=0.05 refunded";
+        let mut said = wallet.answer(&row(&format!("{answer}={refunded}")), NOW);
+        assert!(said.contains(&Effect::Settle { id: "i".into() }));
+        said.extend(wallet.answer(&quote("0.05"), NOW));
+        said.extend(wallet.answer(&account("wallet", "0.60", ""), NOW));
+        let shown = (view(&said).unwrap_or(""), set(&said, "item-note"), set(&said, "paid"));
+        assert_eq!(shown, expected);
+    }
+}
+
 #[test]
 fn a_budget_is_what_was_typed() {
     let mut wallet = Wallet::default();
