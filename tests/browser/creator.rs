@@ -107,6 +107,20 @@ fn totals_grow_live_while_a_visitor_pays_in_another_tab() {
         browser.go_to(&dashboard).await;
         browser.text("#detail-today", |text| text.contains("0.07")).await;
         browser.text("#payments .checked", |text| text.contains("2 payments")).await;
+
+        // Somebody whose welcome credit is spent pays with money: that makes the totals grow.
+        let id = CreatorId::parse(&lantern.id).unwrap();
+        let mut buyer = with_own_money(provider, id).await;
+        let items =
+            [("essay", "0.05"), ("interview", "0.08"), ("picture", "0.02"), ("lamp", "0.10")];
+        for (item, price) in items {
+            let claim = buyer.view(id, item, price, Clock::System.now());
+            assert_eq!(charge(provider, &buyer.sign(&claim).encode()).await, json!("accepted"));
+        }
+        browser.text("#figure-today", |text| text.contains("0.25")).await;
+        browser.text("#payments .checked", |text| text.contains("8 payments")).await;
+        // The picture in the README.
+        browser.picture("creator").await;
         pictures_of_every_kind(&world).await;
     });
 }

@@ -16,6 +16,7 @@ const GATE: &str = "farthing-gate";
 const ROWS: &str = "[data-list=entries]";
 const NOTE: &str = "[data-past-note]";
 const COUNT: &str = "[data-past-count]";
+const AGAIN: &str = "[data-past-do=again]";
 
 in_every_engine! {
     the_history_is_there_when_nobody_answers
@@ -330,6 +331,23 @@ fn what_was_refused_has_a_name() {
             let row = browser.text("[data-list=entries] li:first-child", |_| true).await;
             assert!(row.contains("refused, not charged") && row.contains("0.07"), "{row}");
         }
+        let plain = |text: &str| text.contains("Older ones are not kept") && text.contains("none");
+        browser.text("[data-past-refused]", plain).await;
+        // The verifier keeps the newest one; this page goes on with what it has listed.
+        provider.proxy.lie("GET /v1/wallets/", move |body| {
+            let mut body: Value = serde_json::from_slice(&body).unwrap();
+            if let Some(allowance) = body["allowances"].get_mut(0) {
+                allowance["refused"] = json!({"claim_id": "d", "outcome": "over_cap", "message": "", "amount": "0.08",
+                    "item": null, "donation": true, "site": null, "expires_at": "2099-01-02T00:00:00.000Z"});
+            }
+            body.to_string().into_bytes()
+        });
+        for _ in 0..2 {
+            wallet(&world).await;
+            browser.text(NOTE, |text| text.contains("Whatever was charged")).await;
+            let rows = browser.text(ROWS, |text| text.contains("0.07")).await;
+            assert_eq!(rows.matches("refused, not charged").count(), 2, "{rows}");
+        }
     });
 }
 
@@ -360,6 +378,53 @@ fn a_list_of_which_a_page_is_missing_replaces_nothing() {
         wallet(&world).await;
         browser.text(NOTE, |text| text.contains("Whatever was charged")).await;
         assert_eq!(rows(browser).await, json!(2));
+    });
+}
+
+/// The first visit has nothing of before. What has come of the list stands there as news, and so does that the rest is missing,
+/// until it is asked for again.
+#[test]
+fn the_first_list_of_which_a_page_is_missing_says_so() {
+    browser_test("history-first-half", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        // The newest entry, and a second page that nobody has, from the first visit on.
+        provider.proxy.lie("GET /v1/wallets/", |body| {
+            let mut body: Value = serde_json::from_slice(&body).unwrap();
+            if let Some(entries) = body["data"].as_array_mut() {
+                entries.truncate(1);
+                body["next"] = json!("x");
+            }
+            body.to_string().into_bytes()
+        });
+        browser.open(&format!("{}/essay.html", provider.magazine)).await;
+        browser.pay_first(GATE).await;
+        browser.text(GATE, |text| text.contains("The word itself is a recipe")).await;
+        wallet(&world).await;
+        browser.see_state("home").await;
+        let said = browser.text(NOTE, |text| text.contains("older")).await;
+        assert!(said.contains("missing") && !said.contains("nothing is known"), "{said}");
+        browser.text("[data-past-part]", |text| text.contains("newest 1")).await;
+        assert_eq!(rows(browser).await, json!(1));
+        browser.text(ROWS, |text| text.contains("small change") && text.contains("Refund")).await;
+        browser.picture("history-first-half").await;
+
+        // Less came, or nothing: what is known stays, and grows old.
+        provider.proxy.cut("GET /v1/wallets/");
+        press(browser, AGAIN).await;
+        browser.text(NOTE, |text| text.contains("No answer") && text.contains("is missing")).await;
+        assert_eq!(rows(browser).await, json!(1));
+        provider.proxy.heal();
+        provider.proxy.be_honest();
+        press(browser, AGAIN).await;
+        browser.text(NOTE, |text| text.contains("Whatever was charged")).await;
+        browser.text(ROWS, |text| text.contains("Welcome credit")).await;
+        browser.text("[data-past-part]", str::is_empty).await;
+        let hidden = "return document.querySelector('[data-past-do=again]').hidden";
+        assert_eq!(
+            browser.script(hidden, vec![]).await,
+            json!(true),
+            "there is nothing to ask for"
+        );
     });
 }
 

@@ -107,6 +107,15 @@ fn a_language_that_is_no_tag_is_passed_over() {
     });
 }
 
+/// Pays on the item page.
+async fn pay(browser: &Browser) {
+    browser.see_state("item").await;
+    let pay = browser.see("[data-do=pay]").await;
+    browser.hover(&pay).await;
+    until("it can be paid", async || pay.is_enabled().await.ok()?.then_some(())).await;
+    browser.press(&pay).await;
+}
+
 #[test]
 fn the_wallet_speaks_the_browsers_language() {
     browser_test("languages-wallet", async |world: Rc<World>| {
@@ -115,11 +124,7 @@ fn the_wallet_speaks_the_browsers_language() {
         let creator = provider.creator("Laterne", &site.origin).await;
         provider.price(&creator, "essay", "Kleingeld", "0.05").await;
         browser.open(&format!("{}/i/{}/essay", provider.origin, creator.id)).await;
-        browser.see_state("item").await;
-        let pay = browser.see("[data-do=pay]").await;
-        browser.hover(&pay).await;
-        until("it can be paid", async || pay.is_enabled().await.ok()?.then_some(())).await;
-        browser.press(&pay).await;
+        pay(browser).await;
         browser.see_state("paid").await;
         for code in ["de", "es", "ar", "ko"] {
             speak(browser, code).await;
@@ -153,6 +158,19 @@ fn the_wallet_speaks_the_browsers_language() {
             browser.open(&gift).await;
             browser.see_state("item").await;
             nothing_english(browser, code, "a donation").await;
+            // A donation whose answer got lost, and which was given back since.
+            provider.proxy.lie("POST /v1/claims", |body| {
+                let text = String::from_utf8(body).unwrap();
+                text.replace("\"refunded\":false", "\"refunded\":true").into_bytes()
+            });
+            let little = "const amount = document.querySelector('#amount');
+                amount.value = '0.01';
+                amount.dispatchEvent(new Event('input', { bubbles: true }));";
+            browser.script(little, Vec::new()).await;
+            pay(browser).await;
+            browser.text("[data-text=item-note]", |text| text.contains('\u{20ac}')).await;
+            nothing_english(browser, code, "a donation that was given back").await;
+            provider.proxy.be_honest();
         }
     });
 }

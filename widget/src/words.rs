@@ -105,6 +105,8 @@ pub mod wallet {
     pub const PAID: &str = "Paid ";
     pub const GIVEN: &str = "Thank you! You gave ";
     pub const OWNED: &str = "Yours already: you paid ";
+    pub const BACK: &str = "You paid ";
+    pub const BACK_SINCE: &str = ", and it was given back since: the money is in your wallet.";
     pub const LOST: &str = "The payment did not arrive. You were not charged.";
     pub const REFUSED: &str = "The payment was refused.";
 }

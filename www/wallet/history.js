@@ -4,7 +4,7 @@
 // What was charged is what the verifier says, and nothing else. The last answer is kept in this page's
 // own storage and shown at once, with its age, until a new one has come; so it is there without a
 // connection too, and never looks like news. Of what was refused the verifier keeps the newest payment of each
-// site and browser. Two kinds of rows are known in this browser alone: payments made on this page whose
+// site and browser; what this page has listed of them stays. Two kinds of rows are known in this browser alone: payments made on this page whose
 // answer has not come, which are asked about, and those that were refused here.
 const past = {};
 {
@@ -40,10 +40,11 @@ const past = {};
   const LIFE_MS = 100_000;
 
   // What is shown: the entries, when they were said, and whether that is news. `asking` until there is an
-  // answer, `kept` when there is none.
+  // answer, `kept` when there is none; `part` where a first list came without its older pages.
   let entries = [];
   let saidAt = 0;
   let whole = true;
+  let isPart = false;
   let freshness = "asking";
   let ownRows = [];
   let refusedRows = [];
@@ -114,6 +115,7 @@ const past = {};
       entries = [];
       refusedRows = [];
       saidAt = 0;
+      isPart = false;
       pastRoot = key.pk;
       await ownOnes();
     }
@@ -123,10 +125,14 @@ const past = {};
     const begun = now();
     const read = [];
     let cursor = "";
+    let isCut = false;
     for (let page = 0; page < PAGES_MAX; page++) {
       const path = `/v1/wallets/${pastRoot}/entries?limit=${page ? 200 : 50}${cursor && "&cursor=" + encodeURIComponent(cursor)}`;
       const answer = await ask("GET", path, "", await signWith(key, "read", "GET", path));
       if (answer.status != 200 || !Array.isArray(answer.data)) {
+        // A whole list of before is more than the newest pages; half a one of before is not.
+        isCut = page > 0 && (!saidAt || (isPart && read.length >= entries.length));
+        if (isCut) break;
         freshness = "kept";
         return drawPast();
       }
@@ -143,17 +149,23 @@ const past = {};
     const answer = await ask("GET", path, "", await signWith(key, "read", "GET", path));
     // Without an answer the refused ones stay as they were: what was charged is news all the same.
     if (answer.status == 200 && Array.isArray(answer.allowances)) {
-      refusedRows = answer.allowances
+      const newest = answer.allowances
         .filter(({ refused }) => refused)
         .map(({ refused, creator }) => ({ ...refused, creator, when: Date.parse(refused.expires_at) - LIFE_MS }));
+      // What was listed once stays: a refusal is for good, and the verifier keeps the newest one alone.
+      const ids = new Set(newest.map(({ claim_id }) => claim_id));
+      const older = refusedRows.filter(({ claim_id }) => !ids.has(claim_id));
+      refusedRows = [...newest, ...older].sort((a, b) => b.when - a.when).slice(0, REFUSED_MAX);
     }
     entries = read;
     whole = !cursor;
+    isPart = isCut;
     // What was charged while older pages were read may be missing.
     saidAt = begun;
-    freshness = "fresh";
+    freshness = isPart ? "part" : "fresh";
     await settleOwn();
     await drawPast();
+    if (isPart) return;
     try {
       await pastDo("kept", "readwrite", (at) => at.put({ entries, refused: refusedRows, at: saidAt, whole, currency }, pastRoot));
     } catch {
@@ -334,6 +346,7 @@ const past = {};
     const values = [part(ageOf(Math.max(0, now() - saidAt))), part(moment(saidAt))];
     const said = {
       fresh: `As of ${part(moment(saidAt))}. Whatever was charged is in this list; what is not in it three minutes after a click was not charged and will not be.`,
+      part: `As of ${part(moment(saidAt))}. No answer came about what is older than this list, so that is missing.`,
       asking: saidAt ? `This was said ${values[0]} (${values[1]}). Asking for news…` : "Loading…",
       kept: saidAt
         ? `No answer from the payment service. This was said ${values[0]} (${values[1]}); what happened since is missing.`
@@ -341,6 +354,15 @@ const past = {};
     };
     tell("note", words(said[freshness]));
     pastPlace().dataset.past = freshness;
+  };
+  // Above a list without the wallet stands a button of its own. While it is asked again the button keeps its place, and the focus.
+  const drawAge = () => {
+    tellAge();
+    const again = pastPlace().querySelector("[data-past-do=again]");
+    const isHome = document.documentElement.dataset.state == "home";
+    if (freshness == "asking") return;
+    if (document.activeElement == again && freshness == "fresh") pastPlace().querySelector("h2").focus();
+    again.hidden = freshness == "fresh" || !isHome;
   };
   const tell = (name, text) => {
     const place = pastPlace().querySelector(`[data-past-${name}]`);
@@ -354,7 +376,7 @@ const past = {};
     drawRows();
   };
   const drawRows = () => {
-    tellAge();
+    drawAge();
     const rows = rowsOf();
     const chosen = chosenRows(rows);
     const sum = (kinds) => {
@@ -373,6 +395,12 @@ const past = {};
     );
     tell("empty", empty && freshness == "fresh" ? words("Nothing yet. What you pay will stand here.") : "");
     tell("part", whole ? "" : words(`Only the newest ${part(entries.length)} entries are shown here.`));
+    tell(
+      "refused",
+      refusedRows.length
+        ? words("Refused payments: the newest of each site and browser, and those that this browser listed before. Older ones are not kept, and none was charged.")
+        : "",
+    );
     $("[data-list=entries]")[0].replaceChildren(...chosen.slice(0, drawn).map(lineOf));
     pastPlace().querySelector("[data-past-do=more]").hidden = chosen.length <= drawn;
   };
@@ -400,11 +428,12 @@ const past = {};
       acts.append(button);
       return button;
     };
-    if (row.kind == "claim" && (receiptTexts.has(row.entry) || (row.entry && freshness == "fresh"))) {
+    const isNews = freshness == "fresh" || freshness == "part";
+    if (row.kind == "claim" && (receiptTexts.has(row.entry) || (row.entry && isNews))) {
       act("Receipt").onclick = () => saveReceipt(row);
     }
     // Only what the verifier said just now can be asked back.
-    if (row.refundable_until && freshness == "fresh" && Date.parse(row.refundable_until) > now()) {
+    if (row.refundable_until && isNews && Date.parse(row.refundable_until) > now()) {
       act("Refund", { value: `${row.entry} ${row.claim_id} ${row.amount} ${row.what}` }).dataset.do = "refund";
     }
     if (acts.firstChild) line.append(acts);
@@ -446,6 +475,11 @@ const past = {};
     return JSON.stringify({ ...head, entries }, null, 1) + "\n";
   };
   const acts = {
+    again: () => {
+      freshness = "asking";
+      tellAge();
+      past.refresh();
+    },
     more: () => {
       drawn += 4 * ROWS;
       drawRows();

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use clap::Args;
 
-use crate::process::{cargo, run};
+use crate::process::{self, cargo, run};
 use crate::{Outcome, wasm};
 
 /// The server ends with this code when it must be started again to recover.
@@ -40,11 +40,11 @@ pub fn run_demo(arguments: &Arguments) -> Outcome {
     print_tour(arguments, &vouchers);
     loop {
         let mut server = Command::new(&binary);
-        let status = server.arg("serve").envs(settings.clone()).status();
+        let status = process::serve(server.arg("serve").envs(settings.clone()));
         let status = status.map_err(|error| format!("{}: {error}", binary.display()))?;
         match status.code() {
             Some(MUST_RECOVER) => eprintln!("starting again, so that the ledger recovers"),
-            // Stopped by Ctrl-C or a signal: that is how it ends.
+            // Stopped by Ctrl-C or a signal, to it or to us: that is how it ends.
             Some(0) | None => return Ok(()),
             Some(_) => return Err("the server ended; its last lines above say why".into()),
         }

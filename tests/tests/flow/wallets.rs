@@ -213,7 +213,15 @@ async fn a_refund_closes_what_was_bought() -> Test {
     let names = ["outcome", "charged", "repeat", "refunded", "content_key"];
     assert_eq!(json!(pick(&again, &names)), json!(["accepted", true, true, true, null]));
     let status = format!("/v1/claims/{}?key={}&sequence=1", claim.id(), claim.key);
-    assert_eq!(verifier.get(&status).await.json()["refunded"], true);
+    let status = verifier.get(&status).await.json();
+    assert_eq!(status["refunded"], true);
+    // Whoever reads the sentence alone must not take it for paid.
+    for answer in [again, status] {
+        assert_eq!(
+            answer["message"],
+            "This was paid, and given back since; the money is in your wallet."
+        );
+    }
     let path = format!("/v1/quote?creator={CREATOR}&item=essay&origin={ORIGIN}");
     let quote = verifier.get_as(&path, &visitor.spending).await.json();
     assert_eq!(quote["owned"], Value::Null);

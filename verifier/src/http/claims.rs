@@ -44,7 +44,8 @@ pub(super) struct AnswerBody {
     repeat: bool,
     /// Whether the money was given back since.
     refunded: bool,
-    /// In the language that is asked for (`lang`, else Accept-Language), else in English.
+    /// Of a refusal in the language that is asked for (`lang`, else Accept-Language), else in English. What was given back since has
+    /// a sentence of its own.
     message: Cow<'static, str>,
     retry: &'static str,
     claim_id: String,
@@ -62,13 +63,14 @@ pub(super) struct AnswerBody {
 impl AnswerBody {
     fn of(app: &App, answer: &ClaimAnswer, content_key: Option<String>) -> Self {
         let receipt = answer.receipt;
+        let message = if answer.refunded { BACK_SINCE } else { answer.outcome.sentence() };
         Self {
             outcome: answer.outcome.name(),
             code: answer.outcome.code(),
             charged: answer.outcome.is_charged(),
             repeat: answer.repeat,
             refunded: answer.refunded,
-            message: answer.outcome.sentence().into(),
+            message: message.into(),
             retry: answer.outcome.retry().name(),
             claim_id: answer.claim.to_text(),
             entry: receipt.map(|receipt| receipt.entry.0),
@@ -97,6 +99,8 @@ impl AnswerBody {
     }
 }
 
+/// Said in place of "paid" or "owned".
+const BACK_SINCE: &str = "This was paid, and given back since; the money is in your wallet.";
 /// Stands in a language's words for what is left of a budget.
 const LEFT: &str = "{left}";
 /// What an automatic claim takes from its sender's bucket unless it is charged: it makes the ledger add up a month, some 1.5 ms at

@@ -53,6 +53,7 @@ impl Wallet {
             Effect::Flag("has-title", !quote.title().is_empty()),
             Effect::Flag("amount", gives),
             Effect::Flag("pay", self.can_pay()),
+            Effect::Set("item-note", self.note.clone()),
             Effect::View("item"),
         ])
     }
@@ -89,6 +90,7 @@ impl Wallet {
         }
         let Some(amount) = self.item_amount() else { return Vec::new() };
         self.amount = amount;
+        self.note = String::new();
         self.allowed = None;
         self.signed = None;
         self.consent = Consent::Given { cap: amount, per_claim_max: amount };
@@ -182,6 +184,14 @@ impl Wallet {
         let resumed = core::mem::take(&mut self.resumed);
         self.forget_consent();
         effects.extend(match fate {
+            // Its answer was lost, and it was given back before it was asked for again: it is not paid, and for sale again.
+            Fate::Success if fields.flag("refunded") => {
+                self.note =
+                    say(&[words::BACK, &money_text(fields.text("amount")), words::BACK_SINCE]);
+                let mut effects = Vec::from([Effect::View("loading")]);
+                effects.extend(self.advance(now_ms));
+                effects
+            }
             Fate::Success => {
                 self.over = true;
                 let amount = money_text(fields.text("amount"));

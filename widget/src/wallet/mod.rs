@@ -103,6 +103,8 @@ pub struct Wallet {
     /// The spending key that the payment is for: the frame's, or this page's own.
     key: String,
     typed: String,
+    /// What the item page says of an earlier payment beside its button.
+    note: String,
     amount: Micros,
     force: bool,
     quote: Option<Quote>,
@@ -149,6 +151,7 @@ impl Wallet {
             wanted: None,
             key: String::new(),
             typed: String::new(),
+            note: String::new(),
             amount: Micros::ZERO,
             force: false,
             quote: None,

@@ -1,7 +1,8 @@
 //! The wallet page's paths, told as a conversation with the verifier.
 
 use super::*;
-use crate::words::{money, money_text};
+
+mod owned;
 
 const NOW: u64 = 1_795_500_000_000;
 const CREATOR: &str = "cr_BwcHBwcHBwcHBwcHBwcHBw";
@@ -267,32 +268,6 @@ fn a_click_that_may_not_have_been_seen_is_confirmed_here() {
     assert_eq!((sent(&over, "t"), paths(&over).len()), (Some("allowed"), 0));
 }
 
-/// Paid through the link on this page: the site is to be allowed, and neither the window nor the balance says
-/// that it is paid again.
-#[test]
-fn what_was_bought_before_is_not_asked_to_be_paid_again() {
-    let root = format!("root={} device=7", key(1));
-    let mut wallet = popup(&root);
-    let asked = wallet.asked(&question("0.05", ""), NOW);
-    assert!(matches!(&asked[..], [Effect::Fetch(r)] if r.signer == Signer::Key));
-    let owned = row("owned=+ owned.entry=12 owned.amount=0.04");
-    wallet.answer(&[quote("0.05"), owned].join("\u{1f}"), NOW);
-    let effects = wallet.answer(&account("wallet", "0.01", ""), NOW);
-    assert_eq!(view(&effects), Some("consent"));
-    assert_eq!((set(&effects, "price"), set(&effects, "allow")), (&*money(Micros::ZERO), "Allow"));
-    assert!(set(&effects, "owned").contains(&*money_text("0.04")), "{effects:?}");
-    wallet.arm(true);
-    wallet.arm(false);
-    let allowed = wallet.allow(Fields::read(&row("cap=2.00")), NOW);
-    let (_, over) = register(&mut wallet, &allowed, 1);
-    assert_eq!(sent(&over, "t"), Some("allowed"), "a cent is enough");
-
-    let mut wallet = popup(&root);
-    wallet.asked(&question("0.05", ""), NOW);
-    let again = wallet.answer(&row("tag=quote status=401"), NOW);
-    assert!(matches!(&again[..], [Effect::Fetch(r)] if r.signer == Signer::Nobody));
-}
-
 #[test]
 fn too_little_money_asks_for_a_voucher_and_goes_on() {
     let root = format!("root={} device=7", key(1));
@@ -544,6 +519,31 @@ fn a_link_pays_with_exactly_one_payment_allowed() {
     assert_eq!(paths(&wallet.timer(Fields::read(&row("name=claim")), NOW)), ["POST /v1/claims"]);
     let paid = wallet.answer(&row("tag=claim status=200 code=1 charged=true amount=0.05"), NOW);
     assert_eq!((view(&paid), set(&paid, "paid")), (Some("paid"), "Paid \u{1}0.05\u{1}"));
+}
+
+/// A payment of an earlier visit, whose answer got lost: what was given back since is not called paid, and is for sale again.
+#[test]
+fn what_was_given_back_since_is_not_paid() {
+    let back = "You paid \u{1}0.05\u{1}, and it was given back since: the money is in your wallet.";
+    for (refunded, expected) in
+        [(false, ("paid", "", "Paid \u{1}0.05\u{1}")), (true, ("item", back, ""))]
+    {
+        let mut wallet = Wallet::new();
+        let boot = format!(
+            "place=item stored=true origin=https://pay.example creator={CREATOR} item=essay root={} device=7 \
+             pending.0.id=i pending.0.claim=c pending.0.key=k pending.0.sequence=6 pending.0.expires={NOW}9",
+            key(1)
+        );
+        wallet.boot(&row(&boot), NOW);
+        assert_eq!(paths(&wallet.answer(&provider(), NOW)), ["POST /v1/claims"]);
+        let answer = "tag=claim status=200 code=1 charged=true repeat=true amount=0.05 refunded";
+        let mut said = wallet.answer(&row(&format!("{answer}={refunded}")), NOW);
+        assert!(said.contains(&Effect::Settle { id: "i".into() }));
+        said.extend(wallet.answer(&quote("0.05"), NOW));
+        said.extend(wallet.answer(&account("wallet", "0.60", ""), NOW));
+        let shown = (view(&said).unwrap_or(""), set(&said, "item-note"), set(&said, "paid"));
+        assert_eq!(shown, expected);
+    }
 }
 
 #[test]
