@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 mod crowd;
 pub mod demo;
+pub mod ended;
 pub mod findings;
 pub mod http;
 pub mod intake;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::ended::EndedSessions;
 use crate::findings::{Watch, follow};
 use crate::http::{self, App, AppParts, Buckets, Notices, Places, Server, Site};
 use crate::intake::Intake;
@@ -156,9 +157,14 @@ pub fn build(
         config.limits.claims_in_flight,
         metrics.clone(),
     );
+    let path = config.data.join("ended-sessions");
+    let ended = EndedSessions::open(&path, clock.now()).map_err(|error| {
+        format!("cannot keep which sessions have ended in {}: {error}", path.display())
+    })?;
     let trusted = config.proxies().map_err(|error| error.to_string())?;
     let parts = AppParts {
         sessions: Sessions::new(secrets.mac("session")),
+        ended,
         reviewers: Reviewers::new(&secrets, clock.now()),
         notices: Notices::default(),
         challenges: Challenges::new(

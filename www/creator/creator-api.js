@@ -14,7 +14,6 @@ export class ApiError extends Error {
     this.status = facts.status ?? 0;
     this.code = facts.code ?? "";
     this.field = facts.field ?? null;
-    this.request = facts.request ?? null;
     this.retryAfterMs = facts.retryAfterMs ?? null;
   }
 
@@ -92,7 +91,7 @@ async function errorOf(response) {
   }
   const seconds = Number(response.headers.get("retry-after"));
   const facts = {
-    status: response.status, code: problem.code, field: problem.field, request: problem.request,
+    status: response.status, code: problem.code, field: problem.field,
     retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : null,
   };
   if (response.status === 401) return new ApiError("signed_out", problem.detail ?? "You are signed out.", facts);

@@ -12,7 +12,6 @@ export function problemNode(error, again) {
   const canRetry = error.canRetry === true && again !== undefined;
   const words = error.kind === undefined ? "Something went wrong on this page." : error.message;
   const box = h("div", { class: "problem", role: "alert" }, h("p", {}, canRetry ? `${words} Trying again…` : words));
-  if (error.request) box.append(h("p", { class: "hint" }, "Request ", h("code", {}, error.request)));
   if (error.kind === undefined) console.error(error);
   if (again === undefined) return box;
   let isDone = false;

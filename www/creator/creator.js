@@ -43,7 +43,7 @@ function noticeNode(words) {
 
 const way = door({
   reasons: REASONS,
-  untold: "The provider could not be told; the session ends there by itself.",
+  untold: "The provider could not be told; the session ends there by itself, 30 days after it began.",
   hidden: ["who", "live", "sign-out", "views", "demo-banner"],
   left() {
     page.live?.stop();

@@ -5,6 +5,7 @@ use farthing_shared::{SigningKey, item_hash};
 use farthing_tests::actors::{ORIGIN, Visitor};
 use farthing_tests::inprocess::{Verifier, text};
 use farthing_tests::ledger::CREATOR;
+use serde_json::json;
 
 use super::{Test, quote_path, sound};
 
@@ -141,24 +142,84 @@ async fn creators_sessions_end_with_a_new_link() -> Test {
     Ok(())
 }
 
+/// Signing out ends the session and no other, for good.
+#[tokio::test]
+async fn a_session_that_was_signed_out_of_is_worth_nothing() -> Test {
+    let mut verifier = Verifier::start().await;
+    let session = verifier.sign_in().await;
+    verifier.wait_ms(1);
+    let other = verifier.sign_in().await;
+    let leave = async |session: Option<&str>| {
+        let mut request = axum::http::Request::delete("/v1/creator/sessions");
+        if let Some(session) = session {
+            request = request.header("authorization", format!("Bearer {session}"));
+        }
+        verifier.send(request.body(axum::body::Body::empty()).unwrap()).await.status
+    };
+    assert_eq!(leave(None).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(leave(Some(&session)).await, StatusCode::NO_CONTENT);
+    assert_eq!(leave(Some(&session)).await, StatusCode::UNAUTHORIZED, "it has ended");
+    assert_eq!(verifier.get_with("/v1/creator", &session).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(verifier.get_with("/v1/creator", &other).await.status, StatusCode::OK);
+    let kept = std::fs::read_to_string(verifier.app.config.data.join("ended-sessions"))?;
+    assert_eq!(kept.lines().filter(|line| !line.is_empty()).count(), 1, "{kept}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn every_route_is_documented_and_every_document_is_a_route() -> Test {
     let verifier = Verifier::start().await;
     let document = verifier.get("/openapi.json").await.json();
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(schemes["session"]["scheme"], "bearer");
+    assert_eq!(
+        (&schemes["signed_read"]["in"], &schemes["signed_read"]["name"]),
+        (&json!("header"), &json!("Authorization"))
+    );
     let paths = document["paths"].as_object().ok_or("paths")?;
     for (path, methods) in paths {
         let filled = path
             .replace("{root}", &Visitor::new(1, verifier.id()).root_key().to_text())
             .replace("{key}", &Visitor::new(1, verifier.id()).root_key().to_text())
+            .replace("{finding}", "1")
+            .replace("{name}", &"A".repeat(22))
             .replace("{id}", &farthing_shared::ClaimId([0; 32]).to_text());
-        for method in methods.as_object().ok_or("methods")?.keys() {
+        for (method, operation) in methods.as_object().ok_or("methods")? {
             let request =
                 axum::http::Request::builder().uri(&filled).method(method.to_uppercase().as_str());
             let answer = verifier.send(request.body(axum::body::Body::empty())?).await;
             let nowhere =
                 answer.json()["detail"].as_str().is_some_and(|d| d.contains("there is nothing at"));
             assert!(!nowhere && answer.status != StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            // Who says nothing of themselves is turned away where the document says so, and nowhere else.
+            let must =
+                operation["security"].as_array().is_some_and(|all| !all.contains(&json!({})));
+            assert_eq!(
+                answer.status == StatusCode::UNAUTHORIZED,
+                must,
+                "{method} {path}: {answer:?}"
+            );
+            let responses = operation["responses"].as_object().ok_or("responses")?;
+            let wrong = responses.iter().filter(|(status, _)| !status.starts_with(['2', '3']));
+            for (status, response) in wrong {
+                let types: Vec<_> =
+                    response["content"].as_object().ok_or("content")?.keys().collect();
+                assert_eq!(types, ["application/problem+json"], "{method} {path} {status}");
+            }
+            assert!(responses.contains_key("default"), "{method} {path}");
+            let problem = answer.kind == "application/problem+json";
+            assert!(answer.status.is_success() || problem, "{method} {path}: {answer:?}");
         }
+    }
+    let wrong = ["/v1/wallets/%ff/findings/1/answers", "/v1/creator/findings/one/answers"];
+    for path in wrong {
+        let request = axum::http::Request::post(path).header("authorization", "Bearer x");
+        let answer = verifier.send(request.body(axum::body::Body::empty())?).await;
+        assert_eq!(answer.kind, "application/problem+json", "{path}: {answer:?}");
+    }
+    for path in ["/log/tile/%ff", "/a/%ff", "/l/%ff", "/v1/backups/%ff"] {
+        let answer = verifier.get(path).await;
+        assert_eq!(answer.json()["code"], "bad_request", "{path}: {answer:?}");
     }
     assert_eq!(paths.len(), 42, "routes below /v1 and /log, and the health routes");
     Ok(())

@@ -232,8 +232,17 @@ pub(super) struct StatusAsked {
     sequence: u64,
 }
 
+/// What a claim was answered, or that it was not.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum StatusBody {
+    Seen(Box<AnswerBody>),
+    NotSeen(NotSeenBody),
+}
+
 #[derive(Serialize, ToSchema)]
 pub(super) struct NotSeenBody {
+    /// `not_seen`
     outcome: &'static str,
     charged: bool,
     r#final: bool,
@@ -243,29 +252,29 @@ pub(super) struct NotSeenBody {
 
 /// Was I charged? The first answer of a claim, or that none was given.
 #[utoipa::path(get, path = "/v1/claims/{id}", params(("id" = String, Path), StatusAsked),
-    responses((status = 200, body = AnswerBody)))]
+    responses((status = 200, body = StatusBody), (status = 404, body = Problem)))]
 pub(super) async fn status(
     State(app): State<App>,
     Named(id): Named<ClaimId>,
     Asked(asked): Asked<StatusAsked>,
-) -> Result<Response, Problem> {
+) -> Result<Json<StatusBody>, Problem> {
     let key = PublicKey::parse(&asked.key).map_err(|why| Problem::field("key", why))?;
     if asked.sequence == 0 {
         return Err(Problem::field("sequence", "numbers begin at 1"));
     }
     let (is_final, message) = match app.intake.first_answer(key, asked.sequence, id).await? {
         Seen::Answered(answer) => {
-            return Ok(Json(AnswerBody::of(&app, &answer, None)).into_response());
+            let body = Box::new(AnswerBody::of(&app, &answer, None));
+            return Ok(Json(StatusBody::Seen(body)));
         }
         Seen::NumberUsed => (true, "You were not charged for this, and cannot be any more."),
         Seen::Not => (false, "You have not been charged for this."),
     };
-    Ok(Json(NotSeenBody {
+    Ok(Json(StatusBody::NotSeen(NotSeenBody {
         outcome: "not_seen",
         charged: false,
         r#final: is_final,
         message,
         claim_id: id.to_text(),
-    })
-    .into_response())
+    })))
 }

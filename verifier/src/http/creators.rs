@@ -22,6 +22,7 @@ use super::payments::{Chunk, streamed};
 use super::problem::{Kind, Problem};
 use super::provider::{ItemName, content_key};
 use super::text::{Clause, day, time};
+use crate::ended::NotEnded;
 use crate::sessions::{Purpose, SESSION_LIFE_MS, Token};
 use crate::store::sqlite::{ReadError, Reader, Sum};
 
@@ -91,10 +92,21 @@ pub(super) async fn sign_in(
     }))
 }
 
-/// Signs out: the session is the page's to forget.
-#[utoipa::path(delete, path = "/v1/creator/sessions", responses((status = 204)))]
-pub(super) async fn sign_out() -> StatusCode {
-    StatusCode::NO_CONTENT
+/// Signs out: the session is worth nothing from here on. A new link of the provider ends all of a creator's.
+#[utoipa::path(delete, path = "/v1/creator/sessions",
+    responses((status = 204), (status = 401, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn sign_out(State(app): State<App>, who: SignedIn) -> Result<StatusCode, Problem> {
+    let kept = app.clone();
+    let ended = tokio::task::spawn_blocking(move || kept.ended.end(&who.session)).await;
+    match ended.map_err(|error| Problem::new(Kind::Internal, error.to_string()))? {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(NotEnded::TooMany) => {
+            let detail = "too many sessions of yours were ended in a month; ask your provider for a new \
+                          link, which ends them all";
+            Err(Problem::new(Kind::Conflict, detail))
+        }
+        Err(NotEnded::NotKept(error)) => Err(Problem::new(Kind::Internal, error.to_string())),
+    }
 }
 
 /// Who is signed in.
@@ -479,11 +491,13 @@ async fn tell_news(app: App, who: SignedIn, send: mpsc::Sender<Chunk>) {
             told = what;
         }
         tokio::time::sleep(NEWS_EVERY).await;
-        // A session that was ended by a new link hears no more.
+        // A session that was ended, by a new link or by signing out, hears no more.
         let id = who.profile.id;
         let still = app.read(move |reader| reader.creator(&id)).await;
         let generation = who.profile.link_generation;
-        if !matches!(still, Ok(Some((_, profile))) if profile.link_generation == generation) {
+        let is_known =
+            matches!(still, Ok(Some((_, profile))) if profile.link_generation == generation);
+        if !is_known || app.ended.has(&who.session) {
             return;
         }
         loop {

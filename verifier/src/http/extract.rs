@@ -61,6 +61,20 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Asked<T> {
     }
 }
 
+/// Parts of the path as `T`; what they cannot be is a problem, in JSON as every other.
+pub struct InPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Path(value) = Path::<T>::from_request_parts(parts, app)
+            .await
+            .map_err(|error| Problem::new(Kind::BadRequest, error.body_text()))?;
+        Ok(Self(value))
+    }
+}
+
 /// A part of the path, in the text form of `T`.
 pub struct Named<T>(pub T);
 
@@ -95,9 +109,7 @@ impl<T: FromText> FromRequestParts<App> for Named<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Path(text) = Path::<String>::from_request_parts(parts, app)
-            .await
-            .map_err(|error| Problem::new(Kind::BadRequest, error.body_text()))?;
+        let InPath(text) = InPath::<String>::from_request_parts(parts, app).await?;
         T::from_text(&text)
             .map(Self)
             .map_err(|why| Problem::new(Kind::BadRequest, format!("in the path: {why}")))
@@ -194,6 +206,8 @@ pub struct SignedIn {
     pub row: CreatorRow,
     /// Name and sites.
     pub profile: CreatorProfile,
+    /// By what.
+    pub session: crate::sessions::Token,
 }
 
 impl FromRequestParts<App> for SignedIn {
@@ -206,11 +220,12 @@ impl FromRequestParts<App> for SignedIn {
         let session = app
             .sessions
             .read(crate::sessions::Purpose::Session, text, now)
+            .filter(|session| !app.ended.has(session))
             .ok_or_else(|| unauthorized("the session has ended; sign in again with your link"))?;
         let found = app.read(move |reader| reader.creator(&session.creator)).await?;
         match found {
             Some((row, profile)) if profile.link_generation == session.generation => {
-                Ok(Self { row, profile })
+                Ok(Self { row, profile, session })
             }
             _ => Err(unauthorized("the session was ended; sign in again with a new link")),
         }

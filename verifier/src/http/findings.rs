@@ -2,7 +2,7 @@
 //! about its wallet; and their answers.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_rules::findings::{Act, Decision, FindingRef, FindingRow, Standing};
 use farthing_rules::{Answer, Command, EntryBody, WalletRef};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
-use super::extract::{Asked, Body, Named, Reading, SignedIn};
+use super::extract::{Asked, Body, InPath, Named, Reading, SignedIn};
 use super::problem::{Kind, Problem};
 use super::text::{Clause, time};
 use super::wallets::{Paging, own};
@@ -189,7 +189,7 @@ pub(super) struct AnswerText {
         (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub(super) async fn answer_as_creator(
     State(app): State<App>,
-    Path(number): Path<u64>,
+    InPath(number): InPath<u64>,
     who: SignedIn,
     Body(body): Body<AnswerText>,
 ) -> Result<Json<FindingBody>, Problem> {
@@ -275,7 +275,7 @@ fn accusing(wallet: WalletRef) -> Wanted {
         (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub(super) async fn answer_as_visitor(
     State(app): State<App>,
-    Path((root, number)): Path<(String, u64)>,
+    InPath((root, number)): InPath<(String, u64)>,
     reading: Reading,
     Body(body): Body<AnswerText>,
 ) -> Result<Json<FindingBody>, Problem> {

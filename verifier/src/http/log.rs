@@ -1,6 +1,6 @@
 //! The Merkle log as C2SP tlog-tiles asks for it, and receipts. Only hashes are public.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use farthing_rules::{EntryBody, EntryNumber};
@@ -10,7 +10,7 @@ use farthing_shared::{ClaimId, SignedClaim};
 use serde::Deserialize;
 
 use super::App;
-use super::extract::{Asked, Named};
+use super::extract::{Asked, InPath, Named};
 use super::problem::{Kind, Problem};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -46,7 +46,7 @@ pub(super) async fn key(State(app): State<App>) -> Response {
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem)))]
 pub(super) async fn tile(
     State(app): State<App>,
-    Path(rest): Path<String>,
+    InPath(rest): InPath<String>,
 ) -> Result<Response, Problem> {
     if rest.starts_with("entries/") || rest.starts_with("data/") {
         let detail =

@@ -37,6 +37,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::ended::EndedSessions;
 use crate::intake::Intake;
 use crate::log::Log;
 use crate::metrics::Metrics;
@@ -75,6 +76,8 @@ pub struct AppParts {
     pub secrets: Secrets,
     /// Creators' tokens.
     pub sessions: Sessions,
+    /// Those that were signed out of.
+    pub ended: EndedSessions,
     /// Who reviews findings.
     pub reviewers: Reviewers,
     /// Proof of work for new wallets.

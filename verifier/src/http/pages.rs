@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use rust_embed::RustEmbed;
 
 use super::App;
+use super::extract::InPath;
 use super::problem::{Kind, Problem};
 
 /// What `cargo xtask wasm` built. In debug builds the files are read from the folder at run time.
@@ -208,7 +209,7 @@ pub(super) async fn loader(State(app): State<App>, asked: HeaderMap) -> Response
 /// One version of the loader, or what the newest is called (`loader.json`).
 pub(super) async fn pinned(
     State(app): State<App>,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     asked: HeaderMap,
 ) -> Response {
     let path = format!("site/l/{name}");
@@ -298,7 +299,7 @@ pub(super) async fn review(State(app): State<App>, asked: HeaderMap) -> Response
 /// Files whose name holds the hash of their content.
 pub(super) async fn asset(
     State(app): State<App>,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     asked: HeaderMap,
 ) -> Response {
     let path = format!("site/a/{name}");

@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 use crate::intake::IntakeError;
 use crate::store::sqlite::ReadError;
 
+/// The content type of errors (RFC 9457).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
 /// What went wrong, and what to do.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
@@ -138,7 +141,7 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -21,7 +21,7 @@ use farthing_shared::{CreatorId, UnixMillis, limits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::extract::{Asked, Body};
+use super::extract::{Asked, Body, InPath};
 use super::problem::{Kind, Problem};
 use super::provider::CreatorName;
 use super::text::{Clause, time};
@@ -366,7 +366,7 @@ pub(super) async fn findings(
 pub(super) async fn drawing(
     State(app): State<App>,
     _who: Reviewing,
-    Path(number): Path<u64>,
+    InPath(number): InPath<u64>,
 ) -> Result<Response, Problem> {
     let drawn = app.read(move |reader| {
         let row = reader.finding(FindingRef(number))?;
