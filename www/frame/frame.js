@@ -257,10 +257,11 @@ const answerFor = async (request) => {
   const answer = await request;
   let { status, retry_after, code, outcome, final, charged, claim_id, refunded, message, amount: sum } = answer;
   try {
-    // The words for what was given back since its answer got lost. Without them it is asked about again.
+    // The words for what was given back since its answer got lost. Without them it is asked about again, and by a new name each
+    // time: Firefox keeps a module's failed fetch under its name. What is behind a # is no part of what is fetched, or kept.
     if (refunded) {
       ({ currency } = answer);
-      (await $import("$AFTER")).refunded(money(sum));
+      (await $import("$AFTER#" + now())).refunded(money(sum));
     }
   } catch {
     status = 0;
