@@ -14,8 +14,14 @@ const PAY: &str = "farthing-pay";
 const OPENED: &str = "The word itself is a recipe";
 
 mod unheard {
-    use super::a_payment_given_back_before_its_answer_came_was_paid;
-    farthing_tests::in_every_engine! { a_payment_given_back_before_its_answer_came_was_paid }
+    use super::{
+        a_payment_given_back_before_its_answer_came_was_paid,
+        what_was_given_back_is_not_called_lost_while_its_words_are_missing,
+    };
+    farthing_tests::in_every_engine! {
+        a_payment_given_back_before_its_answer_came_was_paid
+        what_was_given_back_is_not_called_lost_while_its_words_are_missing
+    }
 }
 in_engine! { chromium Chromium a_refund_at_the_button }
 in_engine! { firefox Firefox a_refund_at_the_button }
@@ -482,38 +488,35 @@ async fn a_payment_given_back_before_its_answer_came_was_paid(world: Rc<World>) 
 }
 
 /// The words for it are a file of their own. Until that comes nothing is said, least of all that nothing arrived.
-#[test]
-fn what_was_given_back_is_not_called_lost_while_its_words_are_missing() {
-    browser_test("back-wordless", async |world: Rc<World>| {
-        let (provider, browser) = (&world.provider, &world.browser);
-        browser.open(&format!("{}/essay.html", provider.magazine)).await;
-        let page = browser.here().await;
-        provider.proxy.lose_answers("POST /v1/claims", 1_000);
-        browser.pay_first(GATE).await;
-        until("the answer is lost", async || (provider.proxy.lost() > 0).then_some(())).await;
-        have_back_in_the_wallet(&world).await;
-        browser.go_to(&page).await;
-        browser.enter(GATE).await;
-        // Every line that is drawn from now on.
-        let watch = "window.said = [];
-            const look = () => {
-              const { textContent } = document.querySelector('p');
-              if (said.at(-1) != textContent) said.push(textContent);
-              requestAnimationFrame(look);
-            };
-            look();";
-        browser.script(watch, Vec::new()).await;
-        provider.proxy.cut("GET /a/en.");
-        provider.proxy.lose_answers("", 0);
-        let asked = provider.proxy.count("POST /v1/claims");
-        until("it is asked about again", async || {
-            browser.script("dispatchEvent(new Event('online'))", Vec::new()).await;
-            (provider.proxy.count("POST /v1/claims") > asked + 2).then_some(())
-        })
-        .await;
-        provider.proxy.heal();
-        browser.text("p[role=status]", |text| text.contains("You paid \u{20ac}0.05")).await;
-        let said = browser.script("return said.join()", Vec::new()).await;
-        assert!(!said.as_str().unwrap().contains("charged."), "{said}");
-    });
+async fn what_was_given_back_is_not_called_lost_while_its_words_are_missing(world: Rc<World>) {
+    let (provider, browser) = (&world.provider, &world.browser);
+    browser.open(&format!("{}/essay.html", provider.magazine)).await;
+    let page = browser.here().await;
+    provider.proxy.lose_answers("POST /v1/claims", 1_000);
+    browser.pay_first(GATE).await;
+    until("the answer is lost", async || (provider.proxy.lost() > 0).then_some(())).await;
+    have_back_in_the_wallet(&world).await;
+    browser.go_to(&page).await;
+    browser.enter(GATE).await;
+    // Every line that is drawn from now on.
+    let watch = "window.said = [];
+        const look = () => {
+          const { textContent } = document.querySelector('p');
+          if (said.at(-1) != textContent) said.push(textContent);
+          requestAnimationFrame(look);
+        };
+        look();";
+    browser.script(watch, Vec::new()).await;
+    provider.proxy.cut("GET /a/en.");
+    provider.proxy.lose_answers("", 0);
+    let asked = provider.proxy.count("POST /v1/claims");
+    until("it is asked about again", async || {
+        browser.script("dispatchEvent(new Event('online'))", Vec::new()).await;
+        (provider.proxy.count("POST /v1/claims") > asked + 2).then_some(())
+    })
+    .await;
+    provider.proxy.heal();
+    browser.text("p[role=status]", |text| text.contains("You paid \u{20ac}0.05")).await;
+    let said = browser.script("return said.join()", Vec::new()).await;
+    assert!(!said.as_str().unwrap().contains("charged."), "{said}");
 }

@@ -2,16 +2,21 @@
 
 use std::rc::Rc;
 
-use farthing_tests::in_every_engine;
+use farthing_tests::browser::Browser;
 use farthing_tests::site::{Page, Site};
 use farthing_tests::wait::until;
 use farthing_tests::world::World;
-use serde_json::json;
+use farthing_tests::{in_engine, in_every_engine};
+use serde_json::{Value, json};
 
 in_every_engine! {
     a_theme_is_worn
     no_theme_hides_the_price
+    an_element_that_is_built_anew_takes_the_theme_of_now
 }
+// WebKit tells a frame of the visitor's system and not of the page around it.
+in_engine! { dark_chromium Chromium a_theme_follows_a_page_that_turns_dark }
+in_engine! { dark_firefox Firefox a_theme_follows_a_page_that_turns_dark }
 
 const PAY: &str = "farthing-pay";
 
@@ -79,6 +84,75 @@ async fn a_theme_is_worn(world: Rc<World>) {
     let look = browser.script(LOOK, Vec::new()).await;
     assert_eq!((&look["ground"], &look["words"]), (&json!([154, 52, 18]), &json!([255, 255, 255])));
     browser.leave().await;
+}
+
+/// A page that turns dark by a class.
+async fn at_dusk(world: &World) {
+    let (provider, browser) = (&world.provider, &world.browser);
+    let site = Site::start("twilight").await;
+    let creator = provider.creator("Twilight", &site.origin).await;
+    provider.price(&creator, "it", "It", "0.05").await;
+    let body = "<style>
+        :root { color-scheme: light; --farthing-background: #fc0; --farthing-color: #000; --farthing-surface: #fff }
+        .dark { color-scheme: dark; --farthing-background: #03c; --farthing-color: #fff; --farthing-surface: #111 }
+        </style><farthing-pay item=\"it\">Pay</farthing-pay>";
+    browser.open(&site.put("/", Page::with_tag(&provider.origin, &creator.id, body))).await;
+    browser.watch_events().await;
+    browser.frame_shows(PAY, "ready").await;
+    assert_eq!(looks(browser).await, [json!([255, 204, 0]), json!([255, 255, 255])]);
+}
+
+/// The colours of the button and of what is behind it.
+async fn looks(browser: &Browser) -> [Value; 2] {
+    browser.enter(PAY).await;
+    let look = browser.script(LOOK, Vec::new()).await;
+    browser.leave().await;
+    [look["ground"].clone(), look["behind"].clone()]
+}
+
+/// Does `act` in the page, upon which another frame takes the place of the present one.
+async fn begins_anew(browser: &Browser, act: &str) {
+    const FRAME: &str = "__rootOf(document.querySelector('farthing-pay')).querySelector('iframe')";
+    browser.script(&format!("window.before = {FRAME}; {act}"), Vec::new()).await;
+    let look = format!("const frame = {FRAME}; return !!frame && frame != before");
+    until("there is another frame", async || {
+        (browser.script(&look, Vec::new()).await == json!(true)).then_some(())
+    })
+    .await;
+    browser.frame_shows(PAY, "ready").await;
+}
+
+const DARKEN: &str = "document.documentElement.className = 'dark';";
+
+/// The page's `color-scheme` turns with it; of that the frame hears, and a button that nobody has used takes the theme of now. One
+/// that has something to say keeps its words, and its own look follows.
+async fn a_theme_follows_a_page_that_turns_dark(world: Rc<World>) {
+    let browser = &world.browser;
+    at_dusk(&world).await;
+    begins_anew(browser, DARKEN).await;
+    assert_eq!(looks(browser).await, [json!([0, 51, 204]), json!([17, 17, 17])]);
+    browser.picture("theme-dark").await;
+    begins_anew(browser, "document.documentElement.className = '';").await;
+    assert_eq!(looks(browser).await[0], json!([255, 204, 0]));
+
+    browser.pay_first(PAY).await;
+    browser.frame_shows(PAY, "paid").await;
+    browser.script(DARKEN, Vec::new()).await;
+    let is_bare = async || (looks(browser).await[1] == json!([0, 0, 0, 0])).then_some(());
+    until("the frame has its own look", is_bare).await;
+    browser.frame_shows(PAY, "paid").await;
+    browser.picture("theme-dark-paid").await;
+    assert_eq!(browser.events().await.len(), 1, "it was paid once, and is said once");
+}
+
+/// What no browser tells a frame, the page can say itself.
+async fn an_element_that_is_built_anew_takes_the_theme_of_now(world: Rc<World>) {
+    at_dusk(&world).await;
+    let anew = "const element = document.querySelector('farthing-pay');
+        document.documentElement.style.setProperty('--farthing-background', '#060');
+        element.setAttribute('item', element.getAttribute('item'));";
+    begins_anew(&world.browser, anew).await;
+    assert_eq!(looks(&world.browser).await[0], json!([0, 102, 0]));
 }
 
 /// The page writes the loader's part itself, so that it can say anything.

@@ -133,8 +133,8 @@ const show = (state, text, line, parts) => {
   link.hidden = !has("l");
   // Writing the same words again would make a screen reader say them again.
   if (status.textContent != line) status.textContent = line;
-  // A disabled button loses the focus; whoever pays by keyboard keeps the place.
-  if (focused && !button.disabled) button.focus();
+  // A disabled button loses the focus, and takes none; whoever pays by keyboard keeps the place.
+  if (focused) button.focus();
   // Once: how often it draws is the frame's own affair too.
   main.hidden && tell("ready");
   main.hidden = false;
@@ -257,10 +257,11 @@ const answerFor = async (request) => {
   const answer = await request;
   let { status, retry_after, code, outcome, final, charged, claim_id, refunded, message, amount: sum } = answer;
   try {
-    // The words for what was given back since its answer got lost. Without them it is asked about again.
+    // The words for what was given back since its answer got lost. Without them it is asked about again, and by a new name each
+    // time: Firefox keeps a module's failed fetch under its name. What is behind a # is no part of what is fetched, or kept.
     if (refunded) {
       ({ currency } = answer);
-      (await $import("$AFTER")).refunded(money(sum));
+      (await $import("$AFTER#" + now())).refunded(money(sum));
     }
   } catch {
     status = 0;
@@ -500,7 +501,7 @@ button.onclick = ({ isTrusted, detail, pointerType }) => {
 };
 field.oninput = () => event("typed");
 field.onkeydown = ({ key, isTrusted }) => {
-  if (key == "Enter" && isTrusted && !button.disabled) button.focus();
+  if (key == "Enter" && isTrusted) button.focus();
 };
 
 // Start: the module, the storage and the parent's name, all at once.

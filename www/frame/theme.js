@@ -85,4 +85,12 @@ export const wear = ([background, color, surface, radius, size]) => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(rules.join(""));
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  // A page that turns dark tells its frames by its `color-scheme`, as the visitor's system does. The loader hands the theme of now
+  // to a frame that has loaded again. Where somebody was at the button, or it has more to say than its price, nothing is begun
+  // anew: the frame's own look, which follows both, takes the theme's place.
+  matchMedia("(prefers-color-scheme: dark)").onchange = () => {
+    const { dataset } = document.documentElement;
+    if (dataset.state == "ready" && !navigator.userActivation?.hasBeenActive) location.reload();
+    else document.adoptedStyleSheets = document.adoptedStyleSheets.filter((worn) => worn != sheet);
+  };
 };
