@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_rules::findings::FindingRef;
 use farthing_rules::{Answer, Command, EntryBody};
 use farthing_shared::CreatorId;
@@ -122,6 +123,63 @@ fn totals_grow_live_while_a_visitor_pays_in_another_tab() {
         // The picture in the README.
         browser.picture("creator").await;
         pictures_of_every_kind(&world).await;
+    });
+}
+
+/// What a payer had back stands beside every figure that holds it, as it happens, and marks its payment.
+#[test]
+fn what_was_given_back_is_shown_beside_the_totals() {
+    browser_test("creator-given-back", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let creator = provider.creator("A blog", &provider.origin).await;
+        let id = CreatorId::parse(&creator.id).unwrap();
+        let mut buyer = with_own_money(provider, id).await;
+        let gift = buyer.donation(id, "0.50", Clock::System.now());
+        assert_eq!(charge(provider, &buyer.sign(&gift).encode()).await, json!("accepted"));
+        let small = buyer.donation(id, "0.30", Clock::System.now());
+        assert_eq!(charge(provider, &buyer.sign(&small).encode()).await, json!("accepted"));
+        sign_in(&world, &creator).await;
+        browser.text("#payments .checked", |text| text.contains("4 payments")).await;
+        let count = "return [document.querySelectorAll('#payments .back-mark').length,
+            document.querySelector('#back-today').hidden]";
+        assert_eq!(browser.script(count, Vec::new()).await, json!([0, true]));
+
+        let session = provider.sign_in(&creator).await;
+        let listed = provider.ask("GET", "/v1/creator/claims", Some(&session), None).await.json();
+        let entry = listed["data"][1]["entry"].as_u64().unwrap();
+        let request = buyer.refund(&gift, entry, Clock::System.now());
+        let refund = Base64UrlUnpadded::encode_string(&request.sign(&buyer.spending).encode());
+        let body = Some(json!({ "refund": refund }));
+        let answer = provider.ask("POST", "/v1/refunds", None, body).await.json();
+        assert_eq!(answer["outcome"], "refunded");
+
+        for period in ["today", "days_30", "all"] {
+            let is_told =
+                |text: &str| text.contains("0.50 given back") && text.contains("0.30 left");
+            browser.text(&format!("#back-{period}"), is_told).await;
+            browser.text(&format!("#figure-{period}"), |text| text.contains("0.80")).await;
+        }
+        browser.text("#payments tr:nth-child(2) .back-mark", |text| text == "given back").await;
+        browser.text("#payments .checked", |text| text.contains("4 payments")).await;
+        browser.text("#per-item .back-mark", |text| text.contains("0.50 given back")).await;
+        browser.text("#chart .chart-readout", |text| text.contains("0.30 left")).await;
+        let count = "return document.querySelectorAll('#payments .back-mark').length";
+        assert_eq!(browser.script(count, Vec::new()).await, json!(1));
+        let is_told = |text: &str| text.contains("given back");
+        browser.text("#announcer", is_told).await;
+        browser.picture("creator-given-back").await;
+        // What is proven is what is shown: all that was paid, and what of it went back.
+        let check = browser.see("#proof-check").await;
+        browser.press(&check).await;
+        let verdict = browser.text("#proof-verdict", |text| !text.is_empty()).await;
+        assert!(verdict.contains("4 of 4 payments proven, 0 missing"), "{verdict}");
+        assert!(verdict.contains("0.50 back") && verdict.contains("0.30 is left"), "{verdict}");
+        let phone = json!({"width": 375, "height": 812, "deviceScaleFactor": 2, "mobile": true});
+        browser.devtools("Emulation.setDeviceMetricsOverride", phone).await;
+        browser.picture("creator-given-back-phone").await;
+        let wider = "return document.documentElement.scrollWidth - innerWidth";
+        assert_eq!(browser.script(wider, Vec::new()).await, json!(0), "nothing sticks out");
+        browser.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
     });
 }
 

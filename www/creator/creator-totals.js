@@ -1,7 +1,7 @@
 // The overview: figures, payout, items. Sums come from the server; this only shows them.
 
 import { DayChart } from "./creator-chart.js";
-import { amountNode, byId, count, h, micros, money, plural, setFigure, spanText } from "./creator-dom.js";
+import { amountNode, backNode, backText, byId, count, h, micros, money, plural, setFigure, spanText } from "./creator-dom.js";
 
 const PERIODS = [["today", "Today"], ["days_30", "Last 30 days"], ["all", "All time"]];
 
@@ -29,20 +29,23 @@ export class Overview {
     if (figure === undefined) {
       const value = h("span", { class: "value", id: `figure-${key}` });
       const detail = h("p", { class: "detail", id: `detail-${key}` });
-      figure = { value, detail };
+      const back = h("p", { class: "detail back", id: `back-${key}`, hidden: true });
+      figure = { value, detail, back };
       this.figures.set(key, figure);
       byId("figures").append(h("section", { class: "card figure", "aria-label": label },
         h("h2", {}, label),
         h("p", { class: "value-line" }, value, this.account.demo ? h("small", { class: "demo-mark" }, " demo") : null),
-        detail));
+        back, detail));
     }
     return figure;
   }
 
   showFigures(totals) {
     for (const [key, label] of PERIODS) {
-      const { value, detail } = this.figure(key, label);
+      const { value, detail, back } = this.figure(key, label);
       setFigure(value, money(totals[key].total, totals.currency));
+      setFigure(back, backText(totals[key], totals.currency));
+      back.hidden = back.textContent === "";
       setFigure(detail, plural(totals[key].count, "payment", "payments") + freeText(totals[key], totals.currency));
     }
   }
@@ -90,13 +93,13 @@ export class Overview {
     }
     const cell = (period) => [
       h("td", { class: "number" }, period === undefined ? "–" : count(period.count)),
-      h("td", { class: "number" }, period === undefined ? "–" : amountNode(period.total, this.account)),
+      h("td", { class: "number" }, period === undefined ? "–" : [amountNode(period.total, this.account), backNode(period, this.account)]),
     ];
     const rows = items.map((item) => h("tr", {},
       h("th", { scope: "row" },
         h("span", { class: "item-title" }, item.name === null ? "Donations" : item.title ?? item.name),
         item.name === null ? null : h("code", { class: "item-name" }, item.name)),
-      cell(item.today), cell(item.days_30), cell(item)));
+      cell(item.today), cell(item.days_30), cell({ ...item, refunds: item.refunds.count, refunded: item.refunds.total })));
     const group = (label) => h("th", { scope: "colgroup", colspan: "2", class: "number" }, label);
     const pair = () => [h("th", { scope: "col", class: "number" }, "Payments"), h("th", { scope: "col", class: "number" }, "Amount")];
     place.replaceChildren(h("div", { class: "table-scroll", tabindex: "0", role: "group", "aria-labelledby": "per-item-title" },

@@ -95,7 +95,8 @@ function onTotals(totals) {
     const demo = totals.demo ? " demo money" : "";
     announce(`${plural(fresh, "new payment", "new payments")}. Today ${money(totals.today.total, totals.currency)}${demo} in ${plural(totals.today.count, "payment", "payments")}.`);
   }
-  if (fresh !== 0) page.payments.refresh();
+  if (fresh <= 0 && totals.refunds > before.refunds) announce(`A payment was given back. Held for now: ${money(totals.held, totals.currency)}${totals.demo ? " demo money" : ""}.`);
+  if (fresh !== 0 || totals.refunds !== before.refunds) page.payments.refresh(totals.refunds !== before.refunds);
   if (totals.under_review !== before.under_review && view() === "findings") showFindings(page.creator);
   if (totals.refused !== before.refused && view() === "refused") {
     showRefusals(page.creator);
