@@ -183,6 +183,34 @@ fn what_was_given_back_is_shown_beside_the_totals() {
     });
 }
 
+/// Nothing in Farthing pays anybody out yet, and the page promises no run that would: it says who does. This provider has
+/// demo money, so the page's own function is asked what it says of real money.
+#[test]
+fn nobody_is_promised_a_payout() {
+    browser_test("creator-payout", async |world: Rc<World>| {
+        let browser = &world.browser;
+        let lantern = world.provider.magazine_creator().await;
+        sign_in(&world, &lantern).await;
+        browser.text("#payout", |text| text.contains("Demo money is never paid out.")).await;
+        let script = "const names = performance.getEntriesByType('resource').map(({ name }) => name);
+            const loaded = names.filter((name) => name.endsWith('.js')).map((name) => import(name));
+            const said = ({ thresholdText }) => [['0.00', '0.00'], ['10.00', '12.00'], ['10.00', '9.00']].map(
+                ([threshold, payable]) => thresholdText({ currency: 'EUR', demo: false, threshold, payable }));
+            return Promise.all(loaded).then((all) => said(all.find((one) => one.thresholdText !== undefined)));";
+        let said = browser.script(script, Vec::new()).await;
+        let said: Vec<&str> = said.as_array().unwrap().iter().filter_map(|s| s.as_str()).collect();
+        for (words, begins) in said.iter().zip([
+            "You have no threshold",
+            "Your threshold of \u{20ac}10.00 is reached.",
+            "\u{20ac}9.00 of \u{20ac}10.00",
+        ]) {
+            assert!(words.starts_with(begins), "{words}");
+            assert!(words.contains("Your provider pays you out by its own means"), "{words}");
+        }
+        assert_eq!(said.len(), 3);
+    });
+}
+
 /// The same page on a phone, in the dark, and with the visitor's own colours.
 async fn pictures_of_every_kind(world: &World) {
     let browser = &world.browser;

@@ -79,7 +79,7 @@ export class Overview {
     const have = micros(totals.payable);
     const thousandths = goal === 0n || have >= goal ? 1000n : have * 1000n / goal;
     bar.value = Number(thousandths);
-    threshold.textContent = thresholdText(totals, thousandths);
+    threshold.textContent = thresholdText(totals);
     heldWhy.textContent = provider === null
       ? "A payment is held for a short time, in which it can still be taken back, and then becomes payable."
       : `A payment is held for ${spanText(provider.refund_window_ms)}, in which it can still be taken back, and then becomes payable.`;
@@ -124,9 +124,12 @@ function monthText({ month_max: most, month_max_next: next, currency }) {
   return `${now || "What one visitor pays you a month has no limit."} From ${next.from.slice(0, 10)} on ${then}.`;
 }
 
-function thresholdText(totals, thousandths) {
+// Who pays out, and from when on; nothing here pays anybody.
+export function thresholdText(totals) {
   const goal = money(totals.threshold, totals.currency);
   if (totals.demo) return `Your threshold is ${goal}. Demo money is never paid out.`;
-  if (thousandths >= 1000n) return `Your threshold of ${goal} is reached: the next payout run pays you.`;
-  return `${money(totals.payable, totals.currency)} of ${goal}, your threshold for a payout. What is below it carries over.`;
+  const who = "Your provider pays you out by its own means; Farthing counts what is yours, and moves no money to your bank yet.";
+  if (micros(totals.threshold) === 0n) return `You have no threshold: any amount may be paid out. ${who}`;
+  if (micros(totals.payable) >= micros(totals.threshold)) return `Your threshold of ${goal} is reached. ${who}`;
+  return `${money(totals.payable, totals.currency)} of ${goal}, your threshold for a payout. What is below it carries over. ${who}`;
 }
