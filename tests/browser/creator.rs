@@ -126,7 +126,8 @@ fn totals_grow_live_while_a_visitor_pays_in_another_tab() {
     });
 }
 
-/// What a payer had back stands beside every figure that holds it, as it happens, and marks its payment.
+/// What a payer had back stands beside every figure that holds it, as it happens, and marks its payment; and how long a
+/// payment is held is what the creator chose.
 #[test]
 fn what_was_given_back_is_shown_beside_the_totals() {
     browser_test("creator-given-back", async |world: Rc<World>| {
@@ -138,7 +139,9 @@ fn what_was_given_back_is_shown_beside_the_totals() {
         assert_eq!(charge(provider, &buyer.sign(&gift).encode()).await, json!("accepted"));
         let small = buyer.donation(id, "0.30", Clock::System.now());
         assert_eq!(charge(provider, &buyer.sign(&small).encode()).await, json!("accepted"));
+        provider.command(&["creator", "edit", &creator.id, "--refund-minutes", "150"]).await;
         sign_in(&world, &creator).await;
+        browser.text("#payout", |text| text.contains("held for 150 minutes")).await;
         browser.text("#payments .checked", |text| text.contains("4 payments")).await;
         let count = "return [document.querySelectorAll('#payments .back-mark').length,
             document.querySelector('#back-today').hidden]";

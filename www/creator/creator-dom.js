@@ -107,9 +107,10 @@ export function longDayText(day) {
 export function spanText(milliseconds) {
   const minutes = Math.round(milliseconds / 60_000);
   if (minutes < 1) return plural(Math.round(milliseconds / 1000), "second", "seconds");
-  if (minutes < 120) return plural(minutes, "minute", "minutes");
-  const hours = Math.round(minutes / 60);
-  return hours < 72 ? plural(hours, "hour", "hours") : plural(Math.round(hours / 24), "day", "days");
+  // A span is a promise, so only what is a whole number of hours or days is called so.
+  if (minutes < 120 || minutes % 60 !== 0) return plural(minutes, "minute", "minutes");
+  const hours = minutes / 60;
+  return hours < 72 || hours % 24 !== 0 ? plural(hours, "hour", "hours") : plural(hours / 24, "day", "days");
 }
 
 export function sizeText(bytes) {

@@ -12,11 +12,10 @@ export class Overview {
     this.account = null;
   }
 
-  // `provider` may be null while it is still on its way.
-  show(totals, days, provider) {
+  show(totals, days) {
     this.account = { currency: totals.currency, demo: totals.demo };
     this.showFigures(totals);
-    this.showPayout(totals, provider);
+    this.showPayout(totals);
     this.chart ??= new DayChart(byId("chart"));
     this.chart.show(days, this.account);
     this.showItems(totals.items);
@@ -50,7 +49,7 @@ export class Overview {
     }
   }
 
-  showPayout(totals, provider) {
+  showPayout(totals) {
     if (this.payout === undefined) {
       this.payout = {
         payable: h("span", { class: "value" }), held: h("span", { class: "value" }),
@@ -80,9 +79,7 @@ export class Overview {
     const thousandths = goal === 0n || have >= goal ? 1000n : have * 1000n / goal;
     bar.value = Number(thousandths);
     threshold.textContent = thresholdText(totals);
-    heldWhy.textContent = provider === null
-      ? "A payment is held for a short time, in which it can still be taken back, and then becomes payable."
-      : `A payment is held for ${spanText(provider.refund_window_ms)}, in which it can still be taken back, and then becomes payable.`;
+    heldWhy.textContent = `A payment is held for ${spanText(totals.refund_window_ms)}, in which it can still be taken back, and then becomes payable.`;
   }
 
   showItems(items) {

@@ -1,8 +1,10 @@
 //! What a creator is told of the money: given back, held, and how long.
 
-use farthing_tests::actors::Visitor;
+use farthing_rules::Command;
+use farthing_tests::actors::{ORIGIN, Visitor};
 use farthing_tests::inprocess::{Verifier, text};
 use farthing_tests::ledger::CREATOR;
+use farthing_verifier::admin;
 use serde_json::{Value, json};
 
 use super::{Test, pick, sound};
@@ -71,4 +73,22 @@ async fn what_was_given_back_is_told_wherever_it_was_counted() -> Test {
         assert_eq!(line[14], at);
     }
     sound(&verifier)
+}
+
+/// The time that a payment is held is the creator's own where there is one.
+#[tokio::test]
+async fn the_page_is_told_how_long_a_payment_is_held() -> Test {
+    let verifier = Verifier::start().await;
+    let session = verifier.sign_in().await;
+    let told = async || {
+        let totals = verifier.get_with("/v1/creator/totals", &session).await.json();
+        totals["refund_window_ms"].clone()
+    };
+    assert_eq!(told().await, 900_000);
+    let mut draft =
+        admin::creator_draft(CREATOR, "The Blog", &[ORIGIN.into()], "10.00", None).unwrap();
+    draft.refund_window_ms = admin::refund_window(Some(120)).unwrap();
+    verifier.app.intake.ask(Command::SaveCreator(draft)).await.unwrap();
+    assert_eq!(told().await, 7_200_000);
+    Ok(())
 }

@@ -197,6 +197,8 @@ pub(super) struct TotalsBody {
     /// Held because of findings that nobody has decided yet.
     under_review: String,
     threshold: String,
+    /// How long a payment is held from now on, in milliseconds: the creator's own time, or else the provider's.
+    refund_window_ms: u64,
     /// What one visitor pays in a month at most, donations aside; none where there is no such limit.
     month_max: Option<String>,
     /// Where that changes: from when on, and to what.
@@ -311,6 +313,7 @@ async fn totals_of(app: &App, profile: CreatorProfile, days: u32) -> Result<Tota
         held: sums.row.held.to_decimal(),
         under_review: sums.row.review.to_decimal(),
         threshold: threshold.to_decimal(),
+        refund_window_ms: sums.row.refund_window_ms.unwrap_or(app.policy.refund_window_ms),
         month_max: ceiling.at(now).map(Micros::to_decimal),
         month_max_next,
         payments: sums.row.number,
