@@ -3,7 +3,7 @@
 // so a missing or changed one shows up in the reader's own browser.
 
 import { requestJson, request } from "./creator-api.js";
-import { amountNode, announce, byId, decimalOf, h, micros, money, plural, saveFile, sizeText, timeNode } from "./creator-dom.js";
+import { amountNode, announce, byId, decimalOf, h, micros, money, plural, saveFile, sizeText, snippet, timeNode } from "./creator-dom.js";
 import { problemNode } from "./creator-problem.js";
 
 const PAGE = 25;
@@ -169,10 +169,28 @@ export class Payments {
       : `Checked in this browser: these ${this.claims.length} payments follow one another without a gap, and each total is the one before plus what you were credited.`);
   }
 
+  // The whole command, so that nothing of it has to be looked for.
+  async showCommand(name) {
+    byId("csv-status").append(" It holds a proof for each payment. Check it on your own computer, offline, with this command:");
+    let key = "KEY";
+    try {
+      key = (await (await request("/log/key", { signedIn: false, accept: "text/plain" })).text()).trim();
+    } catch {
+      // The file is saved all the same.
+    }
+    // What is pasted into a shell holds nothing that a shell would take for more than a word.
+    if (!/^[\w.:/+=-]+$/.test(key)) key = "KEY";
+    const command = `farthing verify statement ${name} --key '${key}' --creator ${this.account.id}`;
+    byId("statement-command").replaceChildren(snippet(command, "the command that checks the statement"), h("p", { class: "hint" }, key === "KEY"
+      ? "In place of KEY belongs the key of your provider's log, which is at /log/key."
+      : "Keep the key: it stays the same, and every statement is checked with it. Ask another creator of your provider whether theirs is the same."));
+  }
+
   async download(id, path, type, ending) {
     const button = byId(id);
     const status = byId("csv-status");
     button.disabled = true;
+    byId("statement-command").replaceChildren();
     status.textContent = "Preparing the file…";
     try {
       // No time limit on the whole: a long history may take minutes; it ends when it ends.
@@ -191,7 +209,7 @@ export class Payments {
       const name = `farthing-payments-${day}.${ending}`;
       saveFile(new Blob(parts, { type }), name);
       status.textContent = `Saved as ${name} (${sizeText(size)}).`;
-      if (id === "statement") status.append(" It holds a proof for each payment: check it on your own computer with “farthing verify statement”.");
+      if (id === "statement") await this.showCommand(name);
     } catch (error) {
       status.textContent = `The file could not be made: ${error.kind === undefined ? "the connection broke off" : error.message}`;
     } finally {
