@@ -334,4 +334,18 @@ mod tests {
             assert_eq!(csv_cell(cell), expected);
         }
     }
+
+    /// The page has words of its own for every outcome that it can be told of: those of the outcome are for whoever
+    /// pays, and speak of "your wallet".
+    #[test]
+    fn the_page_has_words_for_every_refusal() {
+        let page = include_str!("../../../www/creator/creator-refusals.js");
+        let (_, table) = page.split_once("const REASONS = {").expect("the table of reasons");
+        let (table, _) = table.split_once("\n};").expect("the end of the table");
+        let told = Outcome::ALL.iter().filter(|outcome| **outcome != Outcome::Accepted);
+        let names = std::iter::once("repeat").chain(told.map(|outcome| outcome.name()));
+        let has_words = |name: &str| table.contains(&format!("\n  {name}: [\""));
+        let without: Vec<&str> = names.filter(|name| !has_words(name)).collect();
+        assert_eq!(without, Vec::<&str>::new());
+    }
 }
