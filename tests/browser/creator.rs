@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_rules::findings::FindingRef;
 use farthing_rules::{Answer, Command, EntryBody};
 use farthing_shared::CreatorId;
@@ -122,6 +123,94 @@ fn totals_grow_live_while_a_visitor_pays_in_another_tab() {
         // The picture in the README.
         browser.picture("creator").await;
         pictures_of_every_kind(&world).await;
+    });
+}
+
+/// What a payer had back stands beside every figure that holds it, as it happens, and marks its payment; and how long a
+/// payment is held is what the creator chose.
+#[test]
+fn what_was_given_back_is_shown_beside_the_totals() {
+    browser_test("creator-given-back", async |world: Rc<World>| {
+        let (provider, browser) = (&world.provider, &world.browser);
+        let creator = provider.creator("A blog", &provider.origin).await;
+        let id = CreatorId::parse(&creator.id).unwrap();
+        let mut buyer = with_own_money(provider, id).await;
+        let gift = buyer.donation(id, "0.50", Clock::System.now());
+        assert_eq!(charge(provider, &buyer.sign(&gift).encode()).await, json!("accepted"));
+        let small = buyer.donation(id, "0.30", Clock::System.now());
+        assert_eq!(charge(provider, &buyer.sign(&small).encode()).await, json!("accepted"));
+        provider.command(&["creator", "edit", &creator.id, "--refund-minutes", "150"]).await;
+        sign_in(&world, &creator).await;
+        browser.text("#payout", |text| text.contains("held for 150 minutes")).await;
+        browser.text("#payments .checked", |text| text.contains("4 payments")).await;
+        let count = "return [document.querySelectorAll('#payments .back-mark').length,
+            document.querySelector('#back-today').hidden]";
+        assert_eq!(browser.script(count, Vec::new()).await, json!([0, true]));
+
+        let session = provider.sign_in(&creator).await;
+        let listed = provider.ask("GET", "/v1/creator/claims", Some(&session), None).await.json();
+        let entry = listed["data"][1]["entry"].as_u64().unwrap();
+        let request = buyer.refund(&gift, entry, Clock::System.now());
+        let refund = Base64UrlUnpadded::encode_string(&request.sign(&buyer.spending).encode());
+        let body = Some(json!({ "refund": refund }));
+        let answer = provider.ask("POST", "/v1/refunds", None, body).await.json();
+        assert_eq!(answer["outcome"], "refunded");
+
+        for period in ["today", "days_30", "all"] {
+            let is_told =
+                |text: &str| text.contains("0.50 given back") && text.contains("0.30 left");
+            browser.text(&format!("#back-{period}"), is_told).await;
+            browser.text(&format!("#figure-{period}"), |text| text.contains("0.80")).await;
+        }
+        browser.text("#payments tr:nth-child(2) .back-mark", |text| text == "given back").await;
+        browser.text("#payments .checked", |text| text.contains("4 payments")).await;
+        browser.text("#per-item .back-mark", |text| text.contains("0.50 given back")).await;
+        browser.text("#chart .chart-readout", |text| text.contains("0.30 left")).await;
+        let count = "return document.querySelectorAll('#payments .back-mark').length";
+        assert_eq!(browser.script(count, Vec::new()).await, json!(1));
+        let is_told = |text: &str| text.contains("given back");
+        browser.text("#announcer", is_told).await;
+        browser.picture("creator-given-back").await;
+        // What is proven is what is shown: all that was paid, and what of it went back.
+        let check = browser.see("#proof-check").await;
+        browser.press(&check).await;
+        let verdict = browser.text("#proof-verdict", |text| !text.is_empty()).await;
+        assert!(verdict.contains("4 of 4 payments proven, 0 missing"), "{verdict}");
+        assert!(verdict.contains("0.50 back") && verdict.contains("0.30 is left"), "{verdict}");
+        let phone = json!({"width": 375, "height": 812, "deviceScaleFactor": 2, "mobile": true});
+        browser.devtools("Emulation.setDeviceMetricsOverride", phone).await;
+        browser.picture("creator-given-back-phone").await;
+        let wider = "return document.documentElement.scrollWidth - innerWidth";
+        assert_eq!(browser.script(wider, Vec::new()).await, json!(0), "nothing sticks out");
+        browser.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+    });
+}
+
+/// Nothing in Farthing pays anybody out yet, and the page promises no run that would: it says who does. This provider has
+/// demo money, so the page's own function is asked what it says of real money.
+#[test]
+fn nobody_is_promised_a_payout() {
+    browser_test("creator-payout", async |world: Rc<World>| {
+        let browser = &world.browser;
+        let lantern = world.provider.magazine_creator().await;
+        sign_in(&world, &lantern).await;
+        browser.text("#payout", |text| text.contains("Demo money is never paid out.")).await;
+        let script = "const names = performance.getEntriesByType('resource').map(({ name }) => name);
+            const loaded = names.filter((name) => name.endsWith('.js')).map((name) => import(name));
+            const said = ({ thresholdText }) => [['0.00', '0.00'], ['10.00', '12.00'], ['10.00', '9.00']].map(
+                ([threshold, payable]) => thresholdText({ currency: 'EUR', demo: false, threshold, payable }));
+            return Promise.all(loaded).then((all) => said(all.find((one) => one.thresholdText !== undefined)));";
+        let said = browser.script(script, Vec::new()).await;
+        let said: Vec<&str> = said.as_array().unwrap().iter().filter_map(|s| s.as_str()).collect();
+        for (words, begins) in said.iter().zip([
+            "You have no threshold",
+            "Your threshold of \u{20ac}10.00 is reached.",
+            "\u{20ac}9.00 of \u{20ac}10.00",
+        ]) {
+            assert!(words.starts_with(begins), "{words}");
+            assert!(words.contains("Your provider pays you out by its own means"), "{words}");
+        }
+        assert_eq!(said.len(), 3);
     });
 }
 

@@ -173,7 +173,8 @@ fn show_refunds(world: &World, payments: u64, refunds: u64) {
         let mut totals: serde_json::Value = serde_json::from_slice(&body).unwrap();
         totals["payments"] = json!(payments);
         totals["total"] = json!(total);
-        totals["all"] = json!({"count": payments, "total": total, "free": "0.00"});
+        totals["all"] = json!({"count": payments, "total": total, "free": "0.00",
+            "refunds": refunds, "refunded": refunded});
         totals["refunds"] = json!(refunds);
         totals["refunded"] = json!(refunded);
         totals["now"] = json!("2099-01-01T00:00:00Z");

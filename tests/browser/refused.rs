@@ -122,11 +122,18 @@ fn refusals_are_explained_and_evidence_is_checked_and_saved() {
 
         let statement = browser.see("#statement").await;
         browser.press(&statement).await;
-        browser.text("#csv-status", |text| text.contains("farthing verify statement")).await;
+        browser.text("#csv-status", |text| text.contains("with this command")).await;
         let expected = provider.ask("GET", "/v1/creator/statement", Some(&session), None).await;
         saved(folder.path(), "farthing-statement", &expected.body).await;
         let key = provider.ask("GET", "/log/key", None, None).await;
-        verify(folder.path(), String::from_utf8(key.body).unwrap().trim());
+        let key = String::from_utf8(key.body).unwrap();
+        // The command on the page is the one that is run here.
+        let whole = format!("--key '{}' --creator {}", key.trim(), creator.id);
+        let command = browser.text("#statement-command code", |text| !text.is_empty()).await;
+        assert!(command.starts_with("farthing verify statement farthing-payments-"), "{command}");
+        assert!(command.ends_with(&whole), "{command}");
+        browser.picture("creator-statement").await;
+        verify(folder.path(), key.trim());
     });
 }
 

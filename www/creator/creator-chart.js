@@ -2,7 +2,7 @@
 //
 // Positions on the screen are floats; every amount that is written out is the server's own string.
 
-import { count, dayText, h, longDayText, money, plural, svg } from "./creator-dom.js";
+import { backText, count, dayText, h, longDayText, money, plural, svg } from "./creator-dom.js";
 
 const WIDTH_UNSEEN = 640;
 const HEIGHT = 220;
@@ -65,7 +65,8 @@ export class DayChart {
   }
 
   describe(day) {
-    return `${longDayText(day.day)}: ${money(day.total, this.account.currency)}, ${plural(day.count, "payment", "payments")}`;
+    const back = backText(day, this.account.currency);
+    return `${longDayText(day.day)}: ${money(day.total, this.account.currency)}, ${plural(day.count, "payment", "payments")}${back && `, ${back}`}`;
   }
 
   say() {
@@ -136,13 +137,16 @@ export class DayChart {
     const isChosen = day.day === this.chosen;
     const height = Number(day.total) > 0 ? Math.max(y(0) - y(Number(day.total)), 2) : 0;
     const width = Math.max(step * 0.68, 1);
+    // What was given back on this day is the pale top of its bar, as far as the bar goes.
+    const back = Math.min(height * Math.min(Number(day.refunded) / (Number(day.total) || 1), 1), height);
     const node = svg("g", {
       class: isChosen ? "day chosen" : "day", role: "img", tabindex: isChosen ? "0" : "-1",
       "data-day": day.day, "aria-label": this.describe(day),
     },
     // The whole column answers to the pointer, so that small and empty days can be read as well.
     svg("rect", { x, y: TOP, width: step, height: HEIGHT - TOP - BOTTOM, class: "column" }),
-    svg("rect", { x: x + (step - width) / 2, y: y(0) - height, width, height, rx: Math.min(3, width / 3), class: "bar" }));
+    svg("rect", { x: x + (step - width) / 2, y: y(0) - height, width, height, rx: Math.min(3, width / 3), class: back > 0 ? "bar gross" : "bar" }),
+    ...(back > 0 && back < height ? [svg("rect", { x: x + (step - width) / 2, y: y(0) - height + back, width, height: height - back, class: "bar" })] : []));
     node.addEventListener("pointerenter", () => this.choose(day.day, false));
     node.addEventListener("click", () => this.choose(day.day, true));
     node.addEventListener("focus", () => this.choose(day.day, false));
@@ -150,13 +154,16 @@ export class DayChart {
   }
 
   table() {
+    const hasBack = this.days.some((day) => day.refunds > 0);
     const rows = this.days.toReversed().map((day) => h("tr", {},
       h("th", { scope: "row" }, dayText(day.day)),
       h("td", { class: "number" }, count(day.count)),
-      h("td", { class: "number" }, money(day.total, this.account.currency))));
+      h("td", { class: "number" }, money(day.total, this.account.currency)),
+      hasBack ? h("td", { class: "number" }, money(day.refunded, this.account.currency)) : null));
     return h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Day"), h("th", { scope: "col", class: "number" }, "Payments"),
-        h("th", { scope: "col", class: "number" }, this.account.demo ? "Amount (demo)" : "Amount"))),
+        h("th", { scope: "col", class: "number" }, this.account.demo ? "Amount (demo)" : "Amount"),
+        hasBack ? h("th", { scope: "col", class: "number" }, "Given back") : null)),
       h("tbody", {}, rows));
   }
 }

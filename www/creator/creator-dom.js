@@ -45,6 +45,20 @@ export function amountNode(decimal, account, attributes = {}) {
     account.demo ? h("small", { class: "demo-mark" }, " demo") : null);
 }
 
+// What was given back in some time, and what is left of what was paid in it; nothing where nothing was.
+// A refund counts when it was made, so more may have gone back today than was paid today: then nothing is said to be left.
+export function backText({ total, refunds, refunded }, currency) {
+  if (refunds === 0) return "";
+  // Welcome credit was credited to nobody, so nothing of it goes back either.
+  if (micros(refunded) === 0n) return `${plural(refunds, "payment", "payments")} in welcome credit given back`;
+  const left = micros(total) - micros(refunded);
+  return `${money(refunded, currency)} given back, ${left < 0n ? "more than was paid in this time" : `${money(decimalOf(left), currency)} left`}`;
+}
+
+export function backNode({ refunded }, account) {
+  return micros(refunded) === 0n ? null : h("small", { class: "back-mark" }, `${money(refunded, account.currency)} given back`);
+}
+
 export function micros(decimal) {
   const parts = /^(\d+)(?:\.(\d{1,6}))?$/.exec(decimal);
   if (parts === null) throw new RangeError(`not an amount: ${decimal}`);
@@ -93,9 +107,10 @@ export function longDayText(day) {
 export function spanText(milliseconds) {
   const minutes = Math.round(milliseconds / 60_000);
   if (minutes < 1) return plural(Math.round(milliseconds / 1000), "second", "seconds");
-  if (minutes < 120) return plural(minutes, "minute", "minutes");
-  const hours = Math.round(minutes / 60);
-  return hours < 72 ? plural(hours, "hour", "hours") : plural(Math.round(hours / 24), "day", "days");
+  // A span is a promise, so only what is a whole number of hours or days is called so.
+  if (minutes < 120 || minutes % 60 !== 0) return plural(minutes, "minute", "minutes");
+  const hours = minutes / 60;
+  return hours < 72 || hours % 24 !== 0 ? plural(hours, "hour", "hours") : plural(hours / 24, "day", "days");
 }
 
 export function sizeText(bytes) {

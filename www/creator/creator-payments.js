@@ -3,10 +3,12 @@
 // so a missing or changed one shows up in the reader's own browser.
 
 import { requestJson, request } from "./creator-api.js";
-import { amountNode, announce, byId, decimalOf, h, micros, money, plural, saveFile, sizeText, timeNode } from "./creator-dom.js";
+import { amountNode, announce, byId, decimalOf, h, micros, money, plural, saveFile, sizeText, snippet, timeNode } from "./creator-dom.js";
 import { problemNode } from "./creator-problem.js";
 
 const PAGE = 25;
+// What one answer holds at most.
+const PAGE_MAX = 200;
 
 // Looks whether `claims` (newest first) follow one another without a gap and add up.
 // Null when they do, else a sentence that names the first place where they do not.
@@ -35,6 +37,7 @@ export class Payments {
     this.next = null;
     this.isBusy = false;
     this.isStale = false;
+    this.isBackStale = false;
     byId("csv").addEventListener("click", () => this.download("csv", "/v1/creator/claims.csv", "text/csv", "csv"));
     byId("statement").addEventListener("click", () =>
       this.download("statement", "/v1/creator/statement", "application/octet-stream", "farthing-statement"));
@@ -55,24 +58,45 @@ export class Payments {
     }
   }
 
-  // Fetches what is newer than the list. Asked again meanwhile, it runs once more at the end.
-  async refresh() {
+  // Fetches what is newer than the list, and what was given back of what it shows. Asked again meanwhile, it runs
+  // once more at the end.
+  async refresh(wasGivenBack) {
     this.isStale = true;
+    this.isBackStale ||= wasGivenBack;
     if (this.isBusy) return;
     this.isBusy = true;
     try {
       while (this.isStale) {
         this.isStale = false;
-        this.merge(await requestJson(`/v1/creator/claims?limit=${PAGE}`));
+        const isBack = this.isBackStale;
+        this.isBackStale = false;
+        let page = await requestJson(`/v1/creator/claims?limit=${isBack ? PAGE_MAX : PAGE}`);
+        this.merge(page);
+        // Older ones, that were asked for with "Show more", may have been given back as well.
+        while (isBack && page.next && Number(page.data.at(-1)?.number) > (this.claims.at(-1)?.number ?? Infinity)) {
+          page = await requestJson(`/v1/creator/claims?limit=${PAGE_MAX}&cursor=${encodeURIComponent(page.next)}`);
+          this.mark(page.data);
+        }
       }
     } catch {
+      this.isBackStale = true;
       // The totals are right all the same, and the next change or reconnect asks again.
     } finally {
       this.isBusy = false;
     }
   }
 
+  // A payment is given back once, and stays so; its other figures never change.
+  mark(data) {
+    const back = new Map(data.filter((claim) => claim.refunded_at !== null).map((claim) => [claim.number, claim]));
+    const isNew = (claim) => claim.refunded_at === null && back.has(claim.number);
+    if (!this.claims.some(isNew)) return;
+    this.claims = this.claims.map((claim) => isNew(claim) ? back.get(claim.number) : claim);
+    this.draw();
+  }
+
   merge(page) {
+    this.mark(page.data);
     const newest = this.claims[0]?.number ?? 0;
     const isBridged = page.data.some((claim) => claim.number === newest) || this.claims.length === 0;
     if (isBridged) {
@@ -118,7 +142,9 @@ export class Payments {
     const rows = this.claims.map((claim) => h("tr", { class: claim.number > newSince ? "changed" : null },
       h("td", { class: "number" }, String(claim.number)),
       h("td", {}, timeNode(claim.at)),
-      h("td", {}, claim.kind === "donation" ? "Donation" : claim.item?.title ?? claim.item?.name ?? "An item no longer listed"),
+      h("td", {}, claim.kind === "donation" ? "Donation" : claim.item?.title ?? claim.item?.name ?? "An item no longer listed",
+        // Here, and not beside the amount, it is seen on a phone without scrolling.
+        claim.refunded_at === null ? null : h("small", { class: "back-mark", title: claim.refunded_at }, "given back")),
       h("td", { class: "number" }, amountNode(claim.amount, this.account), claim.free === "0.00" ? null
         : h("small", { class: "free-mark" }, ` ${money(claim.free, this.account.currency)} welcome credit`)),
       h("td", { class: "number" }, money(claim.running_total, this.account.currency)),
@@ -127,10 +153,12 @@ export class Payments {
       { scope: "col", class: label.startsWith("number:") ? "number" : null }, label.replace("number:", "")));
     const more = this.next === null ? null : h("button", { type: "button", id: "payments-more" }, "Show more");
     more?.addEventListener("click", () => this.more(more));
-    place.replaceChildren(
+    place.replaceChildren(...[
       h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-labelledby": "payments-title" },
         h("table", { class: "payments" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows))),
-      h("div", { class: "list-foot" }, this.checkNode(), more));
+      this.claims.every((claim) => claim.refunded_at === null) ? null : h("p", { class: "hint" },
+        "A payment that was given back keeps its number and stays in the total after it, so that nothing can be taken out unseen. What was given back is added up by itself, beside your totals."),
+      h("div", { class: "list-foot" }, this.checkNode(), more)].filter((node) => node !== null));
   }
 
   checkNode() {
@@ -141,10 +169,28 @@ export class Payments {
       : `Checked in this browser: these ${this.claims.length} payments follow one another without a gap, and each total is the one before plus what you were credited.`);
   }
 
+  // The whole command, so that nothing of it has to be looked for.
+  async showCommand(name) {
+    byId("csv-status").append(" It holds a proof for each payment. Check it on your own computer, offline, with this command:");
+    let key = "KEY";
+    try {
+      key = (await (await request("/log/key", { signedIn: false, accept: "text/plain" })).text()).trim();
+    } catch {
+      // The file is saved all the same.
+    }
+    // What is pasted into a shell holds nothing that a shell would take for more than a word.
+    if (!/^[\w.:/+=-]+$/.test(key)) key = "KEY";
+    const command = `farthing verify statement ${name} --key '${key}' --creator ${this.account.id}`;
+    byId("statement-command").replaceChildren(snippet(command, "the command that checks the statement"), h("p", { class: "hint" }, key === "KEY"
+      ? "In place of KEY belongs the key of your provider's log, which is at /log/key."
+      : "Keep the key: it stays the same, and every statement is checked with it. Ask another creator of your provider whether theirs is the same."));
+  }
+
   async download(id, path, type, ending) {
     const button = byId(id);
     const status = byId("csv-status");
     button.disabled = true;
+    byId("statement-command").replaceChildren();
     status.textContent = "Preparing the file…";
     try {
       // No time limit on the whole: a long history may take minutes; it ends when it ends.
@@ -163,7 +209,7 @@ export class Payments {
       const name = `farthing-payments-${day}.${ending}`;
       saveFile(new Blob(parts, { type }), name);
       status.textContent = `Saved as ${name} (${sizeText(size)}).`;
-      if (id === "statement") status.append(" It holds a proof for each payment: check it on your own computer with “farthing verify statement”.");
+      if (id === "statement") await this.showCommand(name);
     } catch (error) {
       status.textContent = `The file could not be made: ${error.kind === undefined ? "the connection broke off" : error.message}`;
     } finally {

@@ -8,6 +8,7 @@ import { problemNode } from "./creator-problem.js";
 // What a creator wants to know about each outcome: what happened, and whether to worry.
 const REASONS = {
   repeat: ["Duplicates", "The same payment arrived again: a retry after a lost answer, or somebody playing it back. It was charged once, and the first answer was given again."],
+  already_owned: ["Paid before", "The visitor owned the item already, such as from another device. Nothing was charged, and the item was opened."],
   forged: ["Forged signatures", "Somebody sent a payment that the named wallet never signed. It counts against the sender, not against you."],
   equivocation: ["Double signing", "A wallet signed two different payments under one number. Only the first counted; the proof is below."],
   number_used: ["Numbers used before", "An old number came back with nothing to show for it: a wallet restored from a backup, or an attempt to spend twice."],
@@ -15,6 +16,10 @@ const REASONS = {
   insufficient_balance: ["Not enough money", "The wallet held less than the price. The visitor was asked to top up."],
   over_cap: ["Visitor's limit reached", "What the visitor allowed for your site was used up. The wallet asks for a new permission."],
   over_claim_max: ["Above the visitor's limit for one payment", "The amount was more than the visitor allows at once on your site."],
+  payments_paused: ["Payments paused", "The visitor has paused all payments of their wallet, and nobody but them can go on. It is not about your site."],
+  over_day_budget: ["Visitor's budget of the day", "The visitor has set how much their wallet pays a day, on all sites together, and this was more than was left of it."],
+  over_month_budget: ["Visitor's budget of the month", "The visitor has set how much their wallet pays a month, on all sites together, and this was more than was left of it."],
+  needs_click: ["A click was needed", "Your site asked to be paid without a click, and what the visitor allows for that did not cover this payment. The button was shown instead; a click pays it."],
   wallet_slowed: ["Slowed wallet", "Your provider looks into this wallet and lets it pay slowly for now."],
   wallet_frozen: ["Stopped wallet", "Your provider has stopped payments from this wallet; its owner was told why and how to answer."],
   too_fast: ["Too fast", "Too many payments of one wallet in a short time: a stuck key, or a script."],

@@ -1,7 +1,7 @@
 // The overview: figures, payout, items. Sums come from the server; this only shows them.
 
 import { DayChart } from "./creator-chart.js";
-import { amountNode, byId, count, h, micros, money, plural, setFigure, spanText } from "./creator-dom.js";
+import { amountNode, backNode, backText, byId, count, h, micros, money, plural, setFigure, spanText } from "./creator-dom.js";
 
 const PERIODS = [["today", "Today"], ["days_30", "Last 30 days"], ["all", "All time"]];
 
@@ -12,11 +12,10 @@ export class Overview {
     this.account = null;
   }
 
-  // `provider` may be null while it is still on its way.
-  show(totals, days, provider) {
+  show(totals, days) {
     this.account = { currency: totals.currency, demo: totals.demo };
     this.showFigures(totals);
-    this.showPayout(totals, provider);
+    this.showPayout(totals);
     this.chart ??= new DayChart(byId("chart"));
     this.chart.show(days, this.account);
     this.showItems(totals.items);
@@ -29,25 +28,28 @@ export class Overview {
     if (figure === undefined) {
       const value = h("span", { class: "value", id: `figure-${key}` });
       const detail = h("p", { class: "detail", id: `detail-${key}` });
-      figure = { value, detail };
+      const back = h("p", { class: "detail back", id: `back-${key}`, hidden: true });
+      figure = { value, detail, back };
       this.figures.set(key, figure);
       byId("figures").append(h("section", { class: "card figure", "aria-label": label },
         h("h2", {}, label),
         h("p", { class: "value-line" }, value, this.account.demo ? h("small", { class: "demo-mark" }, " demo") : null),
-        detail));
+        back, detail));
     }
     return figure;
   }
 
   showFigures(totals) {
     for (const [key, label] of PERIODS) {
-      const { value, detail } = this.figure(key, label);
+      const { value, detail, back } = this.figure(key, label);
       setFigure(value, money(totals[key].total, totals.currency));
+      setFigure(back, backText(totals[key], totals.currency));
+      back.hidden = back.textContent === "";
       setFigure(detail, plural(totals[key].count, "payment", "payments") + freeText(totals[key], totals.currency));
     }
   }
 
-  showPayout(totals, provider) {
+  showPayout(totals) {
     if (this.payout === undefined) {
       this.payout = {
         payable: h("span", { class: "value" }), held: h("span", { class: "value" }),
@@ -76,10 +78,8 @@ export class Overview {
     const have = micros(totals.payable);
     const thousandths = goal === 0n || have >= goal ? 1000n : have * 1000n / goal;
     bar.value = Number(thousandths);
-    threshold.textContent = thresholdText(totals, thousandths);
-    heldWhy.textContent = provider === null
-      ? "A payment is held for a short time, in which it can still be taken back, and then becomes payable."
-      : `A payment is held for ${spanText(provider.refund_window_ms)}, in which it can still be taken back, and then becomes payable.`;
+    threshold.textContent = thresholdText(totals);
+    heldWhy.textContent = `A payment is held for ${spanText(totals.refund_window_ms)}, in which it can still be taken back, and then becomes payable.`;
   }
 
   showItems(items) {
@@ -90,13 +90,13 @@ export class Overview {
     }
     const cell = (period) => [
       h("td", { class: "number" }, period === undefined ? "–" : count(period.count)),
-      h("td", { class: "number" }, period === undefined ? "–" : amountNode(period.total, this.account)),
+      h("td", { class: "number" }, period === undefined ? "–" : [amountNode(period.total, this.account), backNode(period, this.account)]),
     ];
     const rows = items.map((item) => h("tr", {},
       h("th", { scope: "row" },
         h("span", { class: "item-title" }, item.name === null ? "Donations" : item.title ?? item.name),
         item.name === null ? null : h("code", { class: "item-name" }, item.name)),
-      cell(item.today), cell(item.days_30), cell(item)));
+      cell(item.today), cell(item.days_30), cell({ ...item, refunds: item.refunds.count, refunded: item.refunds.total })));
     const group = (label) => h("th", { scope: "colgroup", colspan: "2", class: "number" }, label);
     const pair = () => [h("th", { scope: "col", class: "number" }, "Payments"), h("th", { scope: "col", class: "number" }, "Amount")];
     place.replaceChildren(h("div", { class: "table-scroll", tabindex: "0", role: "group", "aria-labelledby": "per-item-title" },
@@ -121,9 +121,12 @@ function monthText({ month_max: most, month_max_next: next, currency }) {
   return `${now || "What one visitor pays you a month has no limit."} From ${next.from.slice(0, 10)} on ${then}.`;
 }
 
-function thresholdText(totals, thousandths) {
+// Who pays out, and from when on; nothing here pays anybody.
+export function thresholdText(totals) {
   const goal = money(totals.threshold, totals.currency);
   if (totals.demo) return `Your threshold is ${goal}. Demo money is never paid out.`;
-  if (thousandths >= 1000n) return `Your threshold of ${goal} is reached: the next payout run pays you.`;
-  return `${money(totals.payable, totals.currency)} of ${goal}, your threshold for a payout. What is below it carries over.`;
+  const who = "Your provider pays you out by its own means; Farthing counts what is yours, and moves no money to your bank yet.";
+  if (micros(totals.threshold) === 0n) return `You have no threshold: any amount may be paid out. ${who}`;
+  if (micros(totals.payable) >= micros(totals.threshold)) return `Your threshold of ${goal} is reached. ${who}`;
+  return `${money(totals.payable, totals.currency)} of ${goal}, your threshold for a payout. What is below it carries over. ${who}`;
 }

@@ -84,7 +84,7 @@ function onTotals(totals) {
   mergeDays(isOlder ? totals.days.filter((day) => !page.days.some((known) => known.day === day.day)) : totals.days);
   if (isOlder) return;
   page.totals = totals;
-  page.overview.show(totals, shownDays(), page.provider);
+  page.overview.show(totals, shownDays());
   page.proof.draw();
   showRefusedCount(totals.refused);
   if (page.items !== null) showWelcome(totals, page.creator, page.items);
@@ -95,7 +95,8 @@ function onTotals(totals) {
     const demo = totals.demo ? " demo money" : "";
     announce(`${plural(fresh, "new payment", "new payments")}. Today ${money(totals.today.total, totals.currency)}${demo} in ${plural(totals.today.count, "payment", "payments")}.`);
   }
-  if (fresh !== 0) page.payments.refresh();
+  if (fresh <= 0 && totals.refunds > before.refunds) announce(`A payment was given back. Held for now: ${money(totals.held, totals.currency)}${totals.demo ? " demo money" : ""}.`);
+  if (fresh !== 0 || totals.refunds !== before.refunds) page.payments.refresh(totals.refunds !== before.refunds);
   if (totals.under_review !== before.under_review && view() === "findings") showFindings(page.creator);
   if (totals.refused !== before.refused && view() === "refused") {
     showRefusals(page.creator);
@@ -130,7 +131,7 @@ function showPeriods() {
       byId("periods").querySelector('[aria-pressed="true"]').focus();
       try {
         if (page.days.length < days) await loadTotals(days);
-        page.overview.show(page.totals, shownDays(), page.provider);
+        page.overview.show(page.totals, shownDays());
       } catch (error) {
         page.period = before;
         showPeriods();
@@ -185,7 +186,6 @@ async function loadProvider() {
   }
   const fee = page.provider.fee_ppm === 0 ? "It takes no fee." : `It takes a fee of ${page.provider.fee_ppm / 10_000} %.`;
   byId("provider-line").textContent = `Your provider is ${page.provider.name}. ${fee}`;
-  if (page.totals !== null) page.overview.show(page.totals, shownDays(), page.provider);
 }
 
 function showSignedIn() {

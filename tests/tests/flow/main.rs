@@ -10,6 +10,7 @@ use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
 use serde_json::Value;
 
 mod claims;
+mod creators;
 mod months;
 mod reads;
 mod wallets;

@@ -29,7 +29,8 @@ pub(super) enum CreatorCommand {
         /// Origin of a site, such as https://blog.example; may be given several times.
         #[arg(long = "site", required = true)]
         sites: Vec<String>,
-        /// Payable amount from which the creator wants to be paid out.
+        /// Payable amount from which the creator wants to be paid out. Shown to the creator; you pay out by your own
+        /// means, Farthing does not yet.
         #[arg(long, default_value = "10.00")]
         threshold: String,
         /// Public key that signs the creator's offers.
@@ -54,7 +55,8 @@ pub(super) enum CreatorCommand {
         /// All sites, in place of those known.
         #[arg(long = "site")]
         sites: Vec<String>,
-        /// Payable amount from which the creator wants to be paid out.
+        /// Payable amount from which the creator wants to be paid out. Shown to the creator; you pay out by your own
+        /// means, Farthing does not yet.
         #[arg(long)]
         threshold: Option<String>,
         /// Public key that signs the creator's offers.

@@ -24,7 +24,7 @@ use super::provider::{ItemName, content_key};
 use super::text::{Clause, day, time};
 use crate::ended::NotEnded;
 use crate::sessions::{Purpose, SESSION_LIFE_MS, Token};
-use crate::store::sqlite::{ReadError, Reader, Sum};
+use crate::store::sqlite::{ReadError, Reader, Refunds, Sum};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -138,11 +138,41 @@ pub(super) struct SumBody {
     total: String,
     /// Paid with free credit besides: never payable, and not in the total.
     free: String,
+    /// Refunds made in this time, also those of earlier payments.
+    refunds: u64,
+    /// What these refunds took back of the totals of this time or an earlier one.
+    refunded: String,
 }
 
-impl From<Sum> for SumBody {
-    fn from(sum: Sum) -> Self {
-        Self { count: sum.count, total: sum.amount.to_decimal(), free: sum.free.to_decimal() }
+/// What was paid in some time, and what was given back in it.
+#[derive(Clone, Copy, Default)]
+struct Moved {
+    paid: Sum,
+    back: Refunds,
+}
+
+impl From<Moved> for SumBody {
+    fn from(Moved { paid, back }: Moved) -> Self {
+        Self {
+            count: paid.count,
+            total: paid.amount.to_decimal(),
+            free: paid.free.to_decimal(),
+            refunds: back.count,
+            refunded: back.amount.to_decimal(),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct BackBody {
+    count: u64,
+    /// What was taken back of the total. Free credit that went back with it is not told.
+    total: String,
+}
+
+impl From<Refunds> for BackBody {
+    fn from(back: Refunds) -> Self {
+        Self { count: back.count, total: back.amount.to_decimal() }
     }
 }
 
@@ -151,6 +181,9 @@ pub(super) struct DayBody {
     day: String,
     count: u64,
     total: String,
+    /// Refunds made on this day, also those of earlier payments.
+    refunds: u64,
+    refunded: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -161,7 +194,7 @@ pub(super) struct ItemSums {
     count: u64,
     total: String,
     /// Of these, given back.
-    refunds: SumBody,
+    refunds: BackBody,
     days_30: SumBody,
     today: SumBody,
 }
@@ -176,6 +209,8 @@ pub(super) struct TotalsBody {
     /// Held because of findings that nobody has decided yet.
     under_review: String,
     threshold: String,
+    /// How long a payment is held from now on, in milliseconds: the creator's own time, or else the provider's.
+    refund_window_ms: u64,
     /// What one visitor pays in a month at most, donations aside; none where there is no such limit.
     month_max: Option<String>,
     /// Where that changes: from when on, and to what.
@@ -202,8 +237,20 @@ struct Sums {
     row: CreatorRow,
     tallies: Vec<(u32, ItemRef, Sum)>,
     items: Vec<(ItemRow, ItemText)>,
-    refunds: HashMap<ItemRef, Sum>,
+    refunds: Vec<(u32, ItemRef, Refunds)>,
     refused: u64,
+}
+
+impl Sums {
+    /// Over the days that `keep` takes; day 0 is the sum of all days.
+    fn of(&self, keep: impl Fn(u32) -> bool) -> Moved {
+        let mut moved = Moved::default();
+        let paid = self.tallies.iter().filter(|(day, _, _)| keep(*day));
+        paid.for_each(|(_, _, sum)| moved.paid.add(*sum));
+        let back = self.refunds.iter().filter(|(day, _, _)| keep(*day));
+        back.for_each(|(_, _, sum)| moved.back.add(*sum));
+        moved
+    }
 }
 
 fn read_sums(
@@ -218,11 +265,18 @@ fn read_sums(
     let mut tallies = reader.tallies(reference, first.max(1), today)?;
     tallies.extend(reader.tallies(reference, 0, 0)?);
     let refused = reader.refusals(reference, today.saturating_sub(days.saturating_sub(1)))?;
+    let row = row.unwrap_or_else(|| CreatorRow::new(reference, creator.id));
+    let mut refunds = Vec::new();
+    // Most creators have none, and each day is a query.
+    if row.refunds > 0 {
+        refunds = reader.refund_tallies(reference, first.max(1), today)?;
+        refunds.extend(reader.refund_tallies(reference, 0, 0)?);
+    }
     Ok(Sums {
-        row: row.unwrap_or_else(|| CreatorRow::new(reference, creator.id)),
+        row,
         tallies,
         items: reader.items(reference)?,
-        refunds: reader.refund_tallies(reference)?.into_iter().collect(),
+        refunds,
         refused: refused.iter().map(|(_, _, sum)| sum.count).fold(0, u64::saturating_add),
     })
 }
@@ -243,21 +297,26 @@ async fn totals_of(app: &App, profile: CreatorProfile, days: u32) -> Result<Tota
     let today = now.day();
     let threshold = profile.threshold;
     let sums = app.read(move |reader| read_sums(reader, &profile, today, days)).await?;
-    let sum = |keep: &dyn Fn(u32) -> bool| {
-        let mut all = Sum::default();
-        sums.tallies.iter().filter(|(day, _, _)| keep(*day)).for_each(|(_, _, s)| all.add(*s));
-        all
-    };
     let month = today.saturating_sub(29);
     let day_rows = (0..days).rev().map(|ago| {
         let number = today.saturating_sub(ago);
-        let sum = sum(&|day| day == number && day != 0);
-        DayBody { day: day(number), count: sum.count, total: sum.amount.to_decimal() }
+        let Moved { paid, back } = sums.of(|day| day == number && day != 0);
+        DayBody {
+            day: day(number),
+            count: paid.count,
+            total: paid.amount.to_decimal(),
+            refunds: back.count,
+            refunded: back.amount.to_decimal(),
+        }
     });
     let ceiling = sums.row.ceiling;
     let from = UnixMillis::of_day(day_after_month_of(today));
     let month_max_next = (ceiling.at(now) != ceiling.most)
         .then(|| NextMonthMax { from: time(from), most: ceiling.most.map(Micros::to_decimal) });
+    let all = Moved {
+        paid: Sum { count: sums.row.number, amount: sums.row.total, free: sums.row.free },
+        back: Refunds { count: sums.row.refunds, amount: sums.row.refunded },
+    };
     Ok(TotalsBody {
         currency: app.config.currency.clone(),
         demo: app.config.demo,
@@ -266,15 +325,16 @@ async fn totals_of(app: &App, profile: CreatorProfile, days: u32) -> Result<Tota
         held: sums.row.held.to_decimal(),
         under_review: sums.row.review.to_decimal(),
         threshold: threshold.to_decimal(),
+        refund_window_ms: sums.row.refund_window_ms.unwrap_or(app.policy.refund_window_ms),
         month_max: ceiling.at(now).map(Micros::to_decimal),
         month_max_next,
         payments: sums.row.number,
         total: sums.row.total.to_decimal(),
         refunds: sums.row.refunds,
         refunded: sums.row.refunded.to_decimal(),
-        today: sum(&|day| day == today).into(),
-        days_30: sum(&|day| day >= month && day != 0).into(),
-        all: Sum { count: sums.row.number, amount: sums.row.total, free: sums.row.free }.into(),
+        today: sums.of(|day| day == today).into(),
+        days_30: sums.of(|day| day >= month && day != 0).into(),
+        all: all.into(),
         days: day_rows.collect(),
         items: item_sums(&sums, today, month),
         refused: sums.refused,
@@ -282,41 +342,39 @@ async fn totals_of(app: &App, profile: CreatorProfile, days: u32) -> Result<Tota
 }
 
 fn item_sums(sums: &Sums, today: u32, month: u32) -> Vec<ItemSums> {
-    let mut by_item: HashMap<ItemRef, [Sum; 3]> = HashMap::new();
+    // Of all days, of the month, of today.
+    let mut by_item: HashMap<ItemRef, [Moved; 3]> = HashMap::new();
+    let is_in = |day: u32| [day == 0, day != 0 && day >= month, day == today];
     for (day, item, sum) in &sums.tallies {
-        let [all, in_month, in_day] = by_item.entry(*item).or_default();
-        if *day == 0 {
-            all.add(*sum);
-        } else if *day >= month {
-            in_month.add(*sum);
-        }
-        if *day == today {
-            in_day.add(*sum);
-        }
+        let places = by_item.entry(*item).or_default().iter_mut().zip(is_in(*day));
+        places.filter(|(_, is_in)| *is_in).for_each(|(moved, _)| moved.paid.add(*sum));
     }
-    let back = |item| sums.refunds.get(&item).copied().unwrap_or_default();
+    for (day, item, sum) in &sums.refunds {
+        let places = by_item.entry(*item).or_default().iter_mut().zip(is_in(*day));
+        places.filter(|(_, is_in)| *is_in).for_each(|(moved, _)| moved.back.add(*sum));
+    }
     let mut named: Vec<ItemSums> = sums
         .items
         .iter()
         .map(|(row, text)| {
             let of_item = by_item.remove(&row.item).unwrap_or_default();
-            item_row(Some(ItemName::of(row, text)), of_item, back(row.item))
+            item_row(Some(ItemName::of(row, text)), of_item)
         })
         .collect();
     if let Some(donations) = by_item.remove(&ItemRef(0)) {
-        named.push(item_row(None, donations, back(ItemRef(0))));
+        named.push(item_row(None, donations));
     }
     named
 }
 
-fn item_row(name: Option<ItemName>, [all, month, today]: [Sum; 3], back: Sum) -> ItemSums {
+fn item_row(name: Option<ItemName>, [all, month, today]: [Moved; 3]) -> ItemSums {
     ItemSums {
         name: name.as_ref().map(|n| n.name.clone()),
         title: name.as_ref().map(|n| n.title.clone()),
         hash: name.map(|n| n.hash),
-        count: all.count,
-        total: all.amount.to_decimal(),
-        refunds: back.into(),
+        count: all.paid.count,
+        total: all.paid.amount.to_decimal(),
+        refunds: all.back.into(),
         days_30: month.into(),
         today: today.into(),
     }
@@ -333,11 +391,11 @@ pub(super) struct ItemBody {
     count: u64,
     total: String,
     /// Of these, given back.
-    refunds: SumBody,
+    refunds: BackBody,
 }
 
 impl ItemBody {
-    fn of((row, text): (ItemRow, ItemText), sum: Sum, back: Sum) -> Self {
+    fn of((row, text): (ItemRow, ItemText), sum: Sum, back: Refunds) -> Self {
         Self {
             name: text.name,
             title: text.title,
@@ -368,14 +426,14 @@ pub(super) async fn items(
     let (items, sums, refunds) = app
         .read(move |reader| {
             let sums = reader.tallies(creator, 0, 0)?;
-            Ok((reader.items(creator)?, sums, reader.refund_tallies(creator)?))
+            Ok((reader.items(creator)?, sums, reader.refund_tallies(creator, 0, 0)?))
         })
         .await?;
-    let refunds: HashMap<ItemRef, Sum> = refunds.into_iter().collect();
-    let sums: HashMap<ItemRef, Sum> = sums.into_iter().map(|(_, item, sum)| (item, sum)).collect();
+    let refunds: HashMap<_, _> = refunds.into_iter().map(|(_, item, back)| (item, back)).collect();
+    let sums: HashMap<_, _> = sums.into_iter().map(|(_, item, sum)| (item, sum)).collect();
     let body = |pair: (ItemRow, ItemText)| {
-        let of = |sums: &HashMap<ItemRef, Sum>| sums.get(&pair.0.item).copied().unwrap_or_default();
-        let (sum, back) = (of(&sums), of(&refunds));
+        let sum = sums.get(&pair.0.item).copied().unwrap_or_default();
+        let back = refunds.get(&pair.0.item).copied().unwrap_or_default();
         ItemBody::of(pair, sum, back)
     };
     Ok(Json(ItemList { data: items.into_iter().map(body).collect() }))
@@ -416,13 +474,13 @@ pub(super) async fn set_item(
     let (item, sums, refunds) = app
         .read(move |reader| {
             let sums = reader.tallies(creator, 0, 0)?;
-            Ok((reader.item(&hash)?, sums, reader.refund_tallies(creator)?))
+            Ok((reader.item(&hash)?, sums, reader.refund_tallies(creator, 0, 0)?))
         })
         .await?;
     let item = item.ok_or_else(|| Problem::missing("item"))?;
     let sum = sums.into_iter().find(|(_, number, _)| *number == item.0.item);
-    let back = refunds.into_iter().find(|(number, _)| *number == item.0.item);
-    let back = back.map(|(_, sum)| sum).unwrap_or_default();
+    let back = refunds.into_iter().find(|(_, number, _)| *number == item.0.item);
+    let back = back.map(|(_, _, back)| back).unwrap_or_default();
     Ok(Json(ItemBody::of(item, sum.map(|(_, _, sum)| sum).unwrap_or_default(), back)))
 }
 

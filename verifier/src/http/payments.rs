@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_rules::{CreatorRef, EntryBody, EntryNumber};
-use farthing_shared::{Claim, Kind as ClaimKind, Outcome, SignedClaim};
+use farthing_shared::{Claim, Kind as ClaimKind, Micros, Outcome, SignedClaim, UnixMillis};
 use hyper::body::Frame;
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -21,7 +21,7 @@ use super::problem::Problem;
 use super::provider::{ItemName, is_donation};
 use super::text::{day, time};
 use super::wallets::Paging;
-use crate::store::sqlite::EntryView;
+use crate::store::sqlite::{EntryView, ReadError, Reader};
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct PaymentBody {
@@ -38,6 +38,10 @@ pub(super) struct PaymentBody {
     credited: String,
     running_total: String,
     claim_id: String,
+    /// What of `credited` was given back: all of it or nothing. The running total does not fall by it.
+    refunded: String,
+    /// When it was given back.
+    refunded_at: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -46,9 +50,28 @@ pub(super) struct Payments {
     next: Option<String>,
 }
 
-fn payment(view: &EntryView, creator: CreatorRef) -> Option<PaymentBody> {
+/// A claim entry, and when its money was given back.
+type Paid = (EntryView, Option<UnixMillis>);
+
+/// As [`Reader::entries_of_creator`], with what became of each.
+fn page(
+    reader: &Reader,
+    from: EntryNumber,
+    limit: usize,
+) -> Result<(Vec<Paid>, EntryNumber), ReadError> {
+    let (views, next) = reader.entries_of_creator(from, limit)?;
+    let with_refund = |view: EntryView| {
+        let refund = reader.refund(view.entry.number)?.filter(|r| r.outcome.is_success());
+        Ok((view, refund.map(|r| r.receipt.map_or(r.asked_at, |receipt| receipt.at))))
+    };
+    Ok((views.into_iter().map(with_refund).collect::<Result<_, ReadError>>()?, next))
+}
+
+fn payment((view, refunded_at): &Paid, creator: CreatorRef) -> Option<PaymentBody> {
     let EntryBody::Claim(claim) = &view.entry.body else { return None };
     let signed = SignedClaim::decode(&claim.signed).ok()?;
+    let credited = claim.credited().unwrap_or_default();
+    let refunded = refunded_at.map_or(Micros::ZERO, |_| credited);
     let kind = if is_donation(claim.item) { ClaimKind::Donation } else { ClaimKind::View };
     (claim.creator == creator).then(|| PaymentBody {
         entry: view.entry.number.0,
@@ -59,9 +82,11 @@ fn payment(view: &EntryView, creator: CreatorRef) -> Option<PaymentBody> {
         amount: claim.amount.to_decimal(),
         free: claim.free.to_decimal(),
         fee: claim.fee.to_decimal(),
-        credited: claim.credited().unwrap_or_default().to_decimal(),
+        credited: credited.to_decimal(),
         running_total: claim.creator_total.to_decimal(),
         claim_id: signed.id().to_text(),
+        refunded: refunded.to_decimal(),
+        refunded_at: refunded_at.map(time),
     })
 }
 
@@ -75,8 +100,8 @@ pub(super) async fn claims(
 ) -> Result<Json<Payments>, Problem> {
     let limit = paging.size()?;
     let from = paging.begin(who.row.last_entry)?;
-    let (views, next) = app.read(move |reader| reader.entries_of_creator(from, limit)).await?;
-    let data: Option<Vec<_>> = views.iter().map(|v| payment(v, who.row.creator)).collect();
+    let (paid, next) = app.read(move |reader| page(reader, from, limit)).await?;
+    let data: Option<Vec<_>> = paid.iter().map(|p| payment(p, who.row.creator)).collect();
     let wrong = || Problem::field("cursor", "use the one from the last page");
     Ok(Json(Payments {
         data: data.ok_or_else(wrong)?,
@@ -95,17 +120,18 @@ pub(super) async fn claims_csv(State(app): State<App>, who: SignedIn) -> Respons
     let currency = app.config.currency.clone();
     tokio::spawn(async move {
         let mut text = String::from(
-            "entry,number,at,kind,item,title,amount,free,fee,credited,running_total,currency,claim_id\r\n",
+            "entry,number,at,kind,item,title,amount,free,fee,credited,running_total,currency,claim_id,\
+             refunded,refunded_at\r\n",
         );
         let mut from = who.row.last_entry;
         while from.0 != 0 {
-            let page = app.read(move |reader| reader.entries_of_creator(from, CSV_ROWS)).await;
-            let Ok((views, next)) = page else {
+            let rows = app.read(move |reader| page(reader, from, CSV_ROWS)).await;
+            let Ok((paid, next)) = rows else {
                 // Whoever downloads sees the file break off rather than look whole.
                 let _reader_left = send.send(Err(BrokenOff)).await;
                 return;
             };
-            views.iter().filter_map(|v| payment(v, who.row.creator)).for_each(|row| {
+            paid.iter().filter_map(|p| payment(p, who.row.creator)).for_each(|row| {
                 csv_row(&mut text, &row, &currency);
             });
             if send.send(Ok(Bytes::from(std::mem::take(&mut text)))).await.is_err() {
@@ -123,7 +149,7 @@ pub(super) async fn claims_csv(State(app): State<App>, who: SignedIn) -> Respons
 
 fn csv_row(text: &mut String, row: &PaymentBody, currency: &str) {
     let item = row.item.as_ref();
-    let cells: [&str; 13] = [
+    let cells: [&str; 15] = [
         &row.entry.to_string(),
         &row.number.to_string(),
         &row.at,
@@ -137,6 +163,8 @@ fn csv_row(text: &mut String, row: &PaymentBody, currency: &str) {
         &row.running_total,
         currency,
         &row.claim_id,
+        &row.refunded,
+        row.refunded_at.as_deref().unwrap_or(""),
     ];
     let cells: Vec<String> = cells.iter().map(|cell| csv_cell(cell)).collect();
     text.push_str(&cells.join(","));
@@ -305,5 +333,19 @@ mod tests {
         for (cell, expected) in rows {
             assert_eq!(csv_cell(cell), expected);
         }
+    }
+
+    /// The page has words of its own for every outcome that it can be told of: those of the outcome are for whoever
+    /// pays, and speak of "your wallet".
+    #[test]
+    fn the_page_has_words_for_every_refusal() {
+        let page = include_str!("../../../www/creator/creator-refusals.js");
+        let (_, table) = page.split_once("const REASONS = {").expect("the table of reasons");
+        let (table, _) = table.split_once("\n};").expect("the end of the table");
+        let told = Outcome::ALL.iter().filter(|outcome| **outcome != Outcome::Accepted);
+        let names = std::iter::once("repeat").chain(told.map(|outcome| outcome.name()));
+        let has_words = |name: &str| table.contains(&format!("\n  {name}: [\""));
+        let without: Vec<&str> = names.filter(|name| !has_words(name)).collect();
+        assert_eq!(without, Vec::<&str>::new());
     }
 }

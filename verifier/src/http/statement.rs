@@ -27,8 +27,8 @@ static MAKING: Semaphore = Semaphore::const_new(2);
 pub(super) struct Period {
     /// First running number; 1 unless told.
     from: Option<u64>,
-    /// Last running number; the newest that the log covers unless told. One less than `from`: no payments, for
-    /// who wants refunds only.
+    /// Last running number; the newest that the log covers unless told, or where there are not so many. One less
+    /// than `from`: no payments, for who wants refunds only.
     to: Option<u64>,
     /// First running number of a refund; 1 unless told. All newer ones that the log covers are in it, 100,000 at
     /// most: what is proven says how many, and the next part begins after them.
@@ -41,13 +41,14 @@ impl Period {
     /// First and last running number of a creator who has `newest` payments; at most
     /// [`PAYMENTS_MAX`] of them.
     fn numbers(&self, newest: u64) -> Result<(u64, u64), Problem> {
-        let (from, to) = (self.from.unwrap_or(1), self.to.unwrap_or(newest));
+        let (from, to) = (self.from.unwrap_or(1), self.to.map_or(newest, |to| to.min(newest)));
         if from == 0 {
             return Err(Problem::field("from", "running numbers begin with 1"));
         }
-        if to > newest {
-            let why = format!("there are {newest} payments; ask for one of them or leave it out");
-            return Err(Problem::field("to", why));
+        // The next one to come may be asked for: there is nothing since.
+        if from > newest.saturating_add(1) {
+            let why = format!("there are {newest} payments; begin with one of them");
+            return Err(Problem::field("from", why));
         }
         if self.to.is_some_and(|to| to < from.saturating_sub(1)) {
             return Err(Problem::field("to", "it comes before the first number asked for"));

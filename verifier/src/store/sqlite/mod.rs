@@ -37,7 +37,7 @@ use redo::Change;
 pub use findings::{RuleSum, Wanted};
 pub use hot::Pace;
 pub use log::{ClaimRow, LeafRow};
-pub use read::{EntryView, ReadError, Reader, Sum};
+pub use read::{EntryView, ReadError, Reader, Refunds, Sum};
 
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("0001-ledger.sql")),

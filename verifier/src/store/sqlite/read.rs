@@ -10,12 +10,12 @@ use farthing_rules::rows::{
     BackupRow, CreatorProfile, CreatorRow, Entry, InMonth, ItemRow, ItemText, KeyRow,
     PermissionRow, ReceiptRow, RefundRow, Spent, VoucherRow, WalletRow,
 };
-use farthing_rules::{CreatorRef, EntryNumber, ItemRef, KeyRef, WalletRef};
+use farthing_rules::{CreatorRef, EntryNumber, KeyRef, WalletRef};
 use farthing_shared::{BackupName, CreatorId, ItemHash, Micros, PublicKey, UnixMillis};
 use hashbrown::HashMap;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::columns::{self, Sql, int, micros, nat};
+use super::columns::{self, Sql, int, nat};
 use super::hot::Hot;
 use super::load;
 use super::paid;
@@ -178,6 +178,23 @@ impl Sum {
         self.count = self.count.saturating_add(other.count);
         self.amount = self.amount.plus(other.amount).unwrap_or(Micros::MAX);
         self.free = self.free.plus(other.free).unwrap_or(Micros::MAX);
+    }
+}
+
+/// Refunds, and what they took from a creator; free credit that went back with it is in no sum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refunds {
+    /// How many.
+    pub count: u64,
+    /// How much.
+    pub amount: Micros,
+}
+
+impl Refunds {
+    /// Adds others.
+    pub fn add(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.amount = self.amount.plus(other.amount).unwrap_or(Micros::MAX);
     }
 }
 
@@ -511,20 +528,6 @@ impl Reader {
     /// What became of the newest request to refund the claim of an entry.
     pub fn refund(&self, claim: EntryNumber) -> Read<Option<RefundRow>> {
         self.with(|connection| load::refund(connection, claim))
-    }
-
-    /// Sums of a creator's refunds over all days, by item.
-    pub fn refund_tallies(&self, creator: CreatorRef) -> Read<Vec<(ItemRef, Sum)>> {
-        self.with(|connection| {
-            let sql =
-                "SELECT item, count, taken FROM refund_tallies WHERE day = 0 AND creator = ?1";
-            let mut query = connection.prepare_cached(sql)?;
-            let rows = query.query_map([int(creator.0)], |row| {
-                let sum = Sum { count: nat(row, 1)?, amount: micros(row, 2)?, free: Micros::ZERO };
-                Ok((ItemRef(nat(row, 0)?), sum))
-            })?;
-            rows.collect()
-        })
     }
 
     fn chain(

@@ -9,7 +9,7 @@ use farthing_shared::{Micros, PublicKey};
 
 use super::super::columns::{self, int, micros, nat, small};
 use super::super::hot::{More, add};
-use super::{Read, Reader, Sum};
+use super::{Read, Reader, Refunds, Sum};
 
 impl Reader {
     /// Sums of a creator from a day on, by day and item; day 0 is the sum of all days.
@@ -43,6 +43,29 @@ impl Reader {
                     (day, item, Sum { count, amount, free })
                 })
                 .collect())
+        })
+    }
+
+    /// A creator's refunds from a day on, by the day they were made and by item; day 0 is the sum of all days.
+    pub fn refund_tallies(
+        &self,
+        creator: CreatorRef,
+        from: u32,
+        to: u32,
+    ) -> Read<Vec<(u32, ItemRef, Refunds)>> {
+        self.with(|connection| {
+            let sql = "SELECT item, count, taken FROM refund_tallies \
+                       WHERE day = ?1 AND creator = ?2";
+            let mut query = connection.prepare_cached(sql)?;
+            let mut sums = Vec::new();
+            for day in from..=to {
+                let mut rows = query.query_map((day, int(creator.0)), |row| {
+                    let back = Refunds { count: nat(row, 1)?, amount: micros(row, 2)? };
+                    Ok((day, ItemRef(nat(row, 0)?), back))
+                })?;
+                rows.try_for_each(|row| row.map(|row| sums.push(row)))?;
+            }
+            Ok(sums)
         })
     }
 
