@@ -153,6 +153,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
+    /// Also where there is none yet: for what is given before the first start.
+    fn begin(config: &Config) -> Result<Self, Failure> {
+        run::begin(config)?;
+        Self::open(config)
+    }
+
     pub(super) fn open(config: &Config) -> Result<Self, Failure> {
         let secrets = run::open_data(config)?;
         let writer = run::open_ledger(config, &secrets)?;
@@ -206,7 +212,10 @@ fn told((field, why): admin::WrongField) -> Failure {
 }
 
 pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Failure> {
-    let mut ledger = Ledger::open(config)?;
+    let mut ledger = match &command {
+        CreatorCommand::Add { .. } => Ledger::begin(config)?,
+        _ => Ledger::open(config)?,
+    };
     match command {
         CreatorCommand::Add { name, sites, threshold, offer_key, refund_minutes, month_max } => {
             let mut id = [0; 16];
@@ -333,7 +342,10 @@ pub(super) fn item(config: &Config, command: ItemCommand) -> Result<(), Failure>
 }
 
 pub(super) fn voucher(config: &Config, command: VoucherCommand) -> Result<(), Failure> {
-    let mut ledger = Ledger::open(config)?;
+    let mut ledger = match &command {
+        VoucherCommand::Issue { .. } => Ledger::begin(config)?,
+        _ => Ledger::open(config)?,
+    };
     match command {
         VoucherCommand::Issue { amount, count, days } => {
             let amount = Micros::parse(&amount).map_err(|why| format!("--amount: {why}"))?;

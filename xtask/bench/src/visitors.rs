@@ -67,6 +67,7 @@ impl World {
     pub fn new(folder: &Path, ports: (u16, u16)) -> Result<Self, String> {
         let settings = settings(folder, ports);
         let config = Config::load(None, settings.clone()).map_err(|error| error.to_string())?;
+        run::begin(&config)?;
         let secrets = run::open_data(&config)?;
         let policy = config.policy(secrets.verifier()).map_err(|error| error.to_string())?;
         let creators = (0..CREATORS).map(creator).collect();

@@ -108,8 +108,38 @@ impl SqliteWriter {
     /// # Errors
     /// [`OpenError`] when the file cannot be used or was written by a newer version.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
+        let connection = Connection::open(path)
+            .map_err(|error| OpenError { path: path.to_owned(), why: error.to_string() })?;
+        Self::on(connection, path, durability)
+    }
+
+    /// Opens a ledger that was begun before and has its owner; the file is not touched when it is none. What
+    /// lost its newest part (the file beside it) looks like an empty one, and must not be taken for that.
+    ///
+    /// # Errors
+    /// [`OpenError`] as from [`SqliteWriter::open`], and where there is no ledger or it has no owner.
+    pub fn open_known(path: &Path, durability: Durability) -> Result<Self, OpenError> {
         let failed = |why: String| OpenError { path: path.to_owned(), why };
-        let mut connection = Connection::open(path).map_err(|error| failed(error.to_string()))?;
+        let words = |error: rusqlite::Error| failed(error.to_string());
+        let flags = OpenFlags::default().difference(OpenFlags::SQLITE_OPEN_CREATE);
+        let connection = Connection::open_with_flags(path, flags).map_err(words)?;
+        connection.busy_timeout(BUSY).map_err(words)?;
+        if !has_owner(&connection).map_err(words)? {
+            return Err(failed(
+                "it has no owner: its newest part is lost, or it was never begun; restore a backup, or, if \
+                 nothing was ever kept in it, remove it with the three keys beside it"
+                    .into(),
+            ));
+        }
+        Self::on(connection, path, durability)
+    }
+
+    fn on(
+        mut connection: Connection,
+        path: &Path,
+        durability: Durability,
+    ) -> Result<Self, OpenError> {
+        let failed = |why: String| OpenError { path: path.to_owned(), why };
         set_up(&connection, durability).map_err(|error| failed(error.to_string()))?;
         Migrations::from_slice(MIGRATIONS).to_latest(&mut connection).map_err(|error| {
             failed(match error {
@@ -359,6 +389,13 @@ impl Drop for SqliteWriter {
 /// write that found no room left no commit: unlike a failed sync, this is a definite "not done".
 fn is_disk_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+}
+
+/// Whether the row is there that is written when a ledger is begun.
+fn has_owner(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let table = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'identity'";
+    Ok(count(table)? > 0 && count("SELECT count(*) FROM identity WHERE name = 'verifier'")? > 0)
 }
 
 fn set_up(connection: &Connection, durability: Durability) -> Result<(), rusqlite::Error> {

@@ -1,0 +1,307 @@
+//! The command line as whoever runs a verifier meets it: lost keys and ledgers, backups that are not whole,
+//! wrong folders. What is said must be true, and nothing that was there may be worse afterwards.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use farthing_tests::daemon::run_to_end;
+use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
+
+const KEYS: [&str; 3] = ["provider.key", "master.key", "log.key"];
+
+/// A provider's data folder, its high-water mark beside it.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+/// How a command ended, and what it said.
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Place {
+    /// Without a data folder.
+    fn empty() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// With a ledger that has a creator.
+    fn begun() -> Self {
+        let place = Self::empty();
+        place.done(&["creator", "add", "--name", "The Blog", "--site", "https://blog.example"]);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn data(&self, name: &str) -> PathBuf {
+        self.path("data").join(name)
+    }
+
+    fn settings(&self) -> Vec<(String, String)> {
+        let set = |name: &str, value: String| (format!("FARTHING_{name}"), value);
+        vec![
+            set("DATA", self.path("data").display().to_string()),
+            set("LISTEN", "127.0.0.1:0".into()),
+        ]
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        let output = run_to_end(&self.settings(), arguments);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Said {
+            code: output.status.code().expect("it ended by itself"),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
+    }
+
+    fn done(&self, arguments: &[&str]) -> String {
+        let said = self.run(arguments);
+        assert_eq!(said.code, 0, "{arguments:?}: {}{}", said.out, said.err);
+        said.out
+    }
+
+    /// Runs what must be refused, with all of these words.
+    fn refused(&self, code: i32, arguments: &[&str], words: &[&str]) -> String {
+        let said = self.run(arguments);
+        assert_eq!(said.code, code, "{arguments:?}: {}{}", said.out, said.err);
+        for word in words {
+            assert!(said.err.contains(word), "{arguments:?} does not say {word:?}: {}", said.err);
+        }
+        said.err
+    }
+
+    fn backup(&self, name: &str) -> PathBuf {
+        let folder = self.path(name);
+        self.done(&["backup", text(&folder)]);
+        folder
+    }
+
+    /// The files in the data folder that hold something.
+    fn held(&self) -> BTreeMap<String, Vec<u8>> {
+        let files = std::fs::read_dir(self.path("data")).expect("a data folder");
+        let files = files.map(|file| file.expect("a file").path()).filter(|path| path.is_file());
+        files
+            .filter_map(|path| {
+                let name = path.file_name()?.to_string_lossy().into_owned();
+                // SQLite's own, and the lock: they come and go.
+                let passing = name.ends_with("-shm") || name == "serve.lock";
+                (!passing).then(|| (name, std::fs::read(&path).expect("a readable file")))
+            })
+            .collect()
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+type Harm = (&'static str, fn(&Path, &Path), &'static str);
+
+/// What can be wrong with a backup: what is done to it, given another provider's; the file to blame.
+const HARMED: &[Harm] = &[
+    ("no ledger", |own, _| remove(own, "ledger.db"), "ledger.db"),
+    ("no provider.key", |own, _| remove(own, "provider.key"), "provider.key"),
+    ("no master.key", |own, _| remove(own, "master.key"), "master.key"),
+    ("no log.key", |own, _| remove(own, "log.key"), "log.key"),
+    ("garbage for a key", |own, _| write(own, "provider.key", b"garbage\n"), "provider.key"),
+    ("bytes for a key", |own, _| write(own, "log.key", &[0xff; 44]), "log.key"),
+    ("another's provider.key", |own, other| take(own, other, "provider.key"), "provider.key"),
+    ("another's master.key", |own, other| take(own, other, "master.key"), "master.key"),
+    ("another's ledger", |own, other| take(own, other, "ledger.db"), "provider.key"),
+    ("half a ledger", |own, _| halve(own), "ledger"),
+    ("an empty ledger", |own, _| write(own, "ledger.db", b""), "ledger"),
+];
+
+fn remove(folder: &Path, name: &str) {
+    std::fs::remove_file(folder.join(name)).expect("it was there");
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) {
+    std::fs::write(folder.join(name), bytes).expect("it can be written");
+}
+
+fn take(own: &Path, other: &Path, name: &str) {
+    std::fs::copy(other.join(name), own.join(name)).expect("it can be copied");
+}
+
+fn halve(folder: &Path) {
+    let bytes = std::fs::read(folder.join("ledger.db")).expect("a ledger");
+    write(folder, "ledger.db", &bytes[..bytes.len() / 2]);
+}
+
+#[test]
+fn a_backup_that_is_not_whole_changes_nothing() {
+    let (place, other) = (Place::begun(), Place::begun());
+    let others = other.backup("backup");
+    let before = place.held();
+    for (number, (what, harm, blamed)) in HARMED.iter().enumerate() {
+        let backup = place.backup(&format!("backup-{number}"));
+        harm(&backup, &others);
+        let words = ["nothing was changed", blamed];
+        place.refused(1, &["restore", text(&backup), "--replace"], &words);
+        let after = place.held();
+        let names: Vec<_> = after.keys().collect();
+        assert_eq!(names, before.keys().collect::<Vec<_>>(), "{what}");
+        for key in KEYS {
+            assert_eq!(after.get(key), before.get(key), "{what}: {key} is another");
+            let made = backup.join(key).exists() == (*what != format!("no {key}"));
+            assert!(made, "{what}: the backup itself was changed");
+        }
+        assert!(place.done(&["creator", "list"]).contains("The Blog"), "{what}");
+        place.done(&["audit"]);
+    }
+}
+
+#[test]
+fn a_restored_ledger_is_usable_and_the_old_one_is_named() {
+    let place = Place::begun();
+    let backup = place.backup("backup");
+    place.done(&["creator", "add", "--name", "Later", "--site", "https://later.example"]);
+    let why = place.refused(1, &["restore", text(&backup)], &["--replace"]);
+    assert!(!why.contains("replaced-"), "nothing was put aside yet: {why}");
+    // Left by a restore that was killed: it must not become part of this one.
+    std::fs::write(place.data("ledger.restoring-wal"), b"of another file").expect("a file");
+    let said = place.done(&["restore", text(&backup), "--replace"]);
+    let aside = said.split_whitespace().find(|word| word.contains("replaced-"));
+    let aside = aside.unwrap_or_else(|| panic!("it does not name where the old ledger is: {said}"));
+    for name in KEYS.iter().chain(&["ledger.db"]) {
+        assert!(Path::new(aside).join(name).is_file(), "{aside} has no {name}");
+    }
+    place.done(&["audit"]);
+    let list = place.done(&["creator", "list"]);
+    assert!(list.contains("The Blog") && !list.contains("Later"), "{list}");
+    let leftover = place.held().into_keys().find(|name| name.contains("restoring"));
+    assert_eq!(leftover, None);
+}
+
+/// After the old ledger was put aside, a fault must say where it is, and the same command must do.
+#[test]
+fn a_restore_that_fails_late_says_where_the_old_ledger_is() {
+    let place = Place::begun();
+    let backup = place.backup("backup");
+    std::fs::write(place.data("log"), b"a file where a folder should be").expect("a file");
+    let restore = ["restore", text(&backup), "--replace"];
+    place.refused(1, &restore, &["replaced-", "again"]);
+    place.refused(1, &["audit"], &["ledger.db is missing"]);
+    place.refused(1, &["voucher", "issue", "--amount", "1.00"], &["ledger.db is missing"]);
+    std::fs::remove_file(place.data("log")).expect("it was there");
+    place.done(&restore);
+    assert!(place.done(&["creator", "list"]).contains("The Blog"));
+}
+
+/// All commands that only read, and those that change what must be there.
+const NEEDS_A_LEDGER: &[&[&str]] = &[
+    &["audit"],
+    &["audit", "--log"],
+    &["creator", "list"],
+    &["creator", "edit", "cr_x", "--name", "x"],
+    &["item", "list", "--creator", "cr_x"],
+    &["voucher", "list"],
+    &["seal", "--creator", "cr_x", "--item", "x", "x.txt"],
+    &["log", "key"],
+    &["fraud", "list"],
+    &["fraud", "report"],
+];
+
+#[test]
+fn a_wrong_folder_is_no_empty_ledger() {
+    let place = Place::empty();
+    let backup = place.path("backup");
+    let backing_up: &[&str] = &["backup", text(&backup)];
+    for command in NEEDS_A_LEDGER.iter().copied().chain([backing_up]) {
+        place.refused(1, command, &["there is no ledger in", text(&place.path("data"))]);
+        assert!(!place.path("data").exists(), "{command:?} made the folder");
+    }
+    assert!(!backup.exists() && !place.path("backup.unfinished").exists());
+    // Setting up before the first start is another matter.
+    let vouchers = place.done(&["voucher", "issue", "--amount", "5.00", "--count", "2"]);
+    assert_eq!(vouchers.lines().count(), 2);
+    place.done(backing_up);
+}
+
+#[test]
+fn a_lost_ledger_is_not_replaced_by_an_empty_one() {
+    let place = Place::begun();
+    let whole = place.held();
+    // What a power failure leaves where the newest part of the ledger was not in its main file yet.
+    let fresh = place.path("fresh.db");
+    let writer = SqliteWriter::open(&fresh, Durability::Full).expect("a new file");
+    let headless = std::fs::read(&fresh).expect("a file");
+    drop(writer);
+    let ownerless = std::fs::read(&fresh).expect("a file");
+    assert!(headless.len() < ownerless.len());
+    let backup = place.path("backup");
+    let backing_up: &[&str] = &["backup", text(&backup)];
+    let issuing: &[&str] = &["voucher", "issue", "--amount", "5.00"];
+    let serving: &[&str] = &["serve"];
+    for ledger in [None, Some(headless), Some(ownerless)] {
+        for ending in ["db", "db-wal", "db-shm"] {
+            let _absent = std::fs::remove_file(place.data("ledger").with_extension(ending));
+        }
+        if let Some(bytes) = &ledger {
+            std::fs::write(place.data("ledger.db"), bytes).expect("a file");
+        }
+        let words = if ledger.is_some() { "has no owner" } else { "ledger.db is missing" };
+        let others = [backing_up, issuing, serving];
+        for command in NEEDS_A_LEDGER.iter().copied().chain(others) {
+            let is_key = ["key", "link"].iter().any(|word| command.contains(word));
+            if ledger.is_some() && is_key {
+                continue;
+            }
+            let said = place.run(command);
+            assert_ne!(said.code, 0, "{command:?}: {}", said.out);
+            assert!(said.err.contains(words) && said.err.contains("restore"), "{}", said.err);
+        }
+        assert!(!backup.exists(), "nothing was backed up");
+        let mut now = place.held();
+        let stayed = now.remove("ledger.db");
+        assert_eq!(stayed, ledger, "the file was changed");
+        for key in KEYS {
+            assert_eq!(now.get(key), whole.get(key), "{key}");
+        }
+    }
+}
+
+/// A power failure at the very first start leaves keys without a ledger, or one without its owner: the
+/// next start goes on where it ended.
+#[test]
+fn a_first_start_that_was_cut_off_goes_on() {
+    for had_ledger in [false, true] {
+        let place = Place::begun();
+        let keys = place.held();
+        std::fs::remove_file(place.data("ledger.db")).expect("it was there");
+        if had_ledger {
+            let ledger = place.data("ledger.db");
+            drop(SqliteWriter::open(&ledger, Durability::Full).expect("a new file"));
+        } else {
+            std::fs::remove_file(place.data("log.key")).expect("it was there");
+        }
+        std::fs::write(place.data("ledger.beginning"), b"").expect("a file");
+        place.refused(1, &["audit"], &[]);
+        place.done(&["voucher", "issue", "--amount", "5.00"]);
+        place.done(&["audit"]);
+        let now = place.held();
+        assert!(!now.contains_key("ledger.beginning"));
+        for key in ["provider.key", "master.key"] {
+            assert_eq!(now.get(key), keys.get(key), "{key} was made again");
+        }
+    }
+}
+
+#[test]
+fn two_first_commands_at_once_begin_one_ledger() {
+    let place = Place::empty();
+    let issue = ["voucher", "issue", "--amount", "5.00"];
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| place.done(&issue));
+        }
+    });
+    assert_eq!(place.done(&["voucher", "list"]).lines().count(), 7);
+}
