@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use farthing_tests::daemon::run_to_end;
+use farthing_tests::daemon::{Daemon, run_to_end};
 use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
 
 const KEYS: [&str; 3] = ["provider.key", "master.key", "log.key"];
@@ -304,4 +304,123 @@ fn two_first_commands_at_once_begin_one_ledger() {
         }
     });
     assert_eq!(place.done(&["voucher", "list"]).lines().count(), 7);
+}
+
+/// The mark is in no backup, since it must outlive one.
+#[test]
+fn a_new_machine_goes_on_with_backup_and_mark() {
+    let old = Place::begun();
+    let said = old.path("said");
+    assert!(Daemon::start(&old.settings(), &[], &said).stop().success());
+    let backup = old.backup("backup");
+    let new = Place::empty();
+    let printed = new.done(&["restore", text(&backup)]);
+    let reset = "farthing log reset --i-know-what-this-means";
+    assert!(printed.contains("high-water") && printed.contains(reset), "{printed}");
+    new.refused(78, &["serve"], &["high-water mark", "missing", "put its newest copy back", reset]);
+    std::fs::copy(old.path("data.high-water"), new.path("data.high-water")).expect("a mark");
+    assert!(Daemon::start(&new.settings(), &[], &said).stop().success());
+    new.done(&["audit", "--log"]);
+    // Without any copy of the mark the printed command is the way out.
+    let other = Place::empty();
+    other.done(&["restore", text(&backup)]);
+    let words: Vec<&str> = reset.split(' ').skip(1).collect();
+    other.done(&words);
+    assert!(Daemon::start(&other.settings(), &[], &said).stop().success());
+}
+
+type Fault = (&'static str, fn(&Place), &'static [(&'static str, &'static str)]);
+
+/// What another start does not mend: what is done to the place, and settings.
+const LASTING: &[Fault] = &[
+    ("no master.key", |place| remove(&place.path("data"), "master.key"), &[]),
+    ("a garbage key", |place| write(&place.path("data"), "provider.key", b"x"), &[]),
+    ("no ledger", |place| remove(&place.path("data"), "ledger.db"), &[]),
+    (
+        "another's key",
+        |place| take(&place.path("data"), &Place::begun().path("data"), "provider.key"),
+        &[],
+    ),
+    ("no database", |place| write(&place.path("data"), "ledger.db", &[b'x'; 8192]), &[]),
+    ("half a database", |place| halve(&place.path("data")), &[]),
+    ("a newer version", newer, &[]),
+    ("another currency", |_| {}, &[("FARTHING_CURRENCY", "USD")]),
+    ("demo money", |_| {}, &[("FARTHING_DEMO", "true")]),
+    ("a folder that cannot be made", |_| {}, &[("FARTHING_DATA", "/proc/farthing/data")]),
+    ("a wrong setting", |_| {}, &[("FARTHING_FEE_PPM", "-1")]),
+];
+
+fn newer(place: &Place) {
+    let ledger = rusqlite::Connection::open(place.data("ledger.db")).expect("a ledger");
+    ledger.pragma_update(None, "user_version", 1_000).expect("a version");
+}
+
+/// systemd starts again what ends with 1, and must not what ends the same way each time.
+#[test]
+fn what_another_start_does_not_mend_ends_with_78() {
+    for (what, harm, settings) in LASTING {
+        let place = Place::begun();
+        harm(&place);
+        let mut all = place.settings();
+        all.extend(settings.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        let output = run_to_end(&all, &["serve"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{what}: {said}");
+        assert!(said.contains("farthing: "), "{what}: {said}");
+    }
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let mut settings = Place::begun().settings();
+    let address = taken.local_addr().expect("an address").to_string();
+    settings.push(("FARTHING_LISTEN".into(), address.clone()));
+    let place = Place::begun();
+    settings.extend(place.settings().into_iter().take(1));
+    let output = run_to_end(&settings, &["serve"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&address), "{said}");
+}
+
+/// A terminal that is closed sends SIGHUP.
+#[test]
+fn a_hangup_ends_the_server_in_order() {
+    let place = Place::begun();
+    let mut daemon = Daemon::start(&place.settings(), &[], &place.path("said"));
+    let pid = daemon.pid().to_string();
+    let sent = std::process::Command::new("kill").args(["-HUP", &pid]).status();
+    assert!(sent.expect("kill can be run").success());
+    assert!(daemon.wait().success(), "{}", daemon.words());
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_made_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::begun();
+    let backup = place.backup("backup");
+    for folder in [place.path("data"), backup] {
+        let mode = std::fs::metadata(&folder).expect("a folder").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
+    }
+}
+
+#[test]
+fn two_backups_to_one_name_make_one() {
+    let place = Place::begun();
+    // What one that was cut off left is no hindrance.
+    let unfinished = place.path("backup.unfinished");
+    std::fs::create_dir(&unfinished).expect("a folder");
+    write(&unfinished, "ledger.db", b"half");
+    let lock = std::fs::File::create(unfinished.join("backup.lock")).expect("a file");
+    lock.lock().expect("a lock");
+    let backup = place.path("backup");
+    place.refused(1, &["backup", text(&backup)], &["another backup fills"]);
+    assert!(unfinished.join("ledger.db").is_file(), "the other's work was removed");
+    drop(lock);
+    place.done(&["backup", text(&backup)]);
+    let mut names: Vec<_> = std::fs::read_dir(&backup)
+        .expect("a folder")
+        .map(|f| f.expect("a file").file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["ledger.db", "log.key", "master.key", "provider.key"]);
 }

@@ -22,7 +22,7 @@ use crate::secrets::Secrets;
 use crate::sessions::{LINK_LIFE_MS, Purpose, Sessions, Token};
 use crate::signals::Signal;
 use crate::store::Writer;
-use crate::store::sqlite::{Durability, SqliteWriter};
+use crate::store::sqlite::{Durability, OpenError, SqliteWriter};
 use crate::work::Challenges;
 
 /// Connections of the review page at once; a browser opens six.
@@ -46,12 +46,17 @@ pub fn ledger_path(config: &Config) -> PathBuf {
 /// Opens the ledger for writing and checks that it is this provider's. It must be there: [`begin`] makes one.
 ///
 /// # Errors
-/// In words.
-pub fn open_ledger(config: &Config, secrets: &Secrets) -> Result<SqliteWriter, String> {
-    let mut writer = SqliteWriter::open_known(&ledger_path(config), durability(config))
-        .map_err(|error| error.to_string())?;
+/// [`NotStarted`].
+pub fn open_ledger(config: &Config, secrets: &Secrets) -> Result<SqliteWriter, NotStarted> {
+    let mut writer =
+        SqliteWriter::open_known(&ledger_path(config), durability(config)).map_err(not_opened)?;
     own(&mut writer, config, secrets)?;
     Ok(writer)
+}
+
+fn not_opened(error: OpenError) -> NotStarted {
+    let kind = if error.passing { NotStarted::Failed } else { NotStarted::Refused };
+    kind(error.to_string())
 }
 
 fn durability(config: &Config) -> Durability {
@@ -64,33 +69,40 @@ fn durability(config: &Config) -> Durability {
 /// Writes down whom a new ledger belongs to, and compares it with what an old one says.
 ///
 /// # Errors
-/// In words, when it is another's, or of other money.
-pub fn own(writer: &mut SqliteWriter, config: &Config, secrets: &Secrets) -> Result<(), String> {
-    let told = |error: crate::store::StoreError| error.to_string();
+/// [`NotStarted`], when it is another's, or of other money.
+pub fn own(
+    writer: &mut SqliteWriter,
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<(), NotStarted> {
+    let told = |error: crate::store::StoreError| NotStarted::Failed(error.to_string());
+    let refused = |why: &str| NotStarted::Refused(why.into());
     let verifier = secrets.verifier();
     if writer.identity("verifier", &verifier.0).map_err(told)? != verifier.0 {
-        return Err("the ledger belongs to another provider key; restore the provider.key that \
-                    was used with it"
-            .into());
+        return Err(refused(
+            "the ledger belongs to another provider key; restore the provider.key that \
+                    was used with it",
+        ));
     }
     let master = secrets.master_name();
     if writer.identity("master", &master).map_err(told)? != master {
-        return Err("the ledger was used with another master.key; restore that one".into());
+        return Err(refused("the ledger was used with another master.key; restore that one"));
     }
     let currency = config.currency.as_bytes();
     let known = writer.identity("currency", currency).map_err(told)?;
     if known != currency {
         let known = String::from_utf8_lossy(&known).into_owned();
-        return Err(format!(
+        return Err(NotStarted::Refused(format!(
             "the ledger is kept in {known}, the setting currency says {}",
             config.currency
-        ));
+        )));
     }
     let demo: &[u8] = if config.demo { b"demo" } else { b"real" };
     if writer.identity("money", demo).map_err(told)? != demo {
-        return Err("a ledger of demo money cannot become one of real money, nor the other way \
-                    round; use another data folder"
-            .into());
+        return Err(refused(
+            "a ledger of demo money cannot become one of real money, nor the other way \
+                    round; use another data folder",
+        ));
     }
     Ok(())
 }
@@ -122,11 +134,10 @@ pub const RESTORING: &str = "ledger.restoring";
 /// Nothing happens where there is a ledger.
 ///
 /// # Errors
-/// In words; a folder whose ledger is lost is left as it is.
-pub fn begin(config: &Config) -> Result<(), String> {
+/// [`NotStarted`]; a folder whose ledger is lost is left as it is.
+pub fn begin(config: &Config) -> Result<(), NotStarted> {
     let data = &config.data;
-    make_private_folder(data)
-        .map_err(|error| format!("cannot make the data folder {}: {error}", data.display()))?;
+    make_data_folder(config).map_err(NotStarted::Refused)?;
     let beginning = data.join(BEGINNING);
     // Another process that begins the same ledger makes what is looked for in this order: the mark of the
     // beginning, keys, ledger. The traces are read first, so that they are never taken for a loss.
@@ -136,7 +147,7 @@ pub fn begin(config: &Config) -> Result<(), String> {
             return Ok(());
         }
         if !traces.is_empty() {
-            return Err(lost(config, &traces));
+            return Err(NotStarted::Refused(lost(config, &traces)));
         }
     }
     let told = |error: std::io::Error| format!("{}: {error}", beginning.display());
@@ -145,19 +156,21 @@ pub fn begin(config: &Config) -> Result<(), String> {
     // Whoever had the lock before may have done it.
     if SqliteWriter::open_known(&ledger_path(config), durability(config)).is_err() {
         sync_folder(data).map_err(told)?;
-        let secrets = Secrets::load_or_make(data)?;
-        let mut writer = SqliteWriter::open(&ledger_path(config), durability(config))
-            .map_err(|error| error.to_string())?;
+        let secrets = Secrets::load_or_make(data).map_err(NotStarted::Refused)?;
+        let mut writer =
+            SqliteWriter::open(&ledger_path(config), durability(config)).map_err(not_opened)?;
         own(&mut writer, config, &secrets)?;
     }
     // The last one who closes the ledger moves its rows into the main file, which has an owner from now on
     // whatever happens to the file beside it.
     sync_folder(data).map_err(told)?;
     match std::fs::remove_file(&beginning) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(told(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(told(error).into());
+        }
         _ => {}
     }
-    sync_folder(data).map_err(told)
+    Ok(sync_folder(data).map_err(told)?)
 }
 
 /// What tells that a ledger was here, where there is none.
@@ -183,6 +196,11 @@ fn lost(config: &Config, traces: &[PathBuf]) -> String {
         ledger_path(config).display(),
         traces.join(", ")
     )
+}
+
+fn make_data_folder(config: &Config) -> Result<(), String> {
+    make_private_folder(&config.data)
+        .map_err(|error| format!("cannot make the data folder {}: {error}", config.data.display()))
 }
 
 /// Makes a folder, and those above it, that nobody else may look into.
@@ -227,16 +245,23 @@ pub fn open_data(config: &Config) -> Result<Secrets, String> {
 /// Why a server did not start.
 #[derive(Debug)]
 pub enum NotStarted {
-    /// In words.
+    /// It may be right at the next try: a port in use, another process, the disk. In words.
     Failed(String),
-    /// The Merkle log must not be signed on; starting again changes nothing. In words.
-    LogRefused(String),
+    /// Starting again changes nothing: settings, keys, a ledger that is not this provider's or is damaged, a
+    /// Merkle log that must not be signed on. In words.
+    Refused(String),
 }
 
 impl std::fmt::Display for NotStarted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Self::Failed(why) | Self::LogRefused(why)) = self;
+        let (Self::Failed(why) | Self::Refused(why)) = self;
         f.write_str(why)
+    }
+}
+
+impl From<NotStarted> for String {
+    fn from(not: NotStarted) -> Self {
+        not.to_string()
     }
 }
 
@@ -258,8 +283,10 @@ pub fn build(
 ) -> Result<(App, std::thread::JoinHandle<Writer>), NotStarted> {
     let reader = writer.reader().map_err(|error| error.to_string())?;
     let log = Log::start(&config, &secrets, reader.clone(), &ledger_path(&config))
-        .map_err(NotStarted::LogRefused)?;
-    let policy = config.policy(secrets.verifier()).map_err(|error| error.to_string())?;
+        .map_err(NotStarted::Refused)?;
+    let policy = config
+        .policy(secrets.verifier())
+        .map_err(|error| NotStarted::Refused(error.to_string()))?;
     let metrics = Arc::new(Metrics::new(log.witnessed()));
     let (intake, thread) = Intake::start(
         Writer::Sqlite(Box::new(writer)),
@@ -341,13 +368,11 @@ pub async fn serve(
     stopped: impl Future<Output = ()>,
     ready: impl FnOnce(&App),
 ) -> Result<Ended, NotStarted> {
-    make_private_folder(&config.data).map_err(|error| {
-        format!("cannot make the data folder {}: {error}", config.data.display())
-    })?;
+    make_data_folder(&config).map_err(NotStarted::Refused)?;
     // Before anything is made or read: a restore changes all of it.
     let _lock = lock_data(&config)?;
     begin(&config)?;
-    let secrets = open_data(&config)?;
+    let secrets = open_data(&config).map_err(NotStarted::Refused)?;
     let writer = open_ledger(&config, &secrets)?;
     let (app, thread) = build(config, secrets, writer, Clock::System)?;
     let told = app.stopping.subscribe();
@@ -417,9 +442,14 @@ pub async fn serve(
     Ok(ended)
 }
 
-async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| {
-        format!("cannot listen on {address}: {error}; is another server running there?")
+async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, NotStarted> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            NotStarted::Refused(format!("cannot listen on {address}: {error}"))
+        }
+        _ => NotStarted::Failed(format!(
+            "cannot listen on {address}: {error}; is another server running there?"
+        )),
     })
 }
 

@@ -13,30 +13,55 @@ use farthing_verifier::store::sqlite::{Durability, SqliteWriter};
 const KEYS: [&str; 3] = ["provider.key", "master.key", "log.key"];
 const LEDGER: &str = "ledger.db";
 
+/// Says that a folder is being filled, by its lock; not part of the backup.
+const LOCK: &str = "backup.lock";
+
 /// Copies ledger and keys. The folder appears under its name only when everything is in it.
 pub(super) fn backup(config: &Config, folder: &Path) -> Result<(), String> {
+    let exists = || format!("{} exists; name a new folder", folder.display());
     if folder.exists() {
-        return Err(format!("{} exists; name a new folder", folder.display()));
+        return Err(exists());
     }
+    // Before the ledger: a server that runs may sign more meanwhile.
+    let signed = farthing_verifier::log::signed_size(config).unwrap_or(0);
     let secrets = run::open_data(config)?;
     let writer = run::open_ledger(config, &secrets)?;
+    let reader = writer.reader().map_err(|error| error.to_string())?;
     let name = folder.file_name().ok_or("name a folder")?.to_string_lossy().into_owned();
     let beside = folder.with_file_name(format!("{name}.unfinished"));
     let told = |error: std::io::Error| format!("{}: {error}", beside.display());
-    if beside.exists() {
-        std::fs::remove_dir_all(&beside).map_err(told)?;
-    }
     run::make_private_folder(&beside).map_err(told)?;
+    let lock = beside.join(LOCK);
+    let file = std::fs::File::create(&lock).map_err(told)?;
+    if file.try_lock().is_err() {
+        return Err(format!("another backup fills {} now; name another folder", beside.display()));
+    }
+    // What an earlier one left that was cut off.
+    for entry in std::fs::read_dir(&beside).map_err(told)? {
+        let path = entry.map_err(told)?.path();
+        if path != lock {
+            std::fs::remove_file(path).map_err(told)?;
+        }
+    }
+    let newest = reader.newest_entry().map_err(|error| error.to_string())?;
     writer.copy_to(&beside.join(LEDGER))?;
     for key in KEYS {
         copy_synced(&config.data.join(key), &beside.join(key)).map_err(told)?;
     }
+    std::fs::remove_file(&lock).map_err(told)?;
     run::sync_folder(&beside).map_err(told)?;
+    if folder.exists() {
+        return Err(exists());
+    }
     std::fs::rename(&beside, folder).map_err(told)?;
     let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
     run::sync_folder(above.unwrap_or(Path::new("."))).map_err(told)?;
     println!("{}", folder.display());
-    Ok(())
+    let entries = usize::try_from(newest.0).unwrap_or(usize::MAX);
+    match super::ledger::missing(entries, signed) {
+        None => Ok(()),
+        Some(why) => Err(format!("the backup was made, but of a ledger that is not whole: {why}")),
+    }
 }
 
 /// Checks a backup whole before it moves anything, then puts it in place.

@@ -292,7 +292,7 @@ fn decide_one(
     said: &Words,
 ) -> Result<(), String> {
     let told = |failure: Failure| match failure {
-        Failure::NotDone(why) | Failure::Settings(why) => why,
+        Failure::NotDone(why) | Failure::Refused(why) => why,
         Failure::MustRecover | Failure::Said => "the ledger could not be written".into(),
     };
     let (who, why) = (said.who.clone(), said.why.clone());

@@ -176,7 +176,7 @@ impl Ledger {
         let policy = self
             .config
             .policy(self.secrets.verifier())
-            .map_err(|error| Failure::Settings(error.to_string()))?;
+            .map_err(|error| Failure::Refused(error.to_string()))?;
         let answers = self.writer.apply(&policy, &[command], self.clock.now());
         let answer = answers.map_err(|error| error.to_string())?.pop();
         answer.ok_or_else(|| Failure::NotDone("the ledger gave no answer".into()))
@@ -437,7 +437,19 @@ fn paragraphs(text: &str) -> String {
     serde_json::Value::Array(nodes).to_string()
 }
 
+/// What was signed and is not in a ledger of so many entries; a ledger that lost its newest part is sound
+/// in itself.
+pub(super) fn missing(entries: usize, signed: u64) -> Option<String> {
+    let first = u64::try_from(entries).ok()?.saturating_add(1);
+    let missing = first <= signed;
+    missing.then(|| {
+        format!("log: entries {first} to {signed} were signed and are missing in the ledger")
+    })
+}
+
 pub(super) fn audit(config: &Config, json: bool, log: bool) -> Result<(), Failure> {
+    // Before the ledger: a server that runs may sign more meanwhile.
+    let signed = farthing_verifier::log::signed_size(config).unwrap_or(0);
     let ledger = Ledger::open(config)?;
     if let Writer::Sqlite(store) = &ledger.writer {
         store.integrity().map_err(|why| format!("the file is damaged: {why}"))?;
@@ -447,6 +459,8 @@ pub(super) fn audit(config: &Config, json: bool, log: bool) -> Result<(), Failur
     if log {
         let found = farthing_verifier::log::audit(config, &ledger.secrets, &all.entries)?;
         found.into_iter().for_each(|difference| report.differs(format!("log: {difference}")));
+    } else if let Some(missing) = missing(all.entries.len(), signed) {
+        report.differs(missing);
     }
     if json {
         println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());

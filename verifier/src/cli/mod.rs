@@ -1,7 +1,7 @@
 //! The command line. Results go to standard output, everything else to standard error.
 //!
 //! Exit codes: 0 done · 1 not done, or an audit found differences · 2 wrong usage · 75 the server must
-//! be started again to recover · 78 wrong settings, or a log that must not be signed on.
+//! be started again to recover · 78 wrong settings, or a server whose next start would end the same way.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 mod allocator;
@@ -22,7 +22,7 @@ use farthing_verifier::run::{self, Ended};
 
 const NOT_DONE: u8 = 1;
 const MUST_RECOVER: u8 = 75;
-const WRONG_SETTINGS: u8 = 78;
+const REFUSED: u8 = 78;
 
 /// Small payments with signed claims: checks them, moves money, adds it up per creator.
 #[derive(Debug, Parser)]
@@ -103,8 +103,8 @@ enum ConfigCommand {
 enum Failure {
     /// In words.
     NotDone(String),
-    /// The settings cannot be used.
-    Settings(String),
+    /// The settings cannot be used, or a server must not start; another try changes nothing.
+    Refused(String),
     /// The server must be started again.
     MustRecover,
     /// It was said already.
@@ -114,6 +114,13 @@ enum Failure {
 impl From<String> for Failure {
     fn from(why: String) -> Self {
         Self::NotDone(why)
+    }
+}
+
+/// A command that is given once is not done, whatever the reason; only a server is started again by itself.
+impl From<run::NotStarted> for Failure {
+    fn from(why: run::NotStarted) -> Self {
+        Self::NotDone(why.to_string())
     }
 }
 
@@ -128,9 +135,9 @@ pub(crate) fn run() -> ExitCode {
             eprintln!("farthing: {why}");
             ExitCode::from(NOT_DONE)
         }
-        Err(Failure::Settings(why)) => {
+        Err(Failure::Refused(why)) => {
             eprintln!("farthing: {why}");
-            ExitCode::from(WRONG_SETTINGS)
+            ExitCode::from(REFUSED)
         }
         Err(Failure::MustRecover) => {
             eprintln!("farthing: a commit may or may not be on the disk; start the server again");
@@ -160,7 +167,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     }
     let environment = std::env::vars();
     let config = Config::load(arguments.config.as_deref(), environment)
-        .map_err(|error| Failure::Settings(error.to_string()))?;
+        .map_err(|error| Failure::Refused(error.to_string()))?;
     match arguments.command {
         Command::Serve => serve(config),
         Command::Creator(command) => ledger::creator(&config, command),
@@ -195,7 +202,7 @@ fn serve(config: Config) -> Result<(), Failure> {
     let ended = runtime.block_on(run::serve(config, stop_signal(), say_ready));
     let ended = ended.map_err(|error| match error {
         run::NotStarted::Failed(why) => Failure::NotDone(why),
-        run::NotStarted::LogRefused(why) => Failure::Settings(why),
+        run::NotStarted::Refused(why) => Failure::Refused(why),
     })?;
     match ended {
         Ended::Stopped => Ok(()),
@@ -237,16 +244,19 @@ fn start_logging(config: &Config) {
     }
 }
 
-/// Resolves at Ctrl-C or SIGTERM.
+/// Resolves at Ctrl-C, SIGTERM, or SIGHUP, which a terminal sends when it is closed: what was accepted is
+/// answered all the same.
 async fn stop_signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        let (terminate, hangup) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+        if let (Ok(mut terminate), Ok(mut hangup)) = (terminate, hangup) {
             tokio::select! {
                 _ = interrupt => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
             return;
         }
