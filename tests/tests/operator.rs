@@ -380,6 +380,74 @@ fn what_another_start_does_not_mend_ends_with_78() {
     assert!(said.contains(&address), "{said}");
 }
 
+/// Codes are printed once and stored nowhere: whoever loses them takes the vouchers back.
+#[test]
+fn vouchers_whose_codes_were_lost_are_taken_back() {
+    let place = Place::begun();
+    let issue = ["voucher", "issue", "--amount", "5.00", "--count", "3"];
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let output = farthing_tests::daemon::run_into(&place.settings(), &issue, full.into());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("3 vouchers of 5.00 were issued"), "{said}");
+    let revoke = said.split("farthing voucher revoke --batch ").nth(1);
+    let id = revoke.unwrap_or_else(|| panic!("no way back: {said}")).trim();
+    let kept = place.done(&["voucher", "issue", "--amount", "7.00"]);
+    assert_eq!(kept.lines().count(), 1);
+    assert_eq!(place.done(&["voucher", "list"]).matches("open").count(), 4);
+    place.refused(1, &["voucher", "revoke", "0123456789abcdef"], &["there is no voucher"]);
+    assert_eq!(place.done(&["voucher", "revoke", id]).matches("void").count(), 1);
+    assert_eq!(place.done(&["voucher", "revoke", "--batch", id]).matches("void").count(), 3);
+    let list = place.done(&["voucher", "list"]);
+    let open: Vec<&str> = list.lines().filter(|line| line.contains("open")).collect();
+    assert!(matches!(open[..], [line] if line.contains("7.00")), "{list}");
+    place.done(&["audit"]);
+}
+
+#[test]
+fn a_voucher_of_a_slipped_finger_is_refused() {
+    let place = Place::begun();
+    let amount = "9999999999";
+    let words = ["10000", "1000000"];
+    place.refused(1, &["voucher", "issue", "--amount", amount, "--count", "10"], &words);
+    place.refused(1, &["voucher", "issue", "--amount", "1001", "--count", "1000"], &words);
+    assert_eq!(place.done(&["voucher", "list"]).lines().count(), 1);
+}
+
+#[test]
+fn what_cannot_be_printed_is_no_panic() {
+    let place = Place::begun();
+    for command in [&["config"][..], &["creator", "list"], &["completions", "bash"], &["audit"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("full");
+        let output = farthing_tests::daemon::run_into(&place.settings(), command, full.into());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {said}");
+        assert!(said.contains("could not be printed") && !said.contains("panic"), "{said}");
+    }
+}
+
+/// What the server would end with, or not heed, a check must not pass.
+#[test]
+fn a_check_of_the_settings_is_true() {
+    let place = Place::empty();
+    place.done(&["config", "check"]);
+    assert!(!place.path("data").exists(), "a check makes nothing");
+    let nowhere = place.path("nowhere/mark").display().to_string();
+    let rows = [
+        ("PROOFS__HIGH_WATER", nowhere.as_str(), "proofs.high_water"),
+        ("DATA", "/proc/farthing/data", "setting data"),
+        ("LOG__FILTER", "info,,=x=", "log.filter"),
+    ];
+    for (name, value, word) in rows {
+        let mut settings = place.settings();
+        settings.push((format!("FARTHING_{name}"), value.into()));
+        let output = run_to_end(&settings, &["config", "check"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{name}: {said}");
+        assert!(said.contains(word), "{name}: {said}");
+    }
+}
+
 /// A terminal that is closed sends SIGHUP.
 #[test]
 fn a_hangup_ends_the_server_in_order() {

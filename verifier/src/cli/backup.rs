@@ -1,5 +1,4 @@
 //! Backup while the server runs, and restore while it does not.
-#![expect(clippy::print_stdout, reason = "this is the command line")]
 
 use std::path::{Path, PathBuf};
 
@@ -56,7 +55,7 @@ pub(super) fn backup(config: &Config, folder: &Path) -> Result<(), String> {
     std::fs::rename(&beside, folder).map_err(told)?;
     let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
     run::sync_folder(above.unwrap_or(Path::new("."))).map_err(told)?;
-    println!("{}", folder.display());
+    say!("{}", folder.display());
     let entries = usize::try_from(newest.0).unwrap_or(usize::MAX);
     match super::ledger::missing(entries, signed) {
         None => Ok(()),
@@ -94,11 +93,11 @@ pub(super) fn restore(config: &Config, folder: &Path, replace: bool) -> Result<(
         let old = if old.is_empty() { String::new() } else { format!("; {old}") };
         format!("{why}{old}. See to it and give the same command again, with --replace")
     })?;
-    println!("restored; check it with: farthing audit");
+    say!("restored; check it with: farthing audit");
     if !old.is_empty() {
-        println!("{old}");
+        say!("{old}");
     }
-    println!(
+    say!(
         "if the server then says that its high-water mark or signed entries are missing, put back the copy of \
          {} that you keep elsewhere, or give the newer entries up for good: \
          farthing log reset --i-know-what-this-means",
