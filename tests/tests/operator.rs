@@ -346,6 +346,14 @@ const LASTING: &[Fault] = &[
     ("a newer version", newer, &[]),
     ("another currency", |_| {}, &[("FARTHING_CURRENCY", "USD")]),
     ("demo money", |_| {}, &[("FARTHING_DEMO", "true")]),
+    (
+        "a folder that cannot be written",
+        |place| {
+            let lock = place.data("serve.lock");
+            std::fs::create_dir(&lock).expect("a folder where a file should be");
+        },
+        &[],
+    ),
     ("a folder that cannot be made", |_| {}, &[("FARTHING_DATA", "/proc/farthing/data")]),
     ("a wrong setting", |_| {}, &[("FARTHING_FEE_PPM", "-1")]),
 ];

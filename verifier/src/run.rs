@@ -110,17 +110,20 @@ pub fn own(
 /// Keeps a second server, and a restore, away from a data folder in use.
 ///
 /// # Errors
-/// In words, when another process holds it.
-pub fn lock_data(config: &Config) -> Result<std::fs::File, String> {
+/// [`NotStarted`], also when another process holds it.
+pub fn lock_data(config: &Config) -> Result<std::fs::File, NotStarted> {
     let path = config.data.join("serve.lock");
     let told = |why: String| format!("{}: {why}", path.display());
-    let file = std::fs::File::create(&path).map_err(|error| told(error.to_string()))?;
+    let file = std::fs::File::create(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::StorageFull => NotStarted::Failed(told(error.to_string())),
+        _ => NotStarted::Refused(told(error.to_string())),
+    })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
-            Err(told("a server runs on this data folder; stop it first".into()))
+            Err(told("a server runs on this data folder; stop it first".into()).into())
         }
-        Err(std::fs::TryLockError::Error(error)) => Err(told(error.to_string())),
+        Err(std::fs::TryLockError::Error(error)) => Err(told(error.to_string()).into()),
     }
 }
 

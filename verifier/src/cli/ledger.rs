@@ -166,9 +166,11 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Also where there is none yet: for what is given before the first start.
-    fn begin(config: &Config) -> Result<Self, Failure> {
-        run::begin(config)?;
+    /// Also where there is none yet, for what is given before the first start.
+    fn of(config: &Config, begins: bool) -> Result<Self, Failure> {
+        if begins {
+            run::begin(config)?;
+        }
         Self::open(config)
     }
 
@@ -225,10 +227,7 @@ fn told((field, why): admin::WrongField) -> Failure {
 }
 
 pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Failure> {
-    let mut ledger = match &command {
-        CreatorCommand::Add { .. } => Ledger::begin(config)?,
-        _ => Ledger::open(config)?,
-    };
+    let mut ledger = Ledger::of(config, matches!(command, CreatorCommand::Add { .. }))?;
     match command {
         CreatorCommand::Add { name, sites, threshold, offer_key, refund_minutes, month_max } => {
             let mut id = [0; 16];
@@ -355,10 +354,7 @@ pub(super) fn item(config: &Config, command: ItemCommand) -> Result<(), Failure>
 }
 
 pub(super) fn voucher(config: &Config, command: VoucherCommand) -> Result<(), Failure> {
-    let mut ledger = match &command {
-        VoucherCommand::Issue { .. } => Ledger::begin(config)?,
-        _ => Ledger::open(config)?,
-    };
+    let mut ledger = Ledger::of(config, matches!(command, VoucherCommand::Issue { .. }))?;
     match command {
         VoucherCommand::Issue { amount, count, days } => {
             let amount = Micros::parse(&amount).map_err(|why| format!("--amount: {why}"))?;
