@@ -9,6 +9,10 @@ pub const CLOCK_SKEW_MS_MAX: u64 = 30_000;
 pub const CLAIM_MICROS_MAX: u64 = 1_000 * 1_000_000;
 /// One claim moves at least one micro: an amount of nothing is a mistake.
 pub const CLAIM_MICROS_MIN: u64 = 1;
+/// A voucher is worth at most 10,000 units: ten of the largest payments. More is a slip of the keyboard.
+pub const VOUCHER_MICROS_MAX: u64 = 10_000 * 1_000_000;
+/// Vouchers issued together are worth at most 1,000,000 units: a thousand of the command line at 1,000 each.
+pub const VOUCHERS_MICROS_MAX: u64 = 1_000_000 * 1_000_000;
 /// An allowance lives for at most 400 days, the longest life browsers give to cookies.
 pub const ALLOWANCE_LIFE_MS_MAX: u64 = 400 * 86_400_000;
 /// A claim signed so close to the end of its allowance would expire on its way.

@@ -28,8 +28,21 @@ pub struct Daemon {
 /// When it cannot be started.
 #[must_use]
 pub fn run_to_end(settings: &[(String, String)], arguments: &[&str]) -> std::process::Output {
+    run_into(settings, arguments, Stdio::piped())
+}
+
+/// The same, with a place for what it prints.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn run_into(
+    settings: &[(String, String)],
+    arguments: &[&str],
+    out: Stdio,
+) -> std::process::Output {
     let mut command = with_settings(settings);
-    let output = command.args(arguments).stdin(Stdio::null()).output();
+    let output = command.args(arguments).stdin(Stdio::null()).stdout(out).output();
     output.unwrap_or_else(|error| panic!("{} cannot be started: {error}", binary().display()))
 }
 

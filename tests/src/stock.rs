@@ -42,10 +42,11 @@ impl Stock {
     #[must_use]
     pub fn new(folder: &Path, visitors: u64) -> Self {
         let config = config(folder);
+        run::begin(&config).expect("a new ledger");
         let secrets = run::open_data(&config).expect("a data folder");
         let verifier = secrets.verifier();
         let policy = config.policy(verifier).expect("settings that hold");
-        let ledger = run::open_ledger(&config, &secrets).expect("a new ledger");
+        let ledger = run::open_ledger(&config, &secrets).expect("a ledger");
         let mut writer = Writer::Sqlite(Box::new(ledger));
         let visitors: Vec<Visitor> =
             (1..=visitors).map(|number| Visitor::new(number, verifier)).collect();

@@ -1,7 +1,7 @@
 //! What every store promises, asked of each of them in the same words.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use farthing_rules::commit::{AllowanceRefusal, TopUpRefusal};
+use farthing_rules::commit::{AllowanceRefusal, SaveRefusal, TopUpRefusal};
 use farthing_rules::rows::KeyRow;
 use farthing_rules::{Answer, Command, VoucherHash};
 use farthing_shared::{
@@ -48,6 +48,7 @@ contract! {
     allowances_replace_each_other
     the_grant_carries_what_was_spent
     vouchers_are_redeemed_once
+    vouchers_have_a_ceiling
     held_money_is_released_when_it_is_due
     fees_are_taken_from_the_creators_share
     the_last_cent_is_spent_once
@@ -366,6 +367,32 @@ fn the_grant_carries_what_was_spent(make: Make<'_>) {
     ledger.assert_sound();
 }
 
+fn vouchers_have_a_ceiling(make: Make<'_>) {
+    let mut ledger = Ledger::new(make());
+    let expires_at = ledger.now.plus_ms(1_000);
+    let rows: [(&str, usize, bool); 6] = [
+        ("0", 1, false),
+        ("0.000001", 1, true),
+        ("10000", 1, true),
+        ("10000.000001", 1, false),
+        ("1000", 1_000, true),
+        ("1000", 1_001, false),
+    ];
+    for (row, (amount, count, taken)) in (1..).zip(rows) {
+        let hash = |number: usize| {
+            let mut hash = [row; 32];
+            hash[..8].copy_from_slice(&number.to_le_bytes());
+            VoucherHash(hash)
+        };
+        let vouchers = (0..count).map(hash).collect();
+        let issue = Command::IssueVouchers { vouchers, amount: micros(amount), expires_at };
+        let expected = if taken { Ok(()) } else { Err(SaveRefusal::BadAmount) };
+        let answer = ledger.apply(&[issue]).pop();
+        assert_eq!(answer, Some(Answer::Saved(expected)), "{count} of {amount}");
+    }
+    ledger.assert_sound();
+}
+
 fn vouchers_are_redeemed_once(make: Make<'_>) {
     let mut ledger = Ledger::new(make());
     let (ada, _) = ledger.visitor(1, "0");
@@ -392,6 +419,16 @@ fn vouchers_are_redeemed_once(make: Make<'_>) {
     assert_eq!(redeem(&mut ledger, &bob, unknown), Err(TopUpRefusal::UnknownVoucher));
     let stranger = Visitor::new(9, VERIFIER);
     assert_eq!(redeem(&mut ledger, &stranger, expired), Err(TopUpRefusal::UnknownWallet));
+    // What was redeemed cannot be taken back, what was not is void at once, all together or none.
+    let lost = VoucherHash([93; 32]);
+    let amount = micros("5.00");
+    ledger.save(Command::IssueVouchers { vouchers: vec![lost], amount, expires_at });
+    let revoke = |vouchers| Command::RevokeVouchers { vouchers };
+    let answer = ledger.apply(&[revoke(vec![lost, unknown])]).pop();
+    assert_eq!(answer, Some(Answer::Saved(Err(SaveRefusal::UnknownVoucher))));
+    ledger.save(revoke(vec![lost, voucher]));
+    assert_eq!(redeem(&mut ledger, &bob, lost), Err(TopUpRefusal::Expired));
+    assert!(redeem(&mut ledger, &ada, voucher).unwrap().repeat, "it was redeemed before");
     ledger.now = expires_at;
     assert_eq!(redeem(&mut ledger, &bob, expired), Err(TopUpRefusal::Expired));
     assert!(redeem(&mut ledger, &ada, voucher).unwrap().repeat, "also after it expired");

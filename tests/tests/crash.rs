@@ -154,6 +154,18 @@ fn a_rolled_back_ledger_does_not_start() {
     assert_eq!(output.status.code(), Some(78), "{said}");
     let missing = format!("{}", entries + 1);
     assert!(said.contains(&missing) && said.contains("missing"), "the range is not named: {said}");
+    assert!(said.contains("farthing log reset --i-know-what-this-means"), "no way out: {said}");
+    // A ledger that lost its newest part is sound in itself: what was signed says that it is not whole.
+    let backup = folder.path().join("backup");
+    for command in
+        [&["audit"][..], &["audit", "--log"], &["backup", backup.to_str().expect("UTF-8")]]
+    {
+        let output = run_to_end(&settings, command);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {said}");
+        assert!(said.contains(&missing) && said.contains("missing"), "{command:?}: {said}");
+    }
 }
 
 /// After the restart: every acknowledged claim is known under its entry, and every unanswered one

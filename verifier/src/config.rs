@@ -305,9 +305,30 @@ impl Config {
         if self.demo_site.listen.is_some() && !self.demo {
             return Err(wrong("demo_site.listen", "the demo magazine needs demo = true"));
         }
+        tracing_subscriber::EnvFilter::try_new(&self.log.filter)
+            .map_err(|why| wrong("log.filter", &why.to_string()))?;
+        self.check_listeners()?;
         self.check_review()?;
         self.witnesses()?;
         self.proxies().map(|_| ())
+    }
+
+    /// No two servers on one address; with port 0 the system gives each its own.
+    fn check_listeners(&self) -> Result<(), ConfigError> {
+        let listeners = [
+            ("metrics_listen", self.metrics_listen),
+            ("review.listen", self.review.listen),
+            ("demo_site.listen", self.demo_site.listen),
+        ];
+        let mut taken = vec![("listen", self.listen)];
+        for (setting, address) in listeners {
+            let Some(address) = address.filter(|address| address.port() != 0) else { continue };
+            if let Some((other, _)) = taken.iter().find(|(_, taken)| *taken == address) {
+                return Err(wrong(setting, &format!("it is the address of the setting {other}")));
+            }
+            taken.push((setting, address));
+        }
+        Ok(())
     }
 
     /// Where the review page is seen by browsers; none when it is off.
@@ -474,6 +495,12 @@ mod tests {
                 "review.origin",
             ),
             ("[review]\nlisten = \"127.0.0.1:80\"\norigin = \"review\"", "review.origin"),
+            ("metrics_listen = \"127.0.0.1:8102\"", "metrics_listen"),
+            (
+                "metrics_listen = \"127.0.0.1:81\"\n[review]\nlisten = \"127.0.0.1:81\"",
+                "review.listen",
+            ),
+            ("[log]\nfilter = \"info,,=x=\"", "log.filter"),
             ("[proofs]\nsigning = \"off\"", "proofs.signing"),
             ("[proofs]\nwitnesses = [\"https://w.example w+1+2\"]", "proofs.witnesses"),
         ];

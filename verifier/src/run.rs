@@ -1,7 +1,7 @@
 //! Puts the parts together: opens the ledger, starts the threads, serves, and ends in order.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::secrets::Secrets;
 use crate::sessions::{LINK_LIFE_MS, Purpose, Sessions, Token};
 use crate::signals::Signal;
 use crate::store::Writer;
-use crate::store::sqlite::{Durability, SqliteWriter};
+use crate::store::sqlite::{Durability, OpenError, SqliteWriter};
 use crate::work::Challenges;
 
 /// Connections of the review page at once; a browser opens six.
@@ -44,87 +44,228 @@ pub fn ledger_path(config: &Config) -> PathBuf {
     config.data.join("ledger.db")
 }
 
-/// Opens the ledger for writing and checks that it is this provider's.
+/// Opens the ledger for writing and checks that it is this provider's. It must be there: [`begin`] makes one.
 ///
 /// # Errors
-/// In words.
-pub fn open_ledger(config: &Config, secrets: &Secrets) -> Result<SqliteWriter, String> {
-    let durability = match config.store.durability.as_str() {
+/// [`NotStarted`].
+pub fn open_ledger(config: &Config, secrets: &Secrets) -> Result<SqliteWriter, NotStarted> {
+    let mut writer =
+        SqliteWriter::open_known(&ledger_path(config), durability(config)).map_err(not_opened)?;
+    own(&mut writer, config, secrets)?;
+    Ok(writer)
+}
+
+fn not_opened(error: OpenError) -> NotStarted {
+    let kind = if error.passing { NotStarted::Failed } else { NotStarted::Refused };
+    kind(error.to_string())
+}
+
+fn durability(config: &Config) -> Durability {
+    match config.store.durability.as_str() {
         "unsafe-normal" => Durability::UnsafeNormal,
         _ => Durability::Full,
-    };
-    let mut writer =
-        SqliteWriter::open(&ledger_path(config), durability).map_err(|error| error.to_string())?;
-    let told = |error: crate::store::StoreError| error.to_string();
+    }
+}
+
+/// Writes down whom a new ledger belongs to, and compares it with what an old one says.
+///
+/// # Errors
+/// [`NotStarted`], when it is another's, or of other money.
+pub fn own(
+    writer: &mut SqliteWriter,
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<(), NotStarted> {
+    let told = |error: crate::store::StoreError| NotStarted::Failed(error.to_string());
+    let refused = |why: &str| NotStarted::Refused(why.into());
     let verifier = secrets.verifier();
     if writer.identity("verifier", &verifier.0).map_err(told)? != verifier.0 {
-        return Err("the ledger belongs to another provider key; restore the provider.key that \
-                    was used with it"
-            .into());
+        return Err(refused(
+            "the ledger belongs to another provider key; restore the provider.key that \
+                    was used with it",
+        ));
     }
     let master = secrets.master_name();
     if writer.identity("master", &master).map_err(told)? != master {
-        return Err("the ledger was used with another master.key; restore that one".into());
+        return Err(refused("the ledger was used with another master.key; restore that one"));
     }
     let currency = config.currency.as_bytes();
     let known = writer.identity("currency", currency).map_err(told)?;
     if known != currency {
         let known = String::from_utf8_lossy(&known).into_owned();
-        return Err(format!(
+        return Err(NotStarted::Refused(format!(
             "the ledger is kept in {known}, the setting currency says {}",
             config.currency
-        ));
+        )));
     }
     let demo: &[u8] = if config.demo { b"demo" } else { b"real" };
     if writer.identity("money", demo).map_err(told)? != demo {
-        return Err("a ledger of demo money cannot become one of real money, nor the other way \
-                    round; use another data folder"
-            .into());
+        return Err(refused(
+            "a ledger of demo money cannot become one of real money, nor the other way \
+                    round; use another data folder",
+        ));
     }
-    Ok(writer)
+    Ok(())
 }
 
 /// Keeps a second server, and a restore, away from a data folder in use.
 ///
 /// # Errors
-/// In words, when another process holds it.
-pub fn lock_data(config: &Config) -> Result<std::fs::File, String> {
+/// [`NotStarted`], also when another process holds it.
+pub fn lock_data(config: &Config) -> Result<std::fs::File, NotStarted> {
     let path = config.data.join("serve.lock");
     let told = |why: String| format!("{}: {why}", path.display());
-    let file = std::fs::File::create(&path).map_err(|error| told(error.to_string()))?;
+    let file = std::fs::File::create(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::StorageFull => NotStarted::Failed(told(error.to_string())),
+        _ => NotStarted::Refused(told(error.to_string())),
+    })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
-            Err(told("a server runs on this data folder; stop it first".into()))
+            Err(told("a server runs on this data folder; stop it first".into()).into())
         }
-        Err(std::fs::TryLockError::Error(error)) => Err(told(error.to_string())),
+        Err(std::fs::TryLockError::Error(error)) => Err(told(error.to_string()).into()),
     }
 }
 
-/// Makes the data folder and reads the keys in it, or makes those.
+/// Written before the first key and removed after the ledger has its owner: what a crash leaves between the
+/// two is a beginning, and no loss.
+const BEGINNING: &str = "ledger.beginning";
+/// A restored ledger before it has its name.
+pub const RESTORING: &str = "ledger.restoring";
+
+/// Makes keys and an empty ledger in a data folder that has neither and shows no trace of having had one.
+/// Nothing happens where there is a ledger.
+///
+/// # Errors
+/// [`NotStarted`]; a folder whose ledger is lost is left as it is.
+pub fn begin(config: &Config) -> Result<(), NotStarted> {
+    let data = &config.data;
+    make_data_folder(config).map_err(NotStarted::Refused)?;
+    let beginning = data.join(BEGINNING);
+    // Another process that begins the same ledger makes what is looked for in this order: the mark of the
+    // beginning, keys, ledger. The traces are read first, so that they are never taken for a loss.
+    let traces = traces(config);
+    if !beginning.exists() {
+        if ledger_path(config).exists() {
+            return Ok(());
+        }
+        if !traces.is_empty() {
+            return Err(NotStarted::Refused(lost(config, &traces)));
+        }
+    }
+    let told = |error: std::io::Error| format!("{}: {error}", beginning.display());
+    let mark = std::fs::File::options().create(true).append(true).open(&beginning).map_err(told)?;
+    mark.lock().map_err(told)?;
+    // Whoever had the lock before may have done it.
+    if SqliteWriter::open_known(&ledger_path(config), durability(config)).is_err() {
+        sync_folder(data).map_err(told)?;
+        let secrets = Secrets::load_or_make(data).map_err(NotStarted::Refused)?;
+        let mut writer =
+            SqliteWriter::open(&ledger_path(config), durability(config)).map_err(not_opened)?;
+        own(&mut writer, config, &secrets)?;
+    }
+    // The last one who closes the ledger moves its rows into the main file, which has an owner from now on
+    // whatever happens to the file beside it.
+    sync_folder(data).map_err(told)?;
+    match std::fs::remove_file(&beginning) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(told(error).into());
+        }
+        _ => {}
+    }
+    Ok(sync_folder(data).map_err(told)?)
+}
+
+/// What tells that a ledger was here, where there is none.
+fn traces(config: &Config) -> Vec<PathBuf> {
+    let data = &config.data;
+    let named = ["provider.key", "master.key", "log.key", "ledger.db-wal", RESTORING];
+    let mut traces: Vec<PathBuf> = named.map(|name| data.join(name)).into();
+    traces.push(crate::log::signed_mark(&crate::log::folder(config)));
+    traces.push(crate::log::high_water_path(config));
+    traces.retain(|path| path.exists());
+    let folders = std::fs::read_dir(data).into_iter().flatten().flatten();
+    let aside =
+        folders.filter(|entry| entry.file_name().to_string_lossy().starts_with("replaced-"));
+    traces.extend(aside.map(|entry| entry.path()));
+    traces
+}
+
+fn lost(config: &Config, traces: &[PathBuf]) -> String {
+    let traces: Vec<String> = traces.iter().map(|path| path.display().to_string()).collect();
+    format!(
+        "{} is missing, but a ledger was here before, as these tell: {}. Is its disk there? Restore a backup \
+         (farthing restore FOLDER --replace), or, if nothing was ever kept here, remove what is named",
+        ledger_path(config).display(),
+        traces.join(", ")
+    )
+}
+
+fn make_data_folder(config: &Config) -> Result<(), String> {
+    make_private_folder(&config.data)
+        .map_err(|error| format!("cannot make the data folder {}: {error}", config.data.display()))
+}
+
+/// Makes a folder, and those above it, that nobody else may look into.
+///
+/// # Errors
+/// As the system says.
+pub fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
+/// Waits until the names in a folder are on the disk.
+///
+/// # Errors
+/// As the system says.
+pub fn sync_folder(path: &Path) -> std::io::Result<()> {
+    std::fs::File::open(path)?.sync_all()
+}
+
+/// Reads the keys beside a ledger, which must be there: [`begin`] makes both. Nothing is made or changed.
 ///
 /// # Errors
 /// In words.
 pub fn open_data(config: &Config) -> Result<Secrets, String> {
-    std::fs::create_dir_all(&config.data).map_err(|error| {
-        format!("cannot make the data folder {}: {error}", config.data.display())
-    })?;
-    Secrets::load_or_make(&config.data)
+    let data = &config.data;
+    if ledger_path(config).exists() {
+        return Secrets::load_or_make(data);
+    }
+    let traces = traces(config);
+    if traces.is_empty() || data.join(BEGINNING).exists() {
+        return Err(format!(
+            "there is no ledger in {}; the setting data (FARTHING_DATA) names its folder, and the first start \
+             makes one: farthing serve",
+            data.display()
+        ));
+    }
+    Err(lost(config, &traces))
 }
 
 /// Why a server did not start.
 #[derive(Debug)]
 pub enum NotStarted {
-    /// In words.
+    /// It may be right at the next try: a port in use, another process, the disk. In words.
     Failed(String),
-    /// The Merkle log must not be signed on; starting again changes nothing. In words.
-    LogRefused(String),
+    /// Starting again changes nothing: settings, keys, a ledger that is not this provider's or is damaged, a
+    /// Merkle log that must not be signed on. In words.
+    Refused(String),
 }
 
 impl std::fmt::Display for NotStarted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Self::Failed(why) | Self::LogRefused(why)) = self;
+        let (Self::Failed(why) | Self::Refused(why)) = self;
         f.write_str(why)
+    }
+}
+
+impl From<NotStarted> for String {
+    fn from(not: NotStarted) -> Self {
+        not.to_string()
     }
 }
 
@@ -146,8 +287,10 @@ pub fn build(
 ) -> Result<(App, std::thread::JoinHandle<Writer>), NotStarted> {
     let reader = writer.reader().map_err(|error| error.to_string())?;
     let log = Log::start(&config, &secrets, reader.clone(), &ledger_path(&config))
-        .map_err(NotStarted::LogRefused)?;
-    let policy = config.policy(secrets.verifier()).map_err(|error| error.to_string())?;
+        .map_err(NotStarted::Refused)?;
+    let policy = config
+        .policy(secrets.verifier())
+        .map_err(|error| NotStarted::Refused(error.to_string()))?;
     let metrics = Arc::new(Metrics::new(log.witnessed()));
     let (intake, thread) = Intake::start(
         Writer::Sqlite(Box::new(writer)),
@@ -234,8 +377,11 @@ pub async fn serve(
     stopped: impl Future<Output = ()>,
     ready: impl FnOnce(&App),
 ) -> Result<Ended, NotStarted> {
-    let secrets = open_data(&config)?;
+    make_data_folder(&config).map_err(NotStarted::Refused)?;
+    // Before anything is made or read: a restore changes all of it.
     let _lock = lock_data(&config)?;
+    begin(&config)?;
+    let secrets = open_data(&config).map_err(NotStarted::Refused)?;
     let writer = open_ledger(&config, &secrets)?;
     let (app, thread) = build(config, secrets, writer, Clock::System)?;
     let told = app.stopping.subscribe();
@@ -305,9 +451,14 @@ pub async fn serve(
     Ok(ended)
 }
 
-async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| {
-        format!("cannot listen on {address}: {error}; is another server running there?")
+async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, NotStarted> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            NotStarted::Refused(format!("cannot listen on {address}: {error}"))
+        }
+        _ => NotStarted::Failed(format!(
+            "cannot listen on {address}: {error}; is another server running there?"
+        )),
     })
 }
 

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use farthing_shared::{CreatorId, ItemHash, PublicKey, SigningKey, VerifierId};
@@ -98,6 +98,18 @@ impl Secrets {
         Ok(Self { log_seed, ..Self::new(&provider, master) })
     }
 
+    /// Reads copies of the three key files, which make nothing: provider, master, log. Each comes with the
+    /// name under which a fault is told.
+    ///
+    /// # Errors
+    /// In words, naming the file.
+    pub fn read(files: &[(PathBuf, PathBuf); 3]) -> Result<Self, String> {
+        let read = |(told, path): &(PathBuf, PathBuf)| read_key(path, told);
+        let [provider, master, log] = files;
+        let log_seed = read(log)?;
+        Ok(Self { log_seed, ..Self::new(&read(provider)?, read(master)?) })
+    }
+
     /// The key that signs checkpoints of the log, and nothing else.
     #[must_use]
     pub fn log_key(&self) -> SigningKey {
@@ -137,22 +149,24 @@ impl Secrets {
 }
 
 fn key_file(path: &Path, may_make: bool) -> Result<[u8; 32], String> {
-    let told = |why: &dyn fmt::Display| format!("the key file {}: {why}", path.display());
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse_key(text.trim()).ok_or_else(|| {
-            told(&"it should hold 43 characters of base64url; restore it from a backup")
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !may_make => {
-            Err(told(&"it is missing beside its ledger; restore it from a backup"))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let mut key = [0; 32];
-            getrandom::fill(&mut key).map_err(|error| told(&error))?;
-            write_key(path, &key).map_err(|error| told(&error))?;
-            Ok(key)
-        }
-        Err(error) => Err(told(&error)),
+    if path.exists() {
+        return read_key(path, path);
     }
+    let told = |why: &dyn fmt::Display| format!("the key file {}: {why}", path.display());
+    if !may_make {
+        return Err(told(&"it is missing beside its ledger; restore it from a backup"));
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| told(&error))?;
+    write_key(path, &key).map_err(|error| told(&error))?;
+    Ok(key)
+}
+
+fn read_key(path: &Path, told: &Path) -> Result<[u8; 32], String> {
+    let told = |why: &dyn fmt::Display| format!("the key file {}: {why}", told.display());
+    let bytes = std::fs::read(path).map_err(|error| told(&error))?;
+    let key = std::str::from_utf8(&bytes).ok().and_then(|text| parse_key(text.trim()));
+    key.ok_or_else(|| told(&"it should hold 43 characters of base64url; restore it from a backup"))
 }
 
 /// Reads a key's text form.

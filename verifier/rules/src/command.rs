@@ -77,6 +77,11 @@ pub enum Command {
         /// They cannot be redeemed from this time on.
         expires_at: UnixMillis,
     },
+    /// Void vouchers that nobody has redeemed; redeemed ones stay as they are.
+    RevokeVouchers {
+        /// Their hashes.
+        vouchers: Vec<VoucherHash>,
+    },
     /// Register a creator, or change what is known of one.
     SaveCreator(CreatorDraft),
     /// Set an item's price in the price list.
@@ -299,7 +304,9 @@ impl Names {
                 self.roots.push(*root);
                 self.vouchers.push(*voucher);
             }
-            Command::IssueVouchers { vouchers, .. } => self.vouchers.extend(vouchers),
+            Command::IssueVouchers { vouchers, .. } | Command::RevokeVouchers { vouchers } => {
+                self.vouchers.extend(vouchers);
+            }
             Command::SaveCreator(draft) => self.creators.push(draft.id),
             Command::SetItem { creator, hash, .. } => {
                 self.creators.push(*creator);

@@ -164,6 +164,10 @@ pub enum SaveRefusal {
     Superseded,
     /// A voucher with this code exists.
     Exists,
+    /// A voucher of nothing, or of more than one may be worth, or all of them together.
+    BadAmount,
+    /// No such voucher.
+    UnknownVoucher,
 }
 
 /// Why nothing was decided about a finding or a wallet.

@@ -1,5 +1,5 @@
 //! The provider's review of findings on the command line. Works beside a running server.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+#![expect(clippy::print_stderr, reason = "this is the command line")]
 
 use clap::{Args, Subcommand};
 use farthing_rules::findings::{Act, FindingRef, FindingRow, Standing};
@@ -113,7 +113,7 @@ struct Words {
 
 pub(super) fn run_command(config: &Config, command: FindingsCommand) -> Result<(), Failure> {
     if let FindingsCommand::Link { who } = &command {
-        println!("{}", run::review_link(config, &run::open_data(config)?, &Clock::System, who)?);
+        say!("{}", run::review_link(config, &run::open_data(config)?, &Clock::System, who)?);
         return Ok(());
     }
     let mut ledger = Ledger::open(config)?;
@@ -140,21 +140,21 @@ pub(super) fn run_command(config: &Config, command: FindingsCommand) -> Result<(
             let today = ledger.clock.now().day();
             let report = Report::read(&ledger.reader, today, days).map_err(words)?;
             if json {
-                println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+                say!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
             } else {
-                print!("{}", report.text(&config.currency));
+                say!("{}", report.text(&config.currency).trim_end());
             }
             Ok(())
         }
         FindingsCommand::Export { finding } => {
             let row = known(&ledger.reader, FindingRef(finding))?;
             let bundle = Bundle::read(&ledger.reader, &row).map_err(words)?;
-            println!("{}", serde_json::to_string_pretty(&bundle).unwrap_or_default());
+            say!("{}", serde_json::to_string_pretty(&bundle).unwrap_or_default());
             Ok(())
         }
         FindingsCommand::Picture { finding } => {
             let row = known(&ledger.reader, FindingRef(finding))?;
-            println!("{}", picture(&ledger.reader, &row).map_err(words)?);
+            say!("{}", picture(&ledger.reader, &row).map_err(words)?);
             Ok(())
         }
     }
@@ -177,7 +177,7 @@ fn scan(reader: &Reader) -> Result<(), Failure> {
     loop {
         let scanned = scan.step(10_000).map_err(words)?;
         for draft in &scanned.drafts {
-            println!("{}", farthing_verifier::findings::draft_json(draft));
+            say!("{}", farthing_verifier::findings::draft_json(draft));
         }
         if scanned.events == 0 {
             return Ok(());
@@ -205,15 +205,15 @@ fn each(
 
 fn list(reader: &Reader, wanted: Wanted, json: bool) -> Result<(), Failure> {
     if !json {
-        println!("no.\tfound\tstate\tkind\tsubject\tscore\theld\twhat");
+        say!("no.\tfound\tstate\tkind\tsubject\tscore\theld\twhat");
     }
     each(reader, wanted, |row| {
         if json {
-            println!("{}", finding_json(&row, &[], &[]));
+            say!("{}", finding_json(&row, &[], &[]));
             return Ok(());
         }
         let said = &row.said;
-        println!(
+        say!(
             "{}\t{}\t{}\t{}\t{}\t{}%\t{}\t{}",
             row.finding.0,
             show_time(said.at),
@@ -232,29 +232,29 @@ fn show(reader: &Reader, row: &FindingRow, json: bool) -> Result<(), Failure> {
     let trail = reader.decisions_of_finding(row.finding).map_err(words)?;
     let holds = reader.claim_holds(row.finding, 1_000).map_err(words)?;
     if json {
-        println!("{}", finding_json(row, &trail, &holds));
+        say!("{}", finding_json(row, &trail, &holds));
         return Ok(());
     }
     let said = &row.said;
-    println!("finding {}: {} ({})", row.finding.0, said.kind, said.rule);
-    println!("found      {}", show_time(said.at));
-    println!(
+    say!("finding {}: {} ({})", row.finding.0, said.kind, said.rule);
+    say!("found      {}", show_time(said.at));
+    say!(
         "subject    {}, as {}",
         farthing_verifier::findings::subject_name(said.subject),
         said.role.name()
     );
-    println!(
+    say!(
         "score      {} %; the rule accused {} honest wallets in a million where it was measured",
         said.score_ppm / 10_000,
         said.error_ppm
     );
-    println!("says       {}", said.explanation);
+    say!("says       {}", said.explanation);
     let entries: Vec<String> = said.entries.iter().map(|entry| entry.0.to_string()).collect();
-    println!("rests on   entries {} (the newest then: {})", entries.join(", "), said.horizon.0);
-    println!("state      {}", row.state.name());
-    println!("held       {} of {} claims; {} ever", row.held, row.held_claims, row.ever_held);
+    say!("rests on   entries {} (the newest then: {})", entries.join(", "), said.horizon.0);
+    say!("state      {}", row.state.name());
+    say!("held       {} of {} claims; {} ever", row.held, row.held_claims, row.ever_held);
     for line in trail {
-        println!("{}  {} by {}: {}", show_time(line.at), line.act.name(), line.who, line.why);
+        say!("{}  {} by {}: {}", show_time(line.at), line.act.name(), line.who, line.why);
     }
     Ok(())
 }
@@ -292,7 +292,7 @@ fn decide_one(
     said: &Words,
 ) -> Result<(), String> {
     let told = |failure: Failure| match failure {
-        Failure::NotDone(why) | Failure::Settings(why) => why,
+        Failure::NotDone(why) | Failure::Refused(why) => why,
         Failure::MustRecover | Failure::Said => "the ledger could not be written".into(),
     };
     let (who, why) = (said.who.clone(), said.why.clone());
@@ -312,7 +312,7 @@ fn decide_one(
         moved = moved.saturating_add(now);
         left = if now == 0 { 0 } else { rest };
     }
-    println!("finding {}: {}, {moved} claims moved", finding.0, past(act));
+    say!("finding {}: {}, {moved} claims moved", finding.0, past(act));
     Ok(())
 }
 
@@ -328,7 +328,7 @@ fn stand(ledger: &mut Ledger, whom: &Stand, standing: Standing) -> Result<(), Fa
     let (who, why) = (whom.words.who.clone(), whom.words.why.clone());
     match ledger.ask(Command::SetStanding { wallet, standing, who, why })? {
         Answer::Reviewed(Ok(())) => {
-            println!("w{}: {}", wallet.0, standing.name());
+            say!("w{}: {}", wallet.0, standing.name());
             Ok(())
         }
         Answer::Reviewed(Err(refusal)) => {

@@ -1,11 +1,12 @@
 //! Commands that read or write the ledger beside a running server: SQLite lets one write at a time.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+#![expect(clippy::print_stderr, reason = "this is the command line")]
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use farthing_rules::rows::{CreatorProfile, CreatorRow};
+use farthing_rules::rows::{CreatorProfile, CreatorRow, VoucherHash, VoucherRow};
 use farthing_rules::{Answer, Command as LedgerCommand};
 use farthing_shared::time::day_after_month_of;
 use farthing_shared::{CreatorId, Micros, UnixMillis, item_hash};
@@ -17,6 +18,9 @@ use farthing_verifier::store::sqlite::Reader;
 use farthing_verifier::{admin, audit as auditing, run, seal as sealing, vouchers};
 
 use super::Failure;
+
+/// More vouchers than a ledger can have.
+const ALL_VOUCHERS: usize = 100_000_000;
 
 /// Register creators, list them, make sign-in links.
 #[derive(Debug, Subcommand)]
@@ -112,7 +116,7 @@ pub(super) enum ItemCommand {
     },
 }
 
-/// Issue and list vouchers.
+/// Issue, list and revoke vouchers.
 #[derive(Debug, Subcommand)]
 pub(super) enum VoucherCommand {
     /// Issue vouchers; prints one code a line. They are shown this once and never again.
@@ -129,6 +133,15 @@ pub(super) enum VoucherCommand {
     },
     /// List the newest vouchers (without their codes, which are not stored).
     List,
+    /// Void vouchers that nobody has redeemed, such as those whose codes were lost.
+    Revoke {
+        /// Ids, as the list shows them.
+        #[arg(required = true)]
+        ids: Vec<String>,
+        /// Also all that were issued together with one of these.
+        #[arg(long)]
+        batch: bool,
+    },
 }
 
 /// Encrypt content for a gate.
@@ -155,6 +168,14 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
+    /// Also where there is none yet, for what is given before the first start.
+    fn of(config: &Config, begins: bool) -> Result<Self, Failure> {
+        if begins {
+            run::begin(config)?;
+        }
+        Self::open(config)
+    }
+
     pub(super) fn open(config: &Config) -> Result<Self, Failure> {
         let secrets = run::open_data(config)?;
         let writer = run::open_ledger(config, &secrets)?;
@@ -172,7 +193,7 @@ impl Ledger {
         let policy = self
             .config
             .policy(self.secrets.verifier())
-            .map_err(|error| Failure::Settings(error.to_string()))?;
+            .map_err(|error| Failure::Refused(error.to_string()))?;
         let answers = self.writer.apply(&policy, &[command], self.clock.now());
         let answer = answers.map_err(|error| error.to_string())?.pop();
         answer.ok_or_else(|| Failure::NotDone("the ledger gave no answer".into()))
@@ -208,7 +229,7 @@ fn told((field, why): admin::WrongField) -> Failure {
 }
 
 pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Failure> {
-    let mut ledger = Ledger::open(config)?;
+    let mut ledger = Ledger::of(config, matches!(command, CreatorCommand::Add { .. }))?;
     match command {
         CreatorCommand::Add { name, sites, threshold, offer_key, refund_minutes, month_max } => {
             let mut id = [0; 16];
@@ -221,8 +242,8 @@ pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Fa
             draft.month_max =
                 admin::month_max(month_max.as_deref().unwrap_or("none")).map_err(told)?;
             ledger.save(LedgerCommand::SaveCreator(draft))?;
-            println!("{id}");
-            println!("{}", ledger.link(id, 1));
+            say!("{id}");
+            say!("{}", ledger.link(id, 1));
         }
         CreatorCommand::Edit {
             id,
@@ -273,7 +294,7 @@ pub(super) fn creator(config: &Config, command: CreatorCommand) -> Result<(), Fa
                 ledger.save(LedgerCommand::SaveCreator(draft))?;
                 generation = ledger.creator(&id)?.1.link_generation;
             }
-            println!("{}", ledger.link(known.id, generation));
+            say!("{}", ledger.link(known.id, generation));
         }
     }
     Ok(())
@@ -285,7 +306,7 @@ fn say_when(ledger: &Ledger, id: &str) -> Result<(), Failure> {
     let now = ledger.clock.now();
     if row.ceiling.at(now) != row.ceiling.most {
         let next = UnixMillis::of_day(day_after_month_of(now.day()));
-        println!("holds from {} on; until then: {}", show_time(next), most(row.ceiling.at(now)));
+        say!("holds from {} on; until then: {}", show_time(next), most(row.ceiling.at(now)));
     }
     Ok(())
 }
@@ -295,10 +316,10 @@ fn most(ceiling: Option<Micros>) -> String {
 }
 
 fn list_creators(ledger: &Ledger) -> Result<(), Failure> {
-    println!("id\tname\tpayable\theld\tpayments\tmost a month\tsites");
+    say!("id\tname\tpayable\theld\tpayments\tmost a month\tsites");
     let now = ledger.clock.now();
     for (row, profile) in ledger.reader.creators().map_err(|error| error.to_string())? {
-        println!(
+        say!(
             "{}\t{}\t{}\t{}\t{}\t{}\t{}",
             profile.id,
             profile.name,
@@ -323,11 +344,11 @@ pub(super) fn item(config: &Config, command: ItemCommand) -> Result<(), Failure>
         }
         ItemCommand::List { creator } => {
             let (_, creator) = ledger.creator(&creator)?;
-            println!("name\tprice\ton sale\ttitle");
+            say!("name\tprice\ton sale\ttitle");
             let items = ledger.reader.items(creator.creator);
             for (row, text) in items.map_err(|error| error.to_string())? {
                 let on_sale = if row.on_sale { "yes" } else { "no" };
-                println!("{}\t{}\t{on_sale}\t{}", text.name, row.price, text.title);
+                say!("{}\t{}\t{on_sale}\t{}", text.name, row.price, text.title);
             }
             Ok(())
         }
@@ -335,7 +356,7 @@ pub(super) fn item(config: &Config, command: ItemCommand) -> Result<(), Failure>
 }
 
 pub(super) fn voucher(config: &Config, command: VoucherCommand) -> Result<(), Failure> {
-    let mut ledger = Ledger::open(config)?;
+    let mut ledger = Ledger::of(config, matches!(command, VoucherCommand::Issue { .. }))?;
     match command {
         VoucherCommand::Issue { amount, count, days } => {
             let amount = Micros::parse(&amount).map_err(|why| format!("--amount: {why}"))?;
@@ -349,25 +370,82 @@ pub(super) fn voucher(config: &Config, command: VoucherCommand) -> Result<(), Fa
             let life_ms = u64::from(days).saturating_mul(farthing_shared::time::DAY_MS);
             let expires_at = ledger.clock.now().plus_ms(life_ms);
             ledger.save(LedgerCommand::IssueVouchers { vouchers: hashes, amount, expires_at })?;
-            // Only after they are in the ledger: a code that was printed can be redeemed.
-            codes.iter().for_each(|code| println!("{code}"));
-            Ok(())
+            hand_out(&codes, amount)
         }
         VoucherCommand::List => {
-            println!("issued\texpires\tamount\tstate");
+            say!("id\tissued\texpires\tamount\tstate");
             let rows = ledger.reader.vouchers(1_000).map_err(|error| error.to_string())?;
             for row in rows {
-                let state = match row.used {
-                    Some((_, entry)) => format!("redeemed by entry {}", entry.0),
-                    None if row.expires_at <= ledger.clock.now() => "expired".into(),
-                    None => "open".into(),
-                };
                 let (issued, expires) = (show_time(row.issued_at), show_time(row.expires_at));
-                println!("{issued}\t{expires}\t{}\t{state}", row.amount);
+                let state = state(&row, ledger.clock.now());
+                say!("{}\t{issued}\t{expires}\t{}\t{state}", voucher_id(row.hash), row.amount);
             }
             Ok(())
         }
+        VoucherCommand::Revoke { ids, batch } => revoke(&mut ledger, &ids, batch),
     }
+}
+
+/// Prints codes that are in the ledger: a code that was printed can be redeemed. Nobody can print them again,
+/// so whoever loses them must be able to take them back.
+fn hand_out(codes: &[String], amount: Micros) -> Result<(), Failure> {
+    let Some(first) = codes.first().and_then(|code| vouchers::hash(code)) else { return Ok(()) };
+    let lines: String = codes.iter().map(|code| format!("{code}\n")).collect();
+    let back = format!("farthing voucher revoke --batch {}", voucher_id(first));
+    let count = codes.len();
+    let mut out = std::io::stdout().lock();
+    match out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => {
+            eprintln!(
+                "farthing: issued {count} of {amount}; to take back those not redeemed: {back}"
+            );
+            Ok(())
+        }
+        Err(error) => Err(Failure::NotDone(format!(
+            "{count} vouchers of {amount} were issued, but their codes could not all be printed ({error}), and \
+             are stored nowhere; take them back with: {back}"
+        ))),
+    }
+}
+
+/// Eight bytes of the code's hash: no two of a ledger's have the same, and no code can be told from it.
+fn voucher_id(hash: VoucherHash) -> String {
+    hash.0.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn state(row: &VoucherRow, now: UnixMillis) -> String {
+    match row.used {
+        Some((_, entry)) => format!("redeemed by entry {}", entry.0),
+        None if row.expires_at <= now => "expired".into(),
+        None => "open".into(),
+    }
+}
+
+/// Voids what is open of the vouchers named, all or none; prints each one's state.
+fn revoke(ledger: &mut Ledger, ids: &[String], batch: bool) -> Result<(), Failure> {
+    let all = ledger.reader.vouchers(ALL_VOUCHERS).map_err(|error| error.to_string())?;
+    let mut named = Vec::new();
+    for id in ids {
+        let found = all.iter().find(|row| voucher_id(row.hash) == id.to_lowercase());
+        let found = found.ok_or_else(|| {
+            format!("there is no voucher {id}; list them with: farthing voucher list")
+        })?;
+        let with_it = |row: &&VoucherRow| {
+            row.hash == found.hash || (batch && row.issued_at == found.issued_at)
+        };
+        named.extend(all.iter().filter(with_it).map(|row| row.hash));
+    }
+    named.sort_unstable();
+    named.dedup();
+    ledger.save(LedgerCommand::RevokeVouchers { vouchers: named.clone() })?;
+    let now = ledger.clock.now();
+    let rows = ledger.reader.vouchers(ALL_VOUCHERS).map_err(|error| error.to_string())?;
+    for row in rows.iter().filter(|row| named.binary_search(&row.hash).is_ok()) {
+        let state = state(row, now);
+        let state = if state == "expired" { "void" } else { &state };
+        say!("{}\t{}\t{state}", voucher_id(row.hash), row.amount);
+    }
+    Ok(())
 }
 
 fn show_time(at: farthing_shared::UnixMillis) -> String {
@@ -392,7 +470,7 @@ pub(super) fn seal(config: &Config, arguments: &SealArguments) -> Result<(), Fai
         .map_err(|why| format!("{}: {why}", arguments.file.display()))?;
     let name = html(&arguments.item);
     let link = format!("{}/i/{}/{}", config.origin, creator.id, in_address(&arguments.item));
-    println!(
+    say!(
         "<farthing-gate item=\"{name}\" sealed=\"{sealed}\"><a href=\"{link}\">Pay to read on</a></farthing-gate>"
     );
     Ok(())
@@ -427,7 +505,19 @@ fn paragraphs(text: &str) -> String {
     serde_json::Value::Array(nodes).to_string()
 }
 
+/// What was signed and is not in a ledger of so many entries; a ledger that lost its newest part is sound
+/// in itself.
+pub(super) fn missing(entries: usize, signed: u64) -> Option<String> {
+    let first = u64::try_from(entries).ok()?.saturating_add(1);
+    let missing = first <= signed;
+    missing.then(|| {
+        format!("log: entries {first} to {signed} were signed and are missing in the ledger")
+    })
+}
+
 pub(super) fn audit(config: &Config, json: bool, log: bool) -> Result<(), Failure> {
+    // Before the ledger: a server that runs may sign more meanwhile.
+    let signed = farthing_verifier::log::signed_size(config).unwrap_or(0);
     let ledger = Ledger::open(config)?;
     if let Writer::Sqlite(store) = &ledger.writer {
         store.integrity().map_err(|why| format!("the file is damaged: {why}"))?;
@@ -437,17 +527,21 @@ pub(super) fn audit(config: &Config, json: bool, log: bool) -> Result<(), Failur
     if log {
         let found = farthing_verifier::log::audit(config, &ledger.secrets, &all.entries)?;
         found.into_iter().for_each(|difference| report.differs(format!("log: {difference}")));
+    } else if let Some(missing) = missing(all.entries.len(), signed) {
+        report.differs(missing);
     }
     if json {
-        println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+        say!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
     } else {
-        println!(
+        say!(
             "{} entries, {} signatures checked, {} differences",
             report.entries,
             report.signatures,
             report.differences.len()
         );
-        report.differences.iter().for_each(|difference| println!("{difference}"));
+        for difference in &report.differences {
+            say!("{difference}");
+        }
     }
     if report.differences.is_empty() { Ok(()) } else { Err(Failure::Said) }
 }

@@ -1,5 +1,4 @@
 //! The provider's side of the Merkle log.
-#![expect(clippy::print_stdout, reason = "this is the command line")]
 
 use std::path::PathBuf;
 
@@ -39,14 +38,14 @@ pub(super) fn run(config: &Config, command: &LogCommand) -> Result<(), Failure> 
                 }
                 Err(_) => log::first_origin(config),
             };
-            println!("{}", log::note_key(&origin, &secrets)?);
+            say!("{}", log::note_key(&origin, &secrets)?);
         }
-        LogCommand::Export { folder } => println!("{} leaves", log::export(config, folder)?),
+        LogCommand::Export { folder } => say!("{} leaves", log::export(config, folder)?),
         LogCommand::Reset { .. } => {
             let _lock = run::lock_data(config)?;
             let origin = log::reset(config, &secrets, Clock::System.now())?;
-            println!("the next start begins the log {origin}; its key is");
-            println!("{}", log::note_key(&origin, &secrets)?);
+            say!("the next start begins the log {origin}; its key is");
+            say!("{}", log::note_key(&origin, &secrets)?);
         }
     }
     Ok(())

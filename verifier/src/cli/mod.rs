@@ -1,8 +1,13 @@
 //! The command line. Results go to standard output, everything else to standard error.
 //!
 //! Exit codes: 0 done · 1 not done, or an audit found differences · 2 wrong usage · 75 the server must
-//! be started again to recover · 78 wrong settings, or a log that must not be signed on.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+//! be started again to recover · 78 wrong settings, or a server whose next start would end the same way.
+#![expect(clippy::print_stderr, reason = "this is the command line")]
+
+/// Prints a line of a result. A reader that has gone, or a full disk, ends the command and is no panic.
+macro_rules! say {
+    ($($words:tt)*) => { $crate::cli::line(format_args!($($words)*))? };
+}
 
 mod allocator;
 mod backup;
@@ -12,7 +17,8 @@ mod ledger;
 mod log;
 mod verify;
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -22,7 +28,7 @@ use farthing_verifier::run::{self, Ended};
 
 const NOT_DONE: u8 = 1;
 const MUST_RECOVER: u8 = 75;
-const WRONG_SETTINGS: u8 = 78;
+const REFUSED: u8 = 78;
 
 /// Small payments with signed claims: checks them, moves money, adds it up per creator.
 #[derive(Debug, Parser)]
@@ -45,7 +51,7 @@ enum Command {
     /// Set and list prices.
     #[command(subcommand)]
     Item(ledger::ItemCommand),
-    /// Issue and list vouchers.
+    /// Issue, list and revoke vouchers.
     #[command(subcommand)]
     Voucher(ledger::VoucherCommand),
     /// Encrypt content for a gate; prints the tag to paste.
@@ -103,8 +109,8 @@ enum ConfigCommand {
 enum Failure {
     /// In words.
     NotDone(String),
-    /// The settings cannot be used.
-    Settings(String),
+    /// The settings cannot be used, or a server must not start; another try changes nothing.
+    Refused(String),
     /// The server must be started again.
     MustRecover,
     /// It was said already.
@@ -114,6 +120,36 @@ enum Failure {
 impl From<String> for Failure {
     fn from(why: String) -> Self {
         Self::NotDone(why)
+    }
+}
+
+/// What was to be printed could not be.
+struct Unprinted(std::io::Error);
+
+impl From<Unprinted> for String {
+    fn from(why: Unprinted) -> Self {
+        format!("it is done, but what it says could not be printed: {}", why.0)
+    }
+}
+
+impl From<Unprinted> for Failure {
+    fn from(why: Unprinted) -> Self {
+        // Whoever reads only the first lines wants no words about the others.
+        if why.0.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::Said;
+        }
+        Self::NotDone(format!("what it says could not be printed: {}", why.0))
+    }
+}
+
+fn line(words: std::fmt::Arguments<'_>) -> Result<(), Unprinted> {
+    writeln!(std::io::stdout().lock(), "{words}").map_err(Unprinted)
+}
+
+/// A command that is given once is not done, whatever the reason; only a server is started again by itself.
+impl From<run::NotStarted> for Failure {
+    fn from(why: run::NotStarted) -> Self {
+        Self::NotDone(why.to_string())
     }
 }
 
@@ -128,9 +164,9 @@ pub(crate) fn run() -> ExitCode {
             eprintln!("farthing: {why}");
             ExitCode::from(NOT_DONE)
         }
-        Err(Failure::Settings(why)) => {
+        Err(Failure::Refused(why)) => {
             eprintln!("farthing: {why}");
-            ExitCode::from(WRONG_SETTINGS)
+            ExitCode::from(REFUSED)
         }
         Err(Failure::MustRecover) => {
             eprintln!("farthing: a commit may or may not be on the disk; start the server again");
@@ -144,11 +180,13 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Completions { shell } => {
             let mut command = Arguments::command();
-            clap_complete::generate(*shell, &mut command, "farthing", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut command, "farthing", &mut script);
+            say!("{}", String::from_utf8_lossy(&script).trim_end());
             return Ok(());
         }
         Command::Config { command: None } => {
-            print!("{DOCUMENTED}");
+            say!("{}", DOCUMENTED.trim_end());
             return Ok(());
         }
         Command::Verify(command) => return verify::run(command),
@@ -160,7 +198,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     }
     let environment = std::env::vars();
     let config = Config::load(arguments.config.as_deref(), environment)
-        .map_err(|error| Failure::Settings(error.to_string()))?;
+        .map_err(|error| Failure::Refused(error.to_string()))?;
     match arguments.command {
         Command::Serve => serve(config),
         Command::Creator(command) => ledger::creator(&config, command),
@@ -172,7 +210,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Backup { folder } => Ok(backup::backup(&config, &folder)?),
         Command::Restore { folder, replace } => Ok(backup::restore(&config, &folder, replace)?),
         Command::Config { .. } => {
-            println!("the settings can be used; the provider is {}", config.origin);
+            check_places(&config)?;
+            say!("the settings can be used; the provider is {}", config.origin);
             Ok(())
         }
         Command::Fraud(fraud::FraudCommand::Ledger(command)) => {
@@ -195,7 +234,7 @@ fn serve(config: Config) -> Result<(), Failure> {
     let ended = runtime.block_on(run::serve(config, stop_signal(), say_ready));
     let ended = ended.map_err(|error| match error {
         run::NotStarted::Failed(why) => Failure::NotDone(why),
-        run::NotStarted::LogRefused(why) => Failure::Settings(why),
+        run::NotStarted::Refused(why) => Failure::Refused(why),
     })?;
     match ended {
         Ended::Stopped => Ok(()),
@@ -204,6 +243,11 @@ fn serve(config: Config) -> Result<(), Failure> {
 }
 
 fn say_ready(app: &farthing_verifier::http::App) {
+    // A server goes on where nobody reads what it prints.
+    let _unread = print_ready(app);
+}
+
+fn print_ready(app: &farthing_verifier::http::App) -> Result<(), Unprinted> {
     let config = &app.config;
     tracing::info!(
         origin = config.origin,
@@ -217,18 +261,47 @@ fn say_ready(app: &farthing_verifier::http::App) {
         let known = app.reader.creator(&creator).ok().flatten();
         let generation = known.map_or(1, |(_, profile)| profile.link_generation);
         let link = run::sign_in_link(config, &app.secrets, &Clock::System, creator, generation);
-        println!("Demo magazine:    {}/", config.demo_site.origin);
-        println!("Creator's page:   {link}");
-        println!("Visitor's wallet: {}/wallet", config.origin);
+        say!("Demo magazine:    {}/", config.demo_site.origin);
+        say!("Creator's page:   {link}");
+        say!("Visitor's wallet: {}/wallet", config.origin);
         if let Ok(link) = run::review_link(config, &app.secrets, &Clock::System, "demo") {
-            println!("Review of fraud:  {link} (works once, for ten minutes)");
+            say!("Review of fraud:  {link} (works once, for ten minutes)");
         }
     }
+    Ok(())
+}
+
+/// Whether the places that the settings name can be used by this user. Nothing is left there.
+fn check_places(config: &Config) -> Result<(), Failure> {
+    let refused = |setting: &str, path: &Path, why: &dyn std::fmt::Display| {
+        Failure::Refused(format!(
+            "the setting {setting}: {} cannot be written: {why}",
+            path.display()
+        ))
+    };
+    // The server makes the data folder and those above it.
+    let there = config.data.ancestors().find(|path| path.exists());
+    // A relative path whose first folder is missing begins here.
+    let there = there.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    can_write(there).map_err(|why| refused("data", there, &why))?;
+    let mark = farthing_verifier::log::high_water_path(config);
+    let folder = mark.parent().filter(|path| !path.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if folder != config.data && !config.data.starts_with(folder) {
+        can_write(folder).map_err(|why| refused("proofs.high_water", folder, &why))?;
+    }
+    Ok(())
+}
+
+fn can_write(folder: &Path) -> std::io::Result<()> {
+    let probe = folder.join(format!(".farthing-check-{}", std::process::id()));
+    std::fs::File::create_new(&probe)?;
+    std::fs::remove_file(&probe)
 }
 
 fn start_logging(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.filter)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // It was read before, with the other settings.
+    let filter = tracing_subscriber::EnvFilter::new(&config.log.filter);
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if config.log.format == "json" {
         logs.json().init();
@@ -237,16 +310,19 @@ fn start_logging(config: &Config) {
     }
 }
 
-/// Resolves at Ctrl-C or SIGTERM.
+/// Resolves at Ctrl-C, SIGTERM, or SIGHUP, which a terminal sends when it is closed: what was accepted is
+/// answered all the same.
 async fn stop_signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        let (terminate, hangup) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+        if let (Ok(mut terminate), Ok(mut hangup)) = (terminate, hangup) {
             tokio::select! {
                 _ = interrupt => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
             return;
         }

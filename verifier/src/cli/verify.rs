@@ -1,5 +1,4 @@
 //! Checks receipts, statements and logs offline. Needs no data folder and no settings: only the file and the key.
-#![expect(clippy::print_stdout, reason = "this is the command line")]
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -161,11 +160,11 @@ pub(super) fn run(command: &VerifyCommand) -> Result<(), Failure> {
     };
     if !json {
         let (words, _) = verdict.map_err(|not| Failure::NotDone(not.why))?;
-        println!("{words}");
+        say!("{words}");
         return Ok(());
     }
     match verdict {
-        Ok((_, facts)) => println!("{}", json!({ "holds": true, "facts": facts })),
+        Ok((_, facts)) => say!("{}", json!({ "holds": true, "facts": facts })),
         Err(Not { why, lie, file }) => {
             let mut said = json!({ "holds": false, "why": why });
             if let (Some(lie), Some(said)) = (lie, said.as_object_mut()) {
@@ -174,7 +173,7 @@ pub(super) fn run(command: &VerifyCommand) -> Result<(), Failure> {
             if let (Some(file), Some(said)) = (file, said.as_object_mut()) {
                 said.insert("file".into(), file.display().to_string().into());
             }
-            println!("{said}");
+            say!("{said}");
             return Err(Failure::Said);
         }
     }

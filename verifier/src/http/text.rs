@@ -156,6 +156,11 @@ impl Clause for SaveRefusal {
             Self::BadTime => Problem::field("offer", "it has expired, or is dated in the future"),
             Self::Superseded => Problem::new(Kind::Conflict, "a newer price is in force"),
             Self::Exists => Problem::new(Kind::Conflict, "it exists already"),
+            Self::BadAmount => Problem::field(
+                "amount",
+                "a voucher is worth 0.000001 to 10000, and all that are issued together at most 1000000",
+            ),
+            Self::UnknownVoucher => Problem::missing("voucher"),
         }
     }
 }

@@ -101,6 +101,13 @@ pub fn high_water_path(config: &Config) -> PathBuf {
     })
 }
 
+/// How many entries were signed, as the high-water mark says; none where it cannot be read.
+#[must_use]
+pub fn signed_size(config: &Config) -> Option<u64> {
+    let note = std::fs::read_to_string(high_water_path(config)).ok()?;
+    Some(Checkpoint::parse(Note::parse(&note).ok()?.text()).ok()?.size)
+}
+
 /// The log's name now: the first one, or that of the last reset, which the mark tells.
 ///
 /// # Errors

@@ -41,6 +41,9 @@ const READ_TOGETHER: usize = 2_048;
 /// Entries appended before a checkpoint is due all the same, so that catching up shows progress.
 const APPEND_MAX: u64 = 65_536;
 
+/// The way out that gives newer entries up for good.
+const RESET: &str = "farthing log reset --i-know-what-this-means";
+
 /// Why the sequencer cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Halt {
@@ -87,8 +90,8 @@ impl Sequencer {
         let signed = known.as_ref().map_or(0, |known| known.size);
         if known.is_none() && super::signed_mark(&sequencer.shared.folder).exists() {
             return Err(format!(
-                "the log in {} was signed before, but its high-water mark {} is missing; put it back, or \
-                 begin a new log with: farthing log reset",
+                "the log in {} was signed before, but its high-water mark {} is missing; put its newest copy \
+                 back, or begin a new log with: {RESET}",
                 sequencer.shared.folder.display(),
                 sequencer.mark.path().display()
             ));
@@ -97,7 +100,7 @@ impl Sequencer {
             return Err(format!(
                 "the ledger was rolled back: it ends with entry {newest}, but a checkpoint over {signed} \
                  entries was signed ({}); entries {} to {signed} are missing. Restore a newer ledger, or \
-                 begin a new log with: farthing log reset",
+                 begin a new log with: {RESET}",
                 sequencer.mark.path().display(),
                 newest.saturating_add(1)
             ));
@@ -165,7 +168,7 @@ impl Sequencer {
         self.files.begin_anew().map_err(|error| error.to_string())?;
         Err(format!(
             "the ledger was changed after it was signed: {which} differs from what the checkpoint over {} \
-             entries in {} holds. Restore the right ledger, or begin a new log with: farthing log reset",
+             entries in {} holds. Restore the right ledger, or begin a new log with: {RESET}",
             known.size,
             self.mark.path().display()
         ))

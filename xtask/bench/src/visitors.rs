@@ -67,6 +67,7 @@ impl World {
     pub fn new(folder: &Path, ports: (u16, u16)) -> Result<Self, String> {
         let settings = settings(folder, ports);
         let config = Config::load(None, settings.clone()).map_err(|error| error.to_string())?;
+        run::begin(&config)?;
         let secrets = run::open_data(&config)?;
         let policy = config.policy(secrets.verifier()).map_err(|error| error.to_string())?;
         let creators = (0..CREATORS).map(creator).collect();
@@ -147,11 +148,19 @@ impl World {
         roots: &[SigningKey],
         now: UnixMillis,
     ) -> Result<(), String> {
-        let vouchers: Vec<VoucherHash> = roots.iter().map(voucher).collect();
         let amount = Micros::parse(FUNDS).map_err(|why| why.to_string())?;
         let expires_at = now.plus_ms(86_400_000);
-        let issue = Command::IssueVouchers { vouchers, amount, expires_at };
-        apply(writer, &self.policy, &[issue], now)?;
+        // As many at once as may be issued together.
+        let issue = |some: &[SigningKey]| {
+            let vouchers: Vec<VoucherHash> = some.iter().map(voucher).collect();
+            Command::IssueVouchers { vouchers, amount, expires_at }
+        };
+        let issues: Vec<Command> = roots.chunks(1_000).map(issue).collect();
+        for answer in apply(writer, &self.policy, &issues, now)? {
+            if !matches!(answer, Answer::Saved(Ok(()))) {
+                return Err(format!("vouchers were not issued: {answer:?}"));
+            }
+        }
         let top_ups: Vec<Command> = roots
             .iter()
             .map(|root| Command::TopUp { root: root.public(), voucher: voucher(root) })

@@ -80,6 +80,9 @@ fn other_than_claim(policy: &Policy, working: &mut Working, command: &Command) -
         Command::IssueVouchers { vouchers, amount, expires_at } => {
             Answer::Saved(wallets::issue_vouchers(working, vouchers, *amount, *expires_at))
         }
+        Command::RevokeVouchers { vouchers } => {
+            Answer::Saved(wallets::revoke_vouchers(working, vouchers))
+        }
         Command::SaveCreator(draft) => Answer::Saved(creators::save(working, draft)),
         Command::SetItem { creator, hash, name, title, price, on_sale } => {
             let price = creators::ListPrice { price: *price, on_sale: *on_sale };

@@ -1,5 +1,8 @@
 //! Wallets: opening, vouchers, top-ups.
 
+use alloc::vec::Vec;
+
+use farthing_shared::limits::{VOUCHER_MICROS_MAX, VOUCHERS_MICROS_MAX};
 use farthing_shared::{Micros, PublicKey, UnixMillis};
 
 use super::working::Working;
@@ -116,8 +119,11 @@ pub(super) fn issue_vouchers(
     amount: Micros,
     expires_at: UnixMillis,
 ) -> Result<(), SaveRefusal> {
-    if amount == Micros::ZERO {
-        return Err(SaveRefusal::BadPrice);
+    let count = u64::try_from(vouchers.len()).unwrap_or(u64::MAX);
+    let together = amount.get().saturating_mul(count);
+    if amount == Micros::ZERO || amount.get() > VOUCHER_MICROS_MAX || together > VOUCHERS_MICROS_MAX
+    {
+        return Err(SaveRefusal::BadAmount);
     }
     if expires_at <= working.now {
         return Err(SaveRefusal::BadTime);
@@ -133,6 +139,22 @@ pub(super) fn issue_vouchers(
             expires_at,
             used: None,
         });
+    }
+    Ok(())
+}
+
+/// Voids vouchers that nobody has redeemed: from now on they have expired. No money moves, since an open
+/// voucher is in no account.
+pub(super) fn revoke_vouchers(
+    working: &mut Working,
+    vouchers: &[VoucherHash],
+) -> Result<(), SaveRefusal> {
+    let known = |hash: &VoucherHash| working.context.vouchers.get(hash).copied();
+    let rows: Option<Vec<VoucherRow>> = vouchers.iter().map(known).collect();
+    let rows = rows.ok_or(SaveRefusal::UnknownVoucher)?;
+    let now = working.now;
+    for row in rows.into_iter().filter(|row| row.used.is_none() && row.expires_at > now) {
+        working.put_voucher(VoucherRow { expires_at: now, ..row });
     }
     Ok(())
 }

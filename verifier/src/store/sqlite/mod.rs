@@ -92,6 +92,25 @@ pub struct OpenError {
     pub path: PathBuf,
     /// What is wrong.
     pub why: String,
+    /// Whether it may be right at the next try: another process, the disk.
+    pub passing: bool,
+}
+
+impl OpenError {
+    fn lasting(path: &Path, why: String) -> Self {
+        Self { path: path.to_owned(), why, passing: false }
+    }
+
+    fn of_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{
+            DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, SystemIoFailure,
+        };
+        let passing = matches!(
+            error.sqlite_error_code(),
+            Some(DatabaseBusy | DatabaseLocked | DiskFull | OutOfMemory | SystemIoFailure)
+        );
+        Self { path: path.to_owned(), why: error.to_string(), passing }
+    }
 }
 
 impl std::fmt::Display for OpenError {
@@ -108,17 +127,51 @@ impl SqliteWriter {
     /// # Errors
     /// [`OpenError`] when the file cannot be used or was written by a newer version.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
-        let failed = |why: String| OpenError { path: path.to_owned(), why };
-        let mut connection = Connection::open(path).map_err(|error| failed(error.to_string()))?;
-        set_up(&connection, durability).map_err(|error| failed(error.to_string()))?;
-        Migrations::from_slice(MIGRATIONS).to_latest(&mut connection).map_err(|error| {
-            failed(match error {
+        let connection =
+            Connection::open(path).map_err(|error| OpenError::of_sqlite(path, &error))?;
+        Self::on(connection, path, durability)
+    }
+
+    /// Opens a ledger that was begun before and has its owner; the file is not touched when it is none. What
+    /// lost its newest part (the file beside it) looks like an empty one, and must not be taken for that.
+    ///
+    /// # Errors
+    /// [`OpenError`] as from [`SqliteWriter::open`], and where there is no ledger or it has no owner.
+    pub fn open_known(path: &Path, durability: Durability) -> Result<Self, OpenError> {
+        let words = |error: rusqlite::Error| OpenError::of_sqlite(path, &error);
+        let flags = OpenFlags::default().difference(OpenFlags::SQLITE_OPEN_CREATE);
+        let connection = Connection::open_with_flags(path, flags).map_err(words)?;
+        connection.busy_timeout(BUSY).map_err(words)?;
+        if !has_owner(&connection).map_err(words)? {
+            return Err(OpenError::lasting(
+                path,
+                "it has no owner: its newest part is lost, or it was never begun; restore a backup, or, if \
+                 nothing was ever kept in it, remove it with the three keys beside it"
+                    .into(),
+            ));
+        }
+        Self::on(connection, path, durability)
+    }
+
+    fn on(
+        mut connection: Connection,
+        path: &Path,
+        durability: Durability,
+    ) -> Result<Self, OpenError> {
+        let words = |error: rusqlite::Error| OpenError::of_sqlite(path, &error);
+        set_up(&connection, durability).map_err(words)?;
+        Migrations::from_slice(MIGRATIONS).to_latest(&mut connection).map_err(
+            |error| match error {
                 rusqlite_migration::Error::MigrationDefinition(
                     rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
-                ) => "it was written by a newer version of farthing; run that version".into(),
-                other => other.to_string(),
-            })
-        })?;
+                ) => {
+                    let why = "it was written by a newer version of farthing; run that version";
+                    OpenError::lasting(path, why.into())
+                }
+                rusqlite_migration::Error::RusqliteError { err, .. } => words(err),
+                other => OpenError::lasting(path, other.to_string()),
+            },
+        )?;
         let mut writer = Self {
             path: path.to_owned(),
             checkpoints: Checkpoints::default(),
@@ -129,7 +182,12 @@ impl SqliteWriter {
             ended: false,
             pace: Pace::USUAL,
         };
-        writer.fold().map_err(|error| failed(error.to_string()))?;
+        // What a sound ledger held back can be folded, but for what passes: a full disk.
+        writer.fold().map_err(|error| OpenError {
+            path: path.to_owned(),
+            why: error.to_string(),
+            passing: true,
+        })?;
         // What an older build held back does not know all that the tables do by now.
         writer.cache.clear();
         Ok(writer)
@@ -359,6 +417,13 @@ impl Drop for SqliteWriter {
 /// write that found no room left no commit: unlike a failed sync, this is a definite "not done".
 fn is_disk_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+}
+
+/// Whether the row is there that is written when a ledger is begun.
+fn has_owner(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let table = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'identity'";
+    Ok(count(table)? > 0 && count("SELECT count(*) FROM identity WHERE name = 'verifier'")? > 0)
 }
 
 fn set_up(connection: &Connection, durability: Durability) -> Result<(), rusqlite::Error> {
