@@ -7,8 +7,6 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use crate::names::Names;
-
 /// "No prefix", "no fund": a trace need not have them.
 pub const NONE: u32 = u32::MAX;
 
@@ -78,10 +76,6 @@ pub struct Edge {
 /// All of it.
 #[derive(Debug, Default)]
 pub struct Book {
-    pub wallet_names: Names,
-    pub creator_names: Names,
-    pub prefix_names: Names,
-    pub fund_names: Names,
     pub wallets: Vec<Wallet>,
     pub creators: Vec<Creator>,
     pub edges: Vec<Edge>,
@@ -114,9 +108,8 @@ pub struct Book {
 }
 
 impl Book {
-    /// The wallet's number; a wallet seen for the first time is born now.
-    pub fn wallet(&mut self, name: &str, t: f64, n: u64) -> u32 {
-        let number = self.wallet_names.number(name);
+    /// A wallet is named. The next number that was never seen is a wallet that is born now.
+    pub fn wallet(&mut self, number: u32, t: f64, n: u64) {
         if number as usize == self.wallets.len() {
             self.wallets.push(Wallet::born(t, n));
             let slot = self.birth_slot(t);
@@ -126,7 +119,6 @@ impl Book {
             }
             self.births.push(t);
         }
-        number
     }
 
     fn birth_slot(&self, t: f64) -> usize {
@@ -136,37 +128,31 @@ impl Book {
         slot
     }
 
-    /// The creator's number.
-    pub fn creator(&mut self, name: &str) -> u32 {
-        let number = self.creator_names.number(name);
+    /// A creator is named.
+    pub fn creator(&mut self, number: u32) {
         if number as usize == self.creators.len() {
             self.creators.push(Creator::default());
         }
-        number
     }
 
-    /// The prefix's number.
-    pub fn prefix(&mut self, name: &str) -> u32 {
-        let number = self.prefix_names.number(name);
+    /// A prefix is named, or [`NONE`].
+    pub fn prefix(&mut self, number: u32) {
         if number as usize == self.at_prefix.len() {
             self.at_prefix.push(Vec::new());
             self.prefix_scores.push(0.0);
             self.prefix_accused.push(0);
             self.prefix_births.push(Vec::new());
         }
-        number
     }
 
-    /// The funding source's number.
-    pub fn fund(&mut self, name: &str) -> u32 {
-        let number = self.fund_names.number(name);
+    /// A funding source is named, or [`NONE`].
+    pub fn fund(&mut self, number: u32) {
         if number as usize == self.at_fund.len() {
             self.at_fund.push(Vec::new());
             self.fund_scores.push(0.0);
             self.fund_accused.push(0);
             self.fund_births.push(Vec::new());
         }
-        number
     }
 
     /// A wallet was topped up with a creator's payout.
@@ -372,5 +358,56 @@ impl Wallet {
             locks: 0,
             registered: false,
         }
+    }
+}
+
+/// A book that is written with names.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    pub book: Book,
+    pub names: crate::names::Tables,
+}
+
+#[cfg(test)]
+impl Named {
+    pub fn wallet(&mut self, name: &str, t: f64, n: u64) -> u32 {
+        let number = self.names.wallets.number(name);
+        self.book.wallet(number, t, n);
+        number
+    }
+
+    pub fn creator(&mut self, name: &str) -> u32 {
+        let number = self.names.creators.number(name);
+        self.book.creator(number);
+        number
+    }
+
+    pub fn prefix(&mut self, name: &str) -> u32 {
+        let number = self.names.prefixes.number(name);
+        self.book.prefix(number);
+        number
+    }
+
+    pub fn fund(&mut self, name: &str) -> u32 {
+        let number = self.names.funds.number(name);
+        self.book.fund(number);
+        number
+    }
+}
+
+#[cfg(test)]
+impl std::ops::Deref for Named {
+    type Target = Book;
+
+    fn deref(&self) -> &Book {
+        &self.book
+    }
+}
+
+#[cfg(test)]
+impl std::ops::DerefMut for Named {
+    fn deref_mut(&mut self) -> &mut Book {
+        &mut self.book
     }
 }

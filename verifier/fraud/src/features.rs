@@ -239,11 +239,13 @@ fn farmed(vector: &Vector) -> bool {
 #[must_use]
 pub fn campus(vector: &Vector) -> bool {
     let lift = |feature: Feature| vector[feature as usize];
-    let many_networks = lift(Feature::PrefixPairs) >= FIRED;
-    let money = FAMILIES
-        .iter()
-        .any(|(feature, family)| *family == Family::Money && lift(*feature) >= SUPPORTS);
-    fired(vector) & HARD == Family::Origin as u16 && !(many_networks || burnt(vector) || money)
+    let many_networks = || lift(Feature::PrefixPairs) >= FIRED;
+    let money = || {
+        FAMILIES
+            .iter()
+            .any(|(feature, family)| *family == Family::Money && lift(*feature) >= SUPPORTS)
+    };
+    fired(vector) & HARD == Family::Origin as u16 && !(many_networks() || burnt(vector) || money())
 }
 
 /// One common batch of vouchers and nothing else hard: hundreds get gift cards, at one time and with one taste.

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::book::{Book, NONE, Wallet, between};
+use crate::book::{Book, Wallet, between};
 use crate::features::Feature;
 use crate::null::{Excess, excess, over};
 use crate::scan::{GROUP_MIN, HOUR, OTHERS_MAX, Payer, SMALL_PREFIX_MAX, Scan, Sight};
@@ -56,16 +56,21 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
     ];
     for (cell, pairs, groups) in kinds {
         let by_prefix = cell == Feature::PrefixCell;
-        let key = |payer: &Payer| if by_prefix { payer.prefix } else { payer.fund };
+        // A group of one wallet says nothing of anybody, and most are such.
+        let key = |payer: &Payer| {
+            let group = if by_prefix { payer.prefix } else { payer.fund };
+            let size = if by_prefix { payer.prefix_size } else { payer.fund_size };
+            (size >= 2).then_some(group)
+        };
         let mut inside: HashMap<u32, usize> = HashMap::new();
-        for payer in &scan.payers {
-            *inside.entry(key(payer)).or_default() += 1;
+        for group in scan.payers.iter().filter_map(key) {
+            *inside.entry(group).or_default() += 1;
         }
         let size = |group: u32| groups.get(group as usize).map_or(0, Vec::len);
         if !by_prefix {
             spots(sight, scan, &inside);
         }
-        let small = |group: u32| group != NONE && size(group) <= SMALL_PREFIX_MAX;
+        let small = |group: u32| size(group) <= SMALL_PREFIX_MAX;
         let mated = inside.iter().filter(|&(&group, &k)| k >= 2 && small(group)).map(|(_, &k)| k);
         let many = Many::of(mated.clone());
         let mated = without_largest(mated, if by_prefix { CLASSES } else { BATCHES });
@@ -79,10 +84,7 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
         let by_chance = sight.payers as f64 * (1.0 - (-mates * share * bond).exp());
         let diluted = over(mated as f64, by_chance, 1.0);
         for at in 0..scan.edges.len() {
-            let group = key(&scan.payers[at]);
-            if group == NONE {
-                continue;
-            }
+            let Some(group) = key(&scan.payers[at]) else { continue };
             let k = inside[&group];
             let paired =
                 k >= 2 && small(group) && diluted.lift > 0.0 && (by_prefix || many.has_alike(k));
@@ -117,7 +119,7 @@ pub(crate) fn cells(sight: &Sight<'_>, scan: &mut Scan) {
 
 /// Notes where each funding source is concentrated; `inside` counts its payers here.
 fn spots(sight: &Sight<'_>, scan: &mut Scan, inside: &HashMap<u32, usize>) {
-    for (&fund, &k) in inside.iter().filter(|&(&fund, &k)| fund != NONE && k >= GROUP_MIN) {
+    for (&fund, &k) in inside.iter().filter(|&(_, &k)| k >= GROUP_MIN) {
         let size = sight.book.at_fund[fund as usize].len().max(k);
         let rest = (sight.book.active as usize).saturating_sub(size);
         let found = excess(k, size, sight.payers - k, rest, 0.3);
@@ -214,16 +216,17 @@ pub(crate) fn own(sight: &Sight<'_>, scan: &mut Scan) {
     let mut both: HashMap<(u32, u32), usize> = HashMap::new();
     let mut tastes = HashMap::new();
     for at in 0..scan.edges.len() {
-        let wallet = &book.wallets[scan.payers[at].wallet as usize];
+        let payer = scan.payers[at];
+        let wallet = &book.wallets[payer.wallet as usize];
         let groups = [
-            (Feature::PrefixBurst, &book.prefix_births, wallet.prefix),
-            (Feature::FundBurst, &book.fund_births, wallet.fund),
+            (Feature::PrefixBurst, &book.prefix_births, wallet.prefix, payer.prefix_size),
+            (Feature::FundBurst, &book.fund_births, wallet.fund, payer.fund_size),
         ];
-        for (feature, births, group) in groups {
-            let Some(mates) = births.get(group as usize) else { continue };
-            if !(GROUP_MIN..=MATES_MAX).contains(&mates.len()) {
+        for (feature, births, group, size) in groups {
+            if !(GROUP_MIN..=MATES_MAX).contains(&size) {
                 continue;
             }
+            let Some(mates) = births.get(group as usize) else { continue };
             for window in [6.0 * HOUR, 48.0 * HOUR] {
                 let (from, to) = (wallet.born_t - window / 2.0, wallet.born_t + window / 2.0);
                 let k = between(mates, from, to);
@@ -237,10 +240,10 @@ pub(crate) fn own(sight: &Sight<'_>, scan: &mut Scan) {
                 scan.set(at, feature, Excess { lift: found.lift * doubt, ..found });
             }
         }
-        if let (Some(near), Some(funded)) =
-            (book.at_prefix.get(wallet.prefix as usize), book.at_fund.get(wallet.fund as usize))
-            && (GROUP_MIN..=MATES_MAX).contains(&near.len())
-            && funded.len() >= GROUP_MIN
+        if (GROUP_MIN..=MATES_MAX).contains(&payer.prefix_size)
+            && payer.fund_size >= GROUP_MIN
+            && let (Some(near), Some(funded)) =
+                (book.at_prefix.get(wallet.prefix as usize), book.at_fund.get(wallet.fund as usize))
         {
             let k = *both.entry((wallet.prefix, wallet.fund)).or_insert_with(|| {
                 let same = |mate: &&u32| book.wallets[**mate as usize].fund == wallet.fund;
@@ -282,12 +285,14 @@ pub(crate) fn own(sight: &Sight<'_>, scan: &mut Scan) {
 fn known(sight: &Sight<'_>, scan: &mut Scan, at: usize, wallet: &Wallet) {
     let book = sight.book;
     let groups = [
-        (true, &book.at_prefix, &book.prefix_accused, wallet.prefix),
-        (false, &book.at_fund, &book.fund_accused, wallet.fund),
+        (true, &book.prefix_accused, wallet.prefix, scan.payers[at].prefix_size),
+        (false, &book.fund_accused, wallet.fund, scan.payers[at].fund_size),
     ];
-    for (by_network, members, accused, group) in groups {
-        let Some(members) = members.get(group as usize) else { continue };
-        let others = members.len().saturating_sub(1);
+    for (by_network, accused, group, size) in groups {
+        if size < KNOWN_MIN {
+            continue;
+        }
+        let others = size - 1;
         let own = u32::from(wallet.counts_as_accused());
         let accused = accused[group as usize].saturating_sub(own) as usize;
         if accused >= KNOWN_MIN && accused as f64 >= KNOWN_SHARE * others as f64 {
@@ -322,6 +327,10 @@ fn fund_spread(
     wallet: &Wallet,
     tastes: &mut HashMap<u32, f32>,
 ) {
+    // Spots are of sources with so many payers at one creator.
+    if scan.payers[at].fund_size < GROUP_MIN {
+        return;
+    }
     let Some(spots) = sight.book.fund_spots.get(&wallet.fund) else { return };
     let edge = &sight.book.edges[scan.edges[at] as usize];
     let spot = |creator: u32| spots.iter().find(|spot| spot.0 == creator && spot.2);
@@ -349,10 +358,11 @@ fn fund_spread(
 /// What the other wallets of its small source, of several networks, pay besides.
 fn fund_mates(sight: &Sight<'_>, scan: &mut Scan, at: usize, wallet: &Wallet) {
     let book = sight.book;
+    if !(3..=SMALL_PREFIX_MAX).contains(&scan.payers[at].fund_size) {
+        return;
+    }
     let Some(funded) = book.at_fund.get(wallet.fund as usize) else { return };
-    if !(3..=SMALL_PREFIX_MAX).contains(&funded.len())
-        || funded.iter().all(|&mate| book.wallets[mate as usize].prefix == wallet.prefix)
-    {
+    if funded.iter().all(|&mate| book.wallets[mate as usize].prefix == wallet.prefix) {
         return;
     }
     let edge = &book.edges[scan.edges[at] as usize];
@@ -412,7 +422,7 @@ pub(crate) fn strangers(sight: &Sight<'_>, scan: &mut Scan) {
     // Of each source the payers, and the first one's network, or `None` once there are several.
     let mut inside: HashMap<u32, (usize, Option<u32>)> = HashMap::new();
     for row in &scan.payers {
-        if row.fund == NONE || book.at_fund[row.fund as usize].len() > SMALL_PREFIX_MAX {
+        if !(2..=SMALL_PREFIX_MAX).contains(&row.fund_size) {
             continue;
         }
         let seen = inside.entry(row.fund).or_insert((0, Some(row.prefix)));
@@ -440,15 +450,14 @@ pub(crate) fn strangers(sight: &Sight<'_>, scan: &mut Scan) {
 fn mates(sight: &Sight<'_>, scan: &mut Scan, at: usize, wallet: &Wallet) {
     let book = sight.book;
     let groups = [
-        (&book.at_prefix, &book.prefix_scores, wallet.prefix),
-        (&book.at_fund, &book.fund_scores, wallet.fund),
+        (&book.prefix_scores, wallet.prefix, scan.payers[at].prefix_size),
+        (&book.fund_scores, wallet.fund, scan.payers[at].fund_size),
     ];
-    for (members, scores, group) in groups {
-        let Some(members) = members.get(group as usize) else { continue };
-        if !(3..=MATES_MAX).contains(&members.len()) {
+    for (scores, group, size) in groups {
+        if !(3..=MATES_MAX).contains(&size) {
             continue;
         }
-        let others = (members.len() - 1) as f64;
+        let others = (size - 1) as f64;
         let steered = f64::from(scores[group as usize] - wallet.score).max(0.0);
         scan.set(at, Feature::Mates, over(steered, others * sight.world.mean_score, 1.0));
     }

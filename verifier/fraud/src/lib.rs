@@ -18,6 +18,7 @@ pub mod features;
 pub mod finding;
 pub mod generate;
 pub mod groups;
+pub mod intake;
 pub mod lockstep;
 pub mod names;
 pub mod null;

@@ -117,7 +117,9 @@ impl Lockstep {
     /// Counts a meeting; the number of meetings, when they might make the two mates and do not yet.
     fn meet(&mut self, pair: (u32, u32), creator: u32, t: f64) -> Option<u8> {
         if self.pairs.len() >= PAIRS_MAX {
-            self.older = std::mem::take(&mut self.pairs);
+            // The table is kept: growing it anew would cost more than all that it is asked.
+            std::mem::swap(&mut self.older, &mut self.pairs);
+            self.pairs.clear();
         }
         let fresh = Together { last_t: t, creator, times: 1, several: false, mates: false };
         let known = self.pairs.get(&pair).or_else(|| self.older.get(&pair)).copied();

@@ -4,6 +4,8 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::book::NONE;
+
 /// A table of names; the number of a name is its order of first sight, so it is the same in each replay. Each name is
 /// kept once, all in one text: the table holds numbers only.
 #[derive(Debug, Default)]
@@ -28,6 +30,14 @@ impl Names {
         let again = |&number: &u32| hasher.hash_one(part(text, ends, number));
         numbers.insert_unique(hasher.hash_one(name), number, again);
         number
+    }
+
+    /// The number of `name`; [`NONE`] of none and of an empty one.
+    pub fn number_if_any(&mut self, name: Option<&str>) -> u32 {
+        match name {
+            Some(name) if !name.is_empty() => self.number(name),
+            _ => NONE,
+        }
     }
 
     /// The number of a name that was seen before.
@@ -58,4 +68,13 @@ fn part<'a>(text: &'a str, ends: &[usize], number: u32) -> &'a str {
     let at = number as usize;
     let from = at.checked_sub(1).map_or(0, |before| ends.get(before).copied().unwrap_or(0));
     ends.get(at).and_then(|&to| text.get(from..to)).unwrap_or("?")
+}
+
+/// All names of a trace.
+#[derive(Debug, Default)]
+pub struct Tables {
+    pub wallets: Names,
+    pub creators: Names,
+    pub prefixes: Names,
+    pub funds: Names,
 }

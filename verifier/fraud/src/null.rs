@@ -50,6 +50,17 @@ impl Histogram {
         self.total += 1;
     }
 
+    /// Adds what another one counted.
+    pub fn merge(&mut self, other: &Self) {
+        if other.counts.len() > self.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.total += other.total;
+    }
+
     /// Of everybody outside the group, which share has this value? Half a count stands for the unseen.
     #[must_use]
     pub fn share_outside(&self, value: u16, inside: usize, group: usize) -> f64 {

@@ -4,19 +4,20 @@
 //! minutes at least) when much has happened. What is accused at a tick depends on earlier events alone: the trace's
 //! end adds watch scores but accuses nobody.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
 use crate::book::{Book, NONE};
 use crate::calibrate::{ACCUSE_FROM, Model, RULE, WATCH_FROM};
-use crate::event::{BadLine, Claim, Event, Kind, parse};
-use crate::exact::{Exact, Handed, OVERSPENDS_MAX, Verdict};
+use crate::event::{BadLine, Event, parse};
 use crate::explain;
 use crate::features::{Feature, Vector, enough, innocent};
 use crate::finding::{Finding, evidence};
 use crate::groups::share_low;
+use crate::intake::{Act, Intake, Step};
 use crate::lockstep::Lockstep;
+use crate::names::Tables;
 use crate::ring::RING_OPEN_MAX;
 use crate::scan::{Scan, World, scan};
 use crate::taste::Scratch;
@@ -74,26 +75,12 @@ impl Default for Sample {
     }
 }
 
-/// A replay under way.
+/// A replay under way: names and proofs of each event, then what many events show together.
 #[derive(Debug, Default)]
 pub struct Replay {
-    book: Book,
-    exact: Exact,
-    lockstep: Lockstep,
-    /// Weights; the fitted ones unless a fit is under way.
-    pub model: Model,
-    world: World,
-    /// One for each core at most.
-    scratches: Vec<Scratch>,
-    now: f64,
-    started: bool,
-    last_tick: f64,
-    events: u64,
-    events_at_tick: u64,
-    /// Large scans may use all cores. Not beside a server: there the other cores have better work.
-    pub all_cores: bool,
-    /// Best samples are kept here when asked for.
-    pub samples: Option<Vec<Sample>>,
+    names: Mutex<Tables>,
+    intake: Intake,
+    pub analysis: Analysis,
 }
 
 impl Replay {
@@ -116,35 +103,72 @@ impl Replay {
         event: &Event<'_>,
         out: &mut Vec<Finding>,
     ) -> Result<(), BadLine> {
-        if !self.started {
-            self.started = true;
-            self.last_tick = event.t;
-            self.now = event.t;
-        }
-        if event.t < self.now {
-            let why = format!("{} lies before {}; sort the trace by time", event.t, self.now);
-            return Err(BadLine { line, field: "t", why });
-        }
-        self.tick_if_due(event.t, out);
-        self.now = event.t;
-        self.events += 1;
-        self.take(event, out);
+        let names = self.names.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let step = self.intake.take(names, line, event)?;
+        self.analysis.step(&self.names, step, out);
         Ok(())
     }
 
     /// The trace's end: scores that have not been told. Nobody is accused here, so that a trace cut short accuses the
     /// same wallets as the whole one had by then.
     pub fn finish(&mut self, out: &mut Vec<Finding>) {
-        self.analyse(Closing::End, out);
+        self.analysis.finish(&self.names, out);
+    }
+
+    /// Its halves, for two cores: the first reads ahead, the second takes its steps in order.
+    pub const fn halves(&mut self) -> (&Mutex<Tables>, &mut Intake, &mut Analysis) {
+        (&self.names, &mut self.intake, &mut self.analysis)
     }
 
     /// The name of a wallet by its number.
     #[must_use]
-    pub fn wallet_name(&self, wallet: usize) -> &str {
-        self.book.wallet_names.name(u32::try_from(wallet).unwrap_or(NONE))
+    pub fn wallet_name(&self, wallet: usize) -> String {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.wallets.name(u32::try_from(wallet).unwrap_or(NONE)).to_owned()
+    }
+}
+
+/// What many events show together: the graph, and the scans of it.
+#[derive(Debug, Default)]
+pub struct Analysis {
+    book: Book,
+    lockstep: Lockstep,
+    /// Weights; the fitted ones unless a fit is under way.
+    pub model: Model,
+    world: World,
+    /// One for each core at most.
+    scratches: Vec<Scratch>,
+    now: f64,
+    started: bool,
+    last_tick: f64,
+    events: u64,
+    events_at_tick: u64,
+    /// Large scans may use all cores. Not beside a server: there the other cores have better work.
+    pub all_cores: bool,
+    /// Best samples are kept here when asked for.
+    pub samples: Option<Vec<Sample>>,
+}
+
+impl Analysis {
+    /// Takes the next step and appends what it led to.
+    pub fn step(&mut self, names: &Mutex<Tables>, step: Step, out: &mut Vec<Finding>) {
+        if !self.started {
+            self.started = true;
+            self.last_tick = step.t;
+            self.now = step.t;
+        }
+        self.tick_if_due(names, step.t, out);
+        self.now = step.t;
+        self.events += 1;
+        self.apply(step, out);
     }
 
-    fn tick_if_due(&mut self, t: f64, out: &mut Vec<Finding>) {
+    /// See [`Replay::finish`].
+    pub fn finish(&mut self, names: &Mutex<Tables>, out: &mut Vec<Finding>) {
+        self.analyse(names, Closing::End, out);
+    }
+
+    fn tick_if_due(&mut self, names: &Mutex<Tables>, t: f64, out: &mut Vec<Finding>) {
         let passed = t - self.last_tick;
         let fresh = self.events - self.events_at_tick;
         let busy = passed >= BUSY_TICK_S && fresh >= 200.max(self.events / 50);
@@ -152,102 +176,70 @@ impl Replay {
         if passed >= TICK_S && fresh > 0 || busy || crowded {
             self.last_tick = t;
             self.events_at_tick = self.events;
-            self.analyse(Closing::Tick, out);
+            self.analyse(names, Closing::Tick, out);
         }
     }
 
-    fn take(&mut self, event: &Event<'_>, out: &mut Vec<Finding>) {
-        let (t, n) = (event.t, event.n);
-        match &event.kind {
-            Kind::Register { wallet, prefix, free } => {
-                let wallet = self.book.wallet(wallet, t, n);
-                let prefix = self.prefix(prefix.as_deref());
+    fn apply(&mut self, step: Step, out: &mut Vec<Finding>) {
+        let (t, n) = (step.t, step.n);
+        match step.act {
+            Act::Register { wallet, prefix, free } => {
+                self.book.wallet(wallet, t, n);
+                self.book.prefix(prefix);
                 let row = &mut self.book.wallets[wallet as usize];
                 if !row.registered && row.claims == 0 {
                     row.prefix = prefix;
                 }
                 row.registered = true;
                 row.free = free.or(row.free);
-                self.exact.money_in(wallet, *free);
             }
-            Kind::TopUp { wallet, amount, fund } => {
-                let wallet = self.book.wallet(wallet, t, n);
-                let fund = match fund.as_deref() {
-                    Some(name) if !name.is_empty() => self.book.fund(name),
-                    _ => NONE,
-                };
-                if let Some(creator) = self.payout_of(fund) {
-                    self.book.paid_by(wallet, creator);
+            Act::TopUp { wallet, amount, fund, paid_by } => {
+                self.book.wallet(wallet, t, n);
+                self.book.fund(fund);
+                if paid_by != NONE {
+                    self.book.paid_by(wallet, paid_by);
                 }
-                self.book.top_up(wallet, *amount, fund, n);
-                self.exact.money_in(wallet, Some(*amount));
+                self.book.top_up(wallet, amount, fund, n);
             }
-            Kind::Claim(claim) => self.claim(claim, t, n, out),
-            Kind::Refund { id, wallet, creator, amount } => {
-                let wallet = self.book.wallet(wallet, t, n);
-                let creator = self.book.creator(creator);
-                self.exact.refund(id, wallet, *amount);
+            Act::Charged { wallet, creator, amount, prefix } => {
+                self.book.wallet(wallet, t, n);
+                self.book.creator(creator);
+                self.book.prefix(prefix);
+                self.charged(wallet, creator, amount, prefix, (t, n));
+            }
+            Act::Refused { wallet, creator, proof } => {
+                self.book.wallet(wallet, t, n);
+                self.book.creator(creator);
+                out.extend(proof.map(|finding| *finding));
+            }
+            Act::Refund { wallet, creator } => {
+                self.book.wallet(wallet, t, n);
+                self.book.creator(creator);
                 self.book.refund(wallet, creator);
             }
-            Kind::Lifted { wallet } => {
-                if let Some(wallet) = self.book.wallet_names.known(wallet) {
-                    self.book.lift(wallet);
-                }
+            Act::Lifted { wallet } => self.book.lift(wallet),
+            Act::Other => {}
+        }
+    }
+
+    fn charged(&mut self, wallet: u32, creator: u32, amount: u64, prefix: u32, (t, n): (f64, u64)) {
+        self.book.claim(wallet, creator, amount, prefix, (t, n));
+        let book = &mut self.book;
+        self.lockstep.arrive(wallet, creator, t, |lockstep, mate, times| {
+            let expected = meetings(book, lockstep, wallet, mate);
+            let life = [wallet, mate].map(|one| book.wallets[one as usize].claims);
+            let surprising = surprising(f64::from(times), expected, life[0].min(life[1]));
+            for one in [wallet, mate] {
+                let row = &mut book.wallets[one as usize];
+                row.locks = row.locks.saturating_add(u16::from(surprising));
             }
-            Kind::Payout { .. } | Kind::Other => {}
-        }
+            surprising
+        });
     }
 
-    /// The creator whose payout a fund's name says it is: `c12` or `payout:c12`.
-    fn payout_of(&self, fund: u32) -> Option<u32> {
-        if fund == NONE {
-            return None;
-        }
-        let name = self.book.fund_names.name(fund);
-        self.book.creator_names.known(name.strip_prefix("payout:").unwrap_or(name))
-    }
-
-    fn prefix(&mut self, name: Option<&str>) -> u32 {
-        match name {
-            Some(name) if !name.is_empty() => self.book.prefix(name),
-            _ => NONE,
-        }
-    }
-
-    fn claim(&mut self, claim: &Claim<'_>, t: f64, n: u64, out: &mut Vec<Finding>) {
-        let via = claim.via.as_deref().filter(|via| !via.is_empty() && *via != "wallet");
-        let by_wallet = via.is_none_or(|via| via == claim.wallet);
-        let wallet = self.book.wallet(&claim.wallet, t, n);
-        let creator = self.book.creator(&claim.creator);
-        let (seq, amount, sig_ok) = (claim.seq, claim.amount, claim.sig_ok);
-        let handed =
-            Handed { id: &claim.id, wallet, creator, seq, amount, by_wallet, sig_ok, n, t };
-        let verdict = self.exact.judge(handed);
-        if verdict == Verdict::Accepted {
-            let prefix = self.prefix(claim.prefix.as_deref());
-            self.book.claim(wallet, creator, amount, prefix, (t, n));
-            let book = &mut self.book;
-            self.lockstep.arrive(wallet, creator, t, |lockstep, mate, times| {
-                let expected = meetings(book, lockstep, wallet, mate);
-                let life = [wallet, mate].map(|one| book.wallets[one as usize].claims);
-                let surprising = surprising(f64::from(times), expected, life[0].min(life[1]));
-                for one in [wallet, mate] {
-                    let row = &mut book.wallets[one as usize];
-                    row.locks = row.locks.saturating_add(u16::from(surprising));
-                }
-                surprising
-            });
-            return;
-        }
-        let submitter = via.unwrap_or(&claim.wallet);
-        if let Some(finding) = proof(claim, submitter, verdict, (t, n)) {
-            out.push(finding);
-        }
-    }
-
-    fn analyse(&mut self, closing: Closing, out: &mut Vec<Finding>) {
+    fn analyse(&mut self, names: &Mutex<Tables>, closing: Closing, out: &mut Vec<Finding>) {
         if self.book.edges.len() * 4 > self.world.edges * 5 || closing == Closing::End {
-            self.world = World::estimate(&self.book, self.now);
+            self.world = World::estimate(&self.book, self.now, self.all_cores);
         }
         let mut due = Vec::new();
         for (creator, row) in self.book.creators.iter_mut().enumerate() {
@@ -272,13 +264,19 @@ impl Replay {
                 fits
             });
             let rest = due.split_off(within.count());
-            self.look(&due, payers, closing, out);
+            self.look(&due, payers, (names, closing), out);
             due = rest;
         }
     }
 
     /// Scans creators and tells what is new.
-    fn look(&mut self, due: &[u32], payers: usize, closing: Closing, out: &mut Vec<Finding>) {
+    fn look(
+        &mut self,
+        due: &[u32],
+        payers: usize,
+        (names, closing): (&Mutex<Tables>, Closing),
+        out: &mut Vec<Finding>,
+    ) {
         let (book, world, model, now) = (&self.book, &self.world, &self.model, self.now);
         let look = |scratch: &mut Scratch, &creator: &u32| {
             let mut scanned = scan(book, world, creator, now, scratch);
@@ -304,7 +302,7 @@ impl Replay {
             };
         self.scratches = scratches.into_inner().unwrap_or_default();
         for (creator, scanned, alone, scores) in looks {
-            self.judge(creator, &scanned, (&alone, &scores), closing, out);
+            self.judge(creator, &scanned, (&alone, &scores), (names, closing), out);
         }
     }
 
@@ -314,7 +312,7 @@ impl Replay {
         creator: u32,
         scanned: &Scan,
         (alone, scores): (&[f64], &[f64]),
-        closing: Closing,
+        telling: (&Mutex<Tables>, Closing),
         out: &mut Vec<Finding>,
     ) {
         let row = &mut self.book.creators[creator as usize];
@@ -345,7 +343,7 @@ impl Replay {
         }
         let group = Group::of(scores, &scanned.vectors);
         for (at, &score) in scores.iter().enumerate() {
-            self.tell(creator, scanned, at, (score, group), closing, out);
+            self.tell(creator, scanned, at, (score, group), telling, out);
         }
     }
 
@@ -355,7 +353,7 @@ impl Replay {
         scanned: &Scan,
         at: usize,
         (score, group): (f64, Group),
-        closing: Closing,
+        (names, closing): (&Mutex<Tables>, Closing),
         out: &mut Vec<Finding>,
     ) {
         let edge = &self.book.edges[scanned.edges[at] as usize];
@@ -380,8 +378,9 @@ impl Replay {
         {
             *told = told.max(score as f32);
         }
-        let subject = self.book.wallet_names.name(number).to_owned();
-        let name = self.book.creator_names.name(creator);
+        let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+        let subject = names.wallets.name(number).to_owned();
+        let name = names.creators.name(creator);
         out.push(Finding {
             t: self.now,
             kind: "group",
@@ -509,74 +508,6 @@ fn in_circle(vector: &Vector) -> bool {
 enum Closing {
     Tick,
     End,
-}
-
-/// The finding for a claim that was not accepted, if it is more than a retry.
-fn proof(
-    claim: &Claim<'_>,
-    submitter: &str,
-    verdict: Verdict,
-    (t, n): (f64, u64),
-) -> Option<Finding> {
-    let (id, wallet, amount) = (&claim.id, &claim.wallet, claim.amount);
-    let (kind, culprit, others, explanation) = match verdict {
-        Verdict::Accepted | Verdict::Retry => return None,
-        Verdict::Forged => (
-            "forged",
-            submitter,
-            None,
-            format!(
-                "event {n}: claim {id} carries a signature that {wallet} did not make; {submitter} handed it in. Nothing is held against {wallet}."
-            ),
-        ),
-        Verdict::Replay { first_n } => (
-            "replay",
-            submitter,
-            Some(first_n),
-            format!(
-                "event {n}: {submitter} handed in claim {id} again, which was first handed in at event {first_n}. Not charged twice."
-            ),
-        ),
-        Verdict::Moved { first_n } => (
-            "moved",
-            submitter,
-            Some(first_n),
-            format!(
-                "event {n}: {submitter} handed in the id {id} around another payment than at event {first_n}. Refused."
-            ),
-        ),
-        Verdict::Equivocation { first_n } => (
-            "equivocation",
-            wallet.as_ref(),
-            Some(first_n),
-            format!(
-                "events {first_n} and {n}: {wallet} signed two different claims under number {}. Only its key can do that.",
-                claim.seq.unwrap_or(0)
-            ),
-        ),
-        Verdict::Overspend { balance, times } => (
-            "overspend",
-            wallet.as_ref(),
-            None,
-            format!(
-                "event {n}: {wallet} signed {amount} and had {balance}; {times} within a day{}. Not charged.",
-                if times < OVERSPENDS_MAX { ", which happens to honest people" } else { "" }
-            ),
-        ),
-    };
-    let accuse = !matches!(verdict, Verdict::Overspend { times, .. } if times < OVERSPENDS_MAX);
-    Some(Finding {
-        t,
-        subject: format!("claim:{id}"),
-        kind,
-        score: 1.0,
-        accuse,
-        evidence: evidence(others.into_iter().chain([n]).collect()),
-        explanation,
-        culprit: Some(culprit.to_owned()),
-        rule: "exact@1",
-        done: "refused",
-    })
 }
 
 #[cfg(test)]

@@ -87,12 +87,13 @@ fn reached(arrows: &[(u32, u32)], start: u32) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::book::Named;
     use crate::scan::{World, scan};
     use crate::taste::Scratch;
 
     #[test]
     fn only_money_of_the_same_circle_closes_it() {
-        let mut book = Book::default();
+        let mut book = Named::default();
         let creators: Vec<u32> = ["a", "b", "c", "d"].map(|name| book.creator(name)).to_vec();
         let mut n = 0;
         // Two circles, and two wallets that spend the first one's payouts in the second.
@@ -104,7 +105,7 @@ mod tests {
                 book.claim(wallet, creators[to], 1, NONE, (1.0, n));
             }
         }
-        let world = World::estimate(&book, 1e6);
+        let world = World::estimate(&book, 1e6, false);
         let scan = scan(&book, &world, creators[2], 1e6, &mut Scratch::default());
         let lifts: Vec<f32> =
             scan.vectors.iter().map(|vector| vector[Feature::Ring as usize]).collect();

@@ -4,6 +4,7 @@
 //! creator has grown a little.
 
 use hashbrown::HashMap;
+use rayon::prelude::*;
 
 use crate::book::{Book, Edge, NONE, Wallet};
 use crate::features::{COUNT, Feature, Vector};
@@ -53,6 +54,9 @@ pub struct World {
 /// Share of refunds, at the least, that makes a wallet one of those that live on them.
 const REFUNDS_HEAVY: f64 = 0.6;
 
+/// Edges that a core counts in one go.
+const EDGES_PART: usize = 1 << 14;
+
 /// Number of yes/no traits in [`flags`].
 pub const FLAGS: usize = 7;
 
@@ -98,18 +102,32 @@ pub fn habits(wallet: &Wallet, edge: &Edge) -> (u16, u16, u16) {
 }
 
 impl World {
-    /// Estimates the background from everything there is. Linear in edges.
+    /// Estimates the background from everything there is, on all cores or on one. Linear in edges.
     #[must_use]
-    pub fn estimate(book: &Book, now: f64) -> Self {
+    pub fn estimate(book: &Book, now: f64, all_cores: bool) -> Self {
         let mut world =
             Self { taste: taste(book), prefix_bond: 2.0, fund_bond: 2.0, ..Self::default() };
-        for edge in &book.edges {
-            let wallet = &book.wallets[edge.wallet as usize];
-            let (count, delay, rhythm) = habits(wallet, edge);
-            world.counts.add(count);
-            world.delays.add(delay);
-            world.rhythms.add(rhythm);
-        }
+        let count = |mut of: [Histogram; 3], edges: &[Edge]| {
+            for edge in edges {
+                let (count, delay, rhythm) = habits(&book.wallets[edge.wallet as usize], edge);
+                of[0].add(count);
+                of[1].add(delay);
+                of[2].add(rhythm);
+            }
+            of
+        };
+        let counted = if all_cores {
+            let parts = book.edges.par_chunks(EDGES_PART).fold(Default::default, count);
+            parts.reduce(Default::default, |mut all, parts| {
+                for (all, part) in all.iter_mut().zip(&parts) {
+                    all.merge(part);
+                }
+                all
+            })
+        } else {
+            count(Default::default(), &book.edges)
+        };
+        [world.counts, world.delays, world.rhythms] = counted;
         let (mut baskets, mut at_once, mut claims, mut refunds, mut scores) = (0, 0, 0.0, 0.0, 0.0);
         for wallet in &book.wallets {
             let Some(&first) = wallet.edges.first() else { continue };
@@ -183,6 +201,9 @@ pub(crate) struct Payer {
     pub fund: u32,
     pub paid_by: u32,
     pub born_t: f64,
+    /// Wallets of its prefix that paid, and wallets of its funding source.
+    pub prefix_size: usize,
+    pub fund_size: usize,
 }
 
 /// One creator's payers, scanned.
@@ -219,7 +240,9 @@ pub fn scan(book: &Book, world: &World, creator: u32, now: f64, scratch: &mut Sc
     let row = |&edge: &u32| {
         let wallet = book.edges[edge as usize].wallet;
         let Wallet { prefix, fund, paid_by, born_t, .. } = book.wallets[wallet as usize];
-        Payer { wallet, prefix, fund, paid_by, born_t }
+        let size = |groups: &[Vec<u32>], group: u32| groups.get(group as usize).map_or(0, Vec::len);
+        let (prefix_size, fund_size) = (size(&book.at_prefix, prefix), size(&book.at_fund, fund));
+        Payer { wallet, prefix, fund, paid_by, born_t, prefix_size, fund_size }
     };
     let mut scan = Scan {
         payers: edges.iter().map(row).collect(),
@@ -295,30 +318,34 @@ impl Drained {
     }
 }
 
+/// Of each edge [`habits`] and [`flags`]: they are asked for twice, and far apart in memory.
+fn habits_and_flags(book: &Book, edges: &[u32], now: f64) -> Vec<([u16; 3], [bool; FLAGS])> {
+    let row = |&edge: &u32| {
+        let edge = &book.edges[edge as usize];
+        let wallet = &book.wallets[edge.wallet as usize];
+        let (count, delay, rhythm) = habits(wallet, edge);
+        ([count, delay, rhythm], flags(wallet, edge, now))
+    };
+    edges.iter().map(row).collect()
+}
+
 /// Payers that are more alike than chance makes them.
 fn likeness(sight: &Sight<'_>, scan: &mut Scan, now: f64) {
     let (book, world) = (sight.book, sight.world);
-    let row = |edge: u32| {
-        let edge = &book.edges[edge as usize];
-        (&book.wallets[edge.wallet as usize], edge)
-    };
+    let seen = habits_and_flags(book, &scan.edges, now);
     let mut counts: [HashMap<u16, usize>; 3] = Default::default();
     let mut yes = [0usize; FLAGS];
-    for &edge in &scan.edges {
-        let (wallet, edge) = row(edge);
-        let (count, delay, rhythm) = habits(wallet, edge);
-        for (map, value) in counts.iter_mut().zip([count, delay, rhythm]) {
+    for (values, set) in &seen {
+        for (map, &value) in counts.iter_mut().zip(values) {
             *map.entry(value).or_default() += 1;
         }
-        for (sum, flag) in yes.iter_mut().zip(flags(wallet, edge, now)) {
+        for (sum, &flag) in yes.iter_mut().zip(set) {
             *sum += usize::from(flag);
         }
     }
     let drained = if yes[DRAINED] >= GROUP_MIN {
-        Drained::count(scan.edges.iter().zip(&scan.payers).map(|(&edge, payer)| {
-            let (wallet, edge) = row(edge);
-            (payer.prefix, flags(wallet, edge, now)[DRAINED])
-        }))
+        let drained = seen.iter().map(|(_, set)| set[DRAINED]);
+        Drained::count(scan.payers.iter().map(|payer| payer.prefix).zip(drained))
     } else {
         Drained::default()
     };
@@ -336,10 +363,8 @@ fn likeness(sight: &Sight<'_>, scan: &mut Scan, now: f64) {
         Feature::Mostly,
         Feature::Hasty,
     ];
-    for at in 0..scan.edges.len() {
-        let (wallet, edge) = row(scan.edges[at]);
-        let (count, delay, rhythm) = habits(wallet, edge);
-        for (place, value) in [count, delay, rhythm].into_iter().enumerate() {
+    for (at, (values, set)) in seen.into_iter().enumerate() {
+        for (place, value) in values.into_iter().enumerate() {
             let k = counts[place][&value];
             // One payment each is what crowds do; it makes nobody alike.
             if k < GROUP_MIN || (place != 1 && value == 0) {
@@ -348,7 +373,7 @@ fn likeness(sight: &Sight<'_>, scan: &mut Scan, now: f64) {
             let share = kinds[place].1.share_outside(value, k, sight.payers);
             scan.set(at, kinds[place].0, over(k as f64, share * sight.payers as f64, 1.0));
         }
-        for (place, flag) in flags(wallet, edge, now).into_iter().enumerate() {
+        for (place, flag) in set.into_iter().enumerate() {
             if flag && yes[place] >= GROUP_MIN {
                 let outside = (world.flags[place] as usize).saturating_sub(yes[place]);
                 let mut found = excess(yes[place], sight.payers, outside, sight.others, 1.0);

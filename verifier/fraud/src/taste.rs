@@ -175,14 +175,15 @@ fn basket(sight: &Sight<'_>, scan: &mut Scan, at: usize, creator: u32, scratch: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::book::Named;
     use crate::scan::{World, scan};
 
     /// The greatest lifts of block and structure at creator 0, where twenty wallets each pay creators 0 to 11 at
     /// different hours, or all at once.
     fn check(gap_s: f64, taste: Option<f32>) -> (f32, f32) {
-        let mut book = Book::default();
+        let mut book = Named::default();
         let mut n = 0;
-        let mut pay = |book: &mut Book, wallet: usize, creator: usize, t: f64| {
+        let mut pay = |book: &mut Named, wallet: usize, creator: usize, t: f64| {
             let wallet = book.wallet(&format!("w{wallet}"), t, n);
             let creator = book.creator(&format!("c{creator}"));
             book.claim(wallet, creator, 1, crate::book::NONE, (t, n));
@@ -200,7 +201,7 @@ mod tests {
                 pay(&mut book, wallet, creator, 5e5 + creator as f64 * gap_s);
             }
         }
-        let mut world = World::estimate(&book, 1e6);
+        let mut world = World::estimate(&book, 1e6, false);
         world.taste = taste.unwrap_or(world.taste);
         let creator = book.creator("c0");
         let scan = scan(&book, &world, creator, 1e6, &mut Scratch::default());

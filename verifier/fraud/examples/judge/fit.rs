@@ -16,14 +16,14 @@ const ROUNDS: usize = 2;
 /// Each wallet's number and best sample.
 fn best(events: &[Event<'_>], model: &Model) -> Vec<(usize, Vector)> {
     let mut replay = Replay::default();
-    replay.model = model.clone();
-    replay.samples = Some(Vec::new());
+    replay.analysis.model = model.clone();
+    replay.analysis.samples = Some(Vec::new());
     let mut out = Vec::new();
     for (line, event) in events.iter().enumerate() {
         replay.event(line as u64, event, &mut out).expect("the trace is sorted");
     }
     replay.finish(&mut out);
-    let samples = replay.samples.take().unwrap_or_default();
+    let samples = replay.analysis.samples.take().unwrap_or_default();
     let number = |wallet| {
         replay.wallet_name(wallet).trim_start_matches('w').parse().expect("w and a number")
     };

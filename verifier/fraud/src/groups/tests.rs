@@ -1,4 +1,5 @@
 use super::*;
+use crate::book::Named;
 use crate::features::{FIRED, innocent};
 use crate::scan::{World, scan};
 use crate::taste::Scratch;
@@ -6,7 +7,7 @@ use crate::taste::Scratch;
 /// A book that is written payment by payment.
 #[derive(Default)]
 struct Ledger {
-    book: Book,
+    book: Named,
     n: u64,
 }
 
@@ -45,7 +46,7 @@ impl Ledger {
 
     /// The greatest lift of this feature at creator 0.
     fn most(&mut self, feature: Feature) -> f32 {
-        let world = World::estimate(&self.book, 1e7);
+        let world = World::estimate(&self.book, 1e7, false);
         let scan = self.scan_in(&world);
         scan.vectors.iter().map(|vector| vector[feature as usize]).fold(0.0, f32::max)
     }
@@ -79,7 +80,7 @@ fn a_batch_beside_a_farm_is_none_of_its_small_sources() {
         let source = if at < 24 { format!("card{}", at / 4) } else { "gift".to_owned() };
         ledger.pay((&format!("w{at}"), &source, &format!("net{at}")), 0, 2_000.0);
     }
-    let world = World::estimate(&ledger.book, 1e7);
+    let world = World::estimate(&ledger.book, 1e7, false);
     let scan = ledger.scan_in(&world);
     let (farm, gift) = (scan.edges.len() - 44, scan.edges.len() - 1);
     for feature in [Feature::Strangers, Feature::FundPairs] {
@@ -120,7 +121,7 @@ fn drained(dear: bool) -> Scan {
             (row.free, row.topped_up) = (Some(1), 0);
         }
     }
-    let world = World::estimate(&ledger.book, 1e7);
+    let world = World::estimate(&ledger.book, 1e7, false);
     ledger.scan_in(&world)
 }
 
@@ -220,7 +221,7 @@ fn a_source_is_known_once_most_of_its_other_wallets_are_accused() {
 #[test]
 fn money_from_a_source_later_counts_an_accused_wallet() {
     for lifted in [false, true] {
-        let mut book = Book::default();
+        let mut book = Named::default();
         let wallet = book.wallet("w", 0.0, 0);
         book.accuse(wallet);
         if lifted {
@@ -256,7 +257,7 @@ fn spread(apart_s: f64, pays: impl Fn(usize) -> Vec<usize>) -> f32 {
         }
     }
     let mut book = ledger.book;
-    let world = World::estimate(&book, 1e6);
+    let world = World::estimate(&book, 1e6, false);
     let mut scratch = Scratch::default();
     let mut most = 0.0f32;
     // Spots are known from the second look on.
@@ -327,7 +328,7 @@ fn cell(feature: Feature, wallets: usize, taste: f32, of: fn(&str) -> (&str, &st
         let (fund, prefix) = of(&name);
         ledger.pay((&name, fund, prefix), 0, 2_000.0);
     }
-    let world = World { taste, ..World::estimate(&ledger.book, 1e7) };
+    let world = World { taste, ..World::estimate(&ledger.book, 1e7, false) };
     let scan = ledger.scan_in(&world);
     let at = scan.edges.len() - 1;
     (scan.vectors[at][feature as usize], scan.shown[at][feature as usize].1)
@@ -397,7 +398,7 @@ fn wallets_born_sixty_hours_apart_are_two_bursts() {
 
 #[test]
 fn two_of_a_large_source_are_no_sign() {
-    let mut book = Book::default();
+    let mut book = Named::default();
     book.active += 1_000;
     let world = World { taste: 1.0, ..World::default() };
     let sight = Sight { book: &book, world: &world, payers: 20, others: 980 };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::book::Named;
 
 fn vector(features: &[(Feature, f32)]) -> Vector {
     let mut vector = [0.0; crate::features::COUNT];
@@ -45,7 +46,7 @@ fn mates_meet_beyond_the_curves_or_spend_their_lives_together() {
 
 #[test]
 fn fans_of_one_creator_meet_by_its_curve() {
-    let (mut book, mut lockstep) = (Book::default(), Lockstep::default());
+    let (mut book, mut lockstep) = (Named::default(), Lockstep::default());
     let (a, b) = (book.wallet("a", 0.0, 0), book.wallet("b", 0.0, 1));
     let creator = book.creator("c");
     for visit in 0..3 {
