@@ -145,7 +145,7 @@ async fn creators_sessions_end_with_a_new_link() -> Test {
 /// Signing out ends the session and no other, for good.
 #[tokio::test]
 async fn a_session_that_was_signed_out_of_is_worth_nothing() -> Test {
-    let mut verifier = Verifier::start().await;
+    let verifier = Verifier::start().await;
     let session = verifier.sign_in().await;
     verifier.wait_ms(1);
     let other = verifier.sign_in().await;
