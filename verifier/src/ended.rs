@@ -70,9 +70,13 @@ impl EndedSessions {
     ///
     /// # Errors
     /// [`NotEnded`].
-    pub fn end(&self, session: &Token) -> Result<(), NotEnded> {
+    pub fn end(&self, session: &Token, now: UnixMillis) -> Result<(), NotEnded> {
         let mut kept = self.lock();
         let until = session.expires_at.0;
+        // What has ended by itself since needs no word, and takes no place.
+        if let Some(known) = kept.by_creator.get_mut(&session.creator) {
+            known.retain(|until| now.0 < *until);
+        }
         let known = kept.by_creator.get(&session.creator);
         if known.is_some_and(|known| known.contains(&until)) {
             return Ok(());
@@ -129,9 +133,9 @@ mod tests {
         let ended = EndedSessions::open(&path, NOW).unwrap();
         assert!(!ended.has(&session(2_000)));
         for _ in 0..2 {
-            ended.end(&session(2_000)).unwrap();
+            ended.end(&session(2_000), NOW).unwrap();
         }
-        ended.end(&session(3_000)).unwrap();
+        ended.end(&session(3_000), NOW).unwrap();
         assert!(ended.has(&session(2_000)) && !ended.has(&session(2_001)));
         let other = Token { creator: CreatorId([6; 16]), ..session(2_000) };
         assert!(!ended.has(&other), "another creator's");
@@ -154,10 +158,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ended = EndedSessions::open(&folder.path().join("ended-sessions"), NOW).unwrap();
         for number in 0..1_000 {
-            ended.end(&session(2_000 + number)).unwrap();
+            ended.end(&session(2_000 + number), NOW).unwrap();
         }
-        assert!(matches!(ended.end(&session(9_000)), Err(NotEnded::TooMany)));
+        assert!(matches!(ended.end(&session(9_000), NOW), Err(NotEnded::TooMany)));
         let other = Token { creator: CreatorId([6; 16]), ..session(2_000) };
-        ended.end(&other).unwrap();
+        ended.end(&other, NOW).unwrap();
+        // What has ended by itself takes no place.
+        ended.end(&session(9_000), UnixMillis(2_000)).unwrap();
+        assert!(!ended.has(&session(2_000)) && ended.has(&session(2_001)));
+        assert!(matches!(ended.end(&session(9_001), UnixMillis(2_000)), Err(NotEnded::TooMany)));
     }
 }

@@ -96,8 +96,8 @@ pub(super) async fn sign_in(
 #[utoipa::path(delete, path = "/v1/creator/sessions",
     responses((status = 204), (status = 401, body = Problem), (status = 409, body = Problem)))]
 pub(super) async fn sign_out(State(app): State<App>, who: SignedIn) -> Result<StatusCode, Problem> {
-    let kept = app.clone();
-    let ended = tokio::task::spawn_blocking(move || kept.ended.end(&who.session)).await;
+    let (kept, now) = (app.clone(), app.clock.now());
+    let ended = tokio::task::spawn_blocking(move || kept.ended.end(&who.session, now)).await;
     match ended.map_err(|error| Problem::new(Kind::Internal, error.to_string()))? {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(NotEnded::TooMany) => {
