@@ -549,15 +549,6 @@ async fn tell_news(app: App, who: SignedIn, send: mpsc::Sender<Chunk>) {
             told = what;
         }
         tokio::time::sleep(NEWS_EVERY).await;
-        // A session that was ended, by a new link or by signing out, hears no more.
-        let id = who.profile.id;
-        let still = app.read(move |reader| reader.creator(&id)).await;
-        let generation = who.profile.link_generation;
-        let is_known =
-            matches!(still, Ok(Some((_, profile))) if profile.link_generation == generation);
-        if !is_known || app.ended.has(&who.session) {
-            return;
-        }
         loop {
             tokio::select! {
                 changed = commits.changed() => {
@@ -570,6 +561,15 @@ async fn tell_news(app: App, who: SignedIn, send: mpsc::Sender<Chunk>) {
                     if send.send(Ok(Bytes::from_static(b": still here\n\n"))).await.is_err() { return }
                 }
             }
+        }
+        // A session that was ended, by a new link or by signing out, hears no more.
+        let id = who.profile.id;
+        let still = app.read(move |reader| reader.creator(&id)).await;
+        let generation = who.profile.link_generation;
+        let is_known =
+            matches!(still, Ok(Some((_, profile))) if profile.link_generation == generation);
+        if !is_known || app.ended.has(&who.session) {
+            return;
         }
     }
 }
