@@ -231,7 +231,11 @@ fn serve(config: Config) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let ended = runtime.block_on(run::serve(config, stop_signal(), say_ready));
+    let stopped = {
+        let _within = runtime.enter();
+        stop_signal()
+    };
+    let ended = runtime.block_on(run::serve(config, stopped, say_ready));
     let ended = ended.map_err(|error| match error {
         run::NotStarted::Failed(why) => Failure::NotDone(why),
         run::NotStarted::Refused(why) => Failure::Refused(why),
@@ -311,21 +315,21 @@ fn start_logging(config: &Config) {
 }
 
 /// Resolves at Ctrl-C, SIGTERM, or SIGHUP, which a terminal sends when it is closed: what was accepted is
-/// answered all the same.
+/// answered all the same. They are listened for from this call on, before the first connection is taken: one
+/// that came between the two would end the process at once. Must be called within a tokio runtime.
+#[cfg(unix)]
+fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    std::future::poll_fn(move |context| {
+        let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+}
+
+/// Resolves at Ctrl-C.
+#[cfg(not(unix))]
 async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (terminate, hangup) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-        if let (Ok(mut terminate), Ok(mut hangup)) = (terminate, hangup) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-            return;
-        }
-    }
-    let _unavailable = interrupt.await;
+    let _unavailable = tokio::signal::ctrl_c().await;
 }
