@@ -8,10 +8,11 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use farthing_shared::{CreatorId, UnixMillis};
 
+use crate::log::files;
 use crate::sessions::Token;
 
 /// Ended sessions of one creator at most, so that signing in and out all day fills neither file nor memory.
@@ -29,15 +30,13 @@ pub enum NotEnded {
 /// The list.
 #[derive(Debug)]
 pub struct EndedSessions {
-    kept: Mutex<Kept>,
+    /// Whoever writes has it until the disk has the line; nobody who only asks waits for that.
+    file: Mutex<File>,
+    by_creator: RwLock<ByCreator>,
 }
 
-#[derive(Debug)]
-struct Kept {
-    file: File,
-    /// When they would have ended; two sessions of a creator differ in it.
-    by_creator: HashMap<CreatorId, HashSet<u64>>,
-}
+/// When they would have ended; two sessions of a creator differ in it.
+type ByCreator = HashMap<CreatorId, HashSet<u64>>;
 
 impl EndedSessions {
     /// Reads the list, and leaves out what has ended by itself.
@@ -50,7 +49,7 @@ impl EndedSessions {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(error),
         };
-        let mut by_creator: HashMap<CreatorId, HashSet<u64>> = HashMap::new();
+        let mut by_creator = ByCreator::new();
         let mut lines = String::new();
         // A last line that was cut short was never answered.
         for (creator, until) in text.lines().filter_map(read_line) {
@@ -58,12 +57,9 @@ impl EndedSessions {
                 lines.push_str(&line(creator, until));
             }
         }
-        let anew = path.with_extension("new");
-        std::fs::write(&anew, lines)?;
-        File::open(&anew)?.sync_all()?;
-        std::fs::rename(&anew, path)?;
+        files::replace(path, lines.as_bytes())?;
         let file = OpenOptions::new().append(true).open(path)?;
-        Ok(Self { kept: Mutex::new(Kept { file, by_creator }) })
+        Ok(Self { file: Mutex::new(file), by_creator: RwLock::new(by_creator) })
     }
 
     /// Ends a session, and returns once that survives a restart.
@@ -71,38 +67,35 @@ impl EndedSessions {
     /// # Errors
     /// [`NotEnded`].
     pub fn end(&self, session: &Token, now: UnixMillis) -> Result<(), NotEnded> {
-        let mut kept = self.lock();
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let until = session.expires_at.0;
-        // What has ended by itself since needs no word, and takes no place.
-        if let Some(known) = kept.by_creator.get_mut(&session.creator) {
-            known.retain(|until| now.0 < *until);
-        }
-        let known = kept.by_creator.get(&session.creator);
-        if known.is_some_and(|known| known.contains(&until)) {
-            return Ok(());
-        }
-        if known.map_or(0, HashSet::len) >= OF_ONE_MAX {
-            return Err(NotEnded::TooMany);
+        let known = {
+            let mut by_creator = self.by_creator.write().unwrap_or_else(PoisonError::into_inner);
+            let of_one = by_creator.entry(session.creator).or_default();
+            // What has ended by itself since needs no word, and takes no place.
+            of_one.retain(|until| now.0 < *until);
+            (of_one.contains(&until), of_one.len())
+        };
+        match known {
+            (true, _) => return Ok(()),
+            (false, OF_ONE_MAX..) => return Err(NotEnded::TooMany),
+            (false, _) => {}
         }
         // Apart from what an earlier try may have left of its line.
         let line = format!("\n{}", line(session.creator, until));
-        let written = kept.file.write_all(line.as_bytes()).and_then(|()| kept.file.sync_data());
+        let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
         written.map_err(NotEnded::NotKept)?;
-        kept.by_creator.entry(session.creator).or_default().insert(until);
+        let mut by_creator = self.by_creator.write().unwrap_or_else(PoisonError::into_inner);
+        by_creator.entry(session.creator).or_default().insert(until);
         Ok(())
     }
 
     /// Whether it was ended.
     #[must_use]
     pub fn has(&self, session: &Token) -> bool {
-        let kept = self.lock();
-        let known = kept.by_creator.get(&session.creator);
+        let by_creator = self.by_creator.read().unwrap_or_else(PoisonError::into_inner);
+        let known = by_creator.get(&session.creator);
         known.is_some_and(|known| known.contains(&session.expires_at.0))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        // Nothing in here can panic between two changes that belong together.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -105,7 +105,11 @@ pub(super) async fn sign_out(State(app): State<App>, who: SignedIn) -> Result<St
                           link, which ends them all";
             Err(Problem::new(Kind::Conflict, detail))
         }
-        Err(NotEnded::NotKept(error)) => Err(Problem::new(Kind::Internal, error.to_string())),
+        Err(NotEnded::NotKept(error)) => {
+            tracing::error!(%error, "that a session has ended could not be kept");
+            let detail = "you are not signed out yet: it could not be written down; try again";
+            Err(Problem::new(Kind::Internal, detail))
+        }
     }
 }
 

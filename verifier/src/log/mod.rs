@@ -2,7 +2,7 @@
 //! master. Owns when a checkpoint is signed; leaves hashing and formats to `farthing_shared`.
 
 mod check;
-mod files;
+pub(crate) mod files;
 mod high_water;
 mod leaves;
 mod sequencer;
