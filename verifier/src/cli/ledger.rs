@@ -416,6 +416,7 @@ fn voucher_id(hash: VoucherHash) -> String {
 fn state(row: &VoucherRow, now: UnixMillis) -> String {
     match row.used {
         Some((_, entry)) => format!("redeemed by entry {}", entry.0),
+        None if row.expires_at == UnixMillis(0) => "void".into(),
         None if row.expires_at <= now => "expired".into(),
         None => "open".into(),
     }
@@ -442,7 +443,6 @@ fn revoke(ledger: &mut Ledger, ids: &[String], batch: bool) -> Result<(), Failur
     let rows = ledger.reader.vouchers(ALL_VOUCHERS).map_err(|error| error.to_string())?;
     for row in rows.iter().filter(|row| named.binary_search(&row.hash).is_ok()) {
         let state = state(row, now);
-        let state = if state == "expired" { "void" } else { &state };
         say!("{}\t{}\t{state}", voucher_id(row.hash), row.amount);
     }
     Ok(())

@@ -143,8 +143,11 @@ pub(super) fn issue_vouchers(
     Ok(())
 }
 
-/// Voids vouchers that nobody has redeemed: from now on they have expired. No money moves, since an open
-/// voucher is in no account.
+/// When a voucher that was voided has ended.
+const VOID: UnixMillis = UnixMillis(0);
+
+/// Voids vouchers that nobody has redeemed: they have expired at all times, also where a clock is put back. No
+/// money moves, since an open voucher is in no account.
 pub(super) fn revoke_vouchers(
     working: &mut Working,
     vouchers: &[VoucherHash],
@@ -152,9 +155,8 @@ pub(super) fn revoke_vouchers(
     let known = |hash: &VoucherHash| working.context.vouchers.get(hash).copied();
     let rows: Option<Vec<VoucherRow>> = vouchers.iter().map(known).collect();
     let rows = rows.ok_or(SaveRefusal::UnknownVoucher)?;
-    let now = working.now;
-    for row in rows.into_iter().filter(|row| row.used.is_none() && row.expires_at > now) {
-        working.put_voucher(VoucherRow { expires_at: now, ..row });
+    for row in rows.into_iter().filter(|row| row.used.is_none() && row.expires_at != VOID) {
+        working.put_voucher(VoucherRow { expires_at: VOID, ..row });
     }
     Ok(())
 }
