@@ -44,11 +44,13 @@ impl EndedSessions {
     /// # Errors
     /// When the file cannot be read or written anew.
     pub fn open(path: &Path, now: UnixMillis) -> std::io::Result<Self> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
+        // A block that the disk has damaged costs its lines, not the start of the server.
+        let text = String::from_utf8_lossy(&bytes);
         let mut by_creator = ByCreator::new();
         let mut lines = String::new();
         // A last line that was cut short was never answered.
@@ -138,9 +140,8 @@ mod tests {
             "two and their distance"
         );
         // A power failure in the middle of the last line.
-        let mut text = std::fs::read_to_string(&path).unwrap();
-        text.push_str("cr_BQUF");
-        std::fs::write(&path, text).unwrap();
+        let text = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [&text[..], b"cr_BQUF\xff\x00"].concat()).unwrap();
         let again = EndedSessions::open(&path, UnixMillis(2_000)).unwrap();
         assert!(again.has(&session(3_000)) && !again.has(&session(2_000)));
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
