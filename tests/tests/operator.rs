@@ -195,6 +195,29 @@ fn a_restore_that_fails_late_says_where_the_old_ledger_is() {
     assert!(place.done(&["creator", "list"]).contains("The Blog"));
 }
 
+/// After a crash the newest entries are in the file beside the ledger. They are put aside with it, also where
+/// that was cut off in the middle, and come back with it.
+#[test]
+fn what_a_crash_left_beside_the_ledger_is_put_aside_and_comes_back() {
+    let place = Place::begun();
+    let backup = place.backup("backup");
+    let daemon = Daemon::start(&place.settings(), &[], &place.path("said"));
+    place.done(&["creator", "add", "--name", "The Newest", "--site", "https://new.example"]);
+    daemon.kill();
+    let log = std::fs::metadata(place.data("ledger.db-wal")).expect("a log beside the ledger");
+    assert!(log.len() > 0);
+    // A restore that was cut off after the ledger was moved.
+    let aside = place.data("replaced-5");
+    std::fs::create_dir(&aside).expect("a folder");
+    std::fs::rename(place.data("ledger.db"), aside.join("ledger.db")).expect("it is there");
+    let said = place.done(&["restore", text(&backup), "--replace"]);
+    assert!(said.contains("are in") && said.contains("replaced-5"), "{said}");
+    assert!(!place.done(&["creator", "list"]).contains("The Newest"));
+    place.done(&["restore", text(&aside), "--replace"]);
+    assert!(place.done(&["creator", "list"]).contains("The Newest"));
+    place.done(&["audit"]);
+}
+
 /// All commands that only read, and those that change what must be there.
 const NEEDS_A_LEDGER: &[&[&str]] = &[
     &["audit"],

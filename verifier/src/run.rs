@@ -177,6 +177,18 @@ pub fn begin(config: &Config) -> Result<(), NotStarted> {
     Ok(sync_folder(data).map_err(told)?)
 }
 
+/// A restore takes the place of a beginning that was cut off: what it leaves when it is cut off itself is no
+/// beginning.
+///
+/// # Errors
+/// As the system says.
+pub fn forget_beginning(data: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(data.join(BEGINNING)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.and_then(|()| sync_folder(data)),
+    }
+}
+
 /// What tells that a ledger was here, where there is none.
 fn traces(config: &Config) -> Vec<PathBuf> {
     let data = &config.data;
@@ -226,7 +238,8 @@ pub fn sync_folder(path: &Path) -> std::io::Result<()> {
     std::fs::File::open(path)?.sync_all()
 }
 
-/// Reads the keys beside a ledger, which must be there: [`begin`] makes both. Nothing is made or changed.
+/// Reads the keys beside a ledger, which must be there: [`begin`] makes both. Only a ledger older than its log gets
+/// the key for that.
 ///
 /// # Errors
 /// In words.

@@ -47,12 +47,14 @@ pub(super) fn backup(config: &Config, folder: &Path) -> Result<(), String> {
     for key in KEYS {
         copy_synced(&config.data.join(key), &beside.join(key)).map_err(told)?;
     }
-    std::fs::remove_file(&lock).map_err(told)?;
     run::sync_folder(&beside).map_err(told)?;
     if folder.exists() {
         return Err(exists());
     }
+    // The lock goes last: nobody may begin to fill what is not under its own name yet.
     std::fs::rename(&beside, folder).map_err(told)?;
+    std::fs::remove_file(folder.join(LOCK)).map_err(told)?;
+    run::sync_folder(folder).map_err(told)?;
     let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
     run::sync_folder(above.unwrap_or(Path::new("."))).map_err(told)?;
     say!("{}", folder.display());
@@ -82,19 +84,13 @@ pub(super) fn restore(config: &Config, folder: &Path, replace: bool) -> Result<(
     }
     // After this point files move. A crash leaves a folder without a ledger, which no command takes for an
     // empty one, and the same command can be given again.
-    let now = farthing_verifier::clock::Clock::System.now();
-    let aside = data.join(format!("replaced-{}", now.0));
-    let old = if present.is_empty() {
-        String::new()
-    } else {
-        format!("the old ledger and its keys are in {}", aside.display())
-    };
-    put_aside(&present, &aside).and_then(|()| staged.put_in_place(config)).map_err(|why| {
-        let old = if old.is_empty() { String::new() } else { format!("; {old}") };
+    run::forget_beginning(data).map_err(|error| told(data, error))?;
+    put_aside(&present, data).and_then(|()| staged.put_in_place(config)).map_err(|why| {
+        let old = old_ledger(data).map_or_else(String::new, |old| format!("; {old}"));
         format!("{why}{old}. See to it and give the same command again, with --replace")
     })?;
     say!("restored; check it with: farthing audit");
-    if !old.is_empty() {
+    if let Some(old) = old_ledger(data) {
         say!("{old}");
     }
     say!(
@@ -112,12 +108,38 @@ fn present(config: &Config) -> Vec<PathBuf> {
     names.map(|name| config.data.join(name)).filter(|path| path.exists()).collect()
 }
 
-/// All of it together, under its own names, in a folder that is new: what is put aside can be opened again,
-/// and nothing put aside before is overwritten.
-fn put_aside(present: &[PathBuf], aside: &Path) -> Result<(), String> {
+const ASIDE: &str = "replaced-";
+
+/// Folders with what was put aside, the newest last.
+fn put_aside_before(data: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(data).into_iter().flatten().flatten();
+    let number = |path: &Path| -> Option<u64> {
+        path.file_name()?.to_str()?.strip_prefix(ASIDE)?.parse().ok()
+    };
+    let mut folders: Vec<_> =
+        entries.filter_map(|entry| Some((number(&entry.path())?, entry.path()))).collect();
+    folders.sort_unstable();
+    folders.into_iter().map(|(_, path)| path).collect()
+}
+
+/// Where the ledger is that was put aside last.
+fn old_ledger(data: &Path) -> Option<String> {
+    let folders = put_aside_before(data).into_iter().rev();
+    let folder = folders.into_iter().find(|folder| folder.join(LEDGER).exists())?;
+    Some(format!("the old ledger and its keys are in {}", folder.display()))
+}
+
+/// All of it together, under its own names: what is put aside can be opened again, and nothing put aside
+/// before is overwritten. Where a restore was cut off in the middle of this, the rest joins what it had moved.
+fn put_aside(present: &[PathBuf], data: &Path) -> Result<(), String> {
     if present.is_empty() {
         return Ok(());
     }
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_owned();
+    let begun = put_aside_before(data).pop();
+    let begun = begun.filter(|aside| present.iter().all(|path| !aside.join(name(path)).exists()));
+    let now = farthing_verifier::clock::Clock::System.now();
+    let aside = &begun.unwrap_or_else(|| data.join(format!("{ASIDE}{}", now.0)));
     let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     run::make_private_folder(aside).map_err(|error| told(aside, error))?;
     for path in present {
@@ -153,6 +175,11 @@ impl Staged {
             let (from, to) = (folder.join(name), self.place(name));
             copy_synced(&from, &to).map_err(|error| format!("{}: {error}", from.display()))?;
         }
+        // Not in a backup, but in what was put aside after a crash: the newest entries are in it alone.
+        let (log, staged) = (folder.join("ledger.db-wal"), with_ending(&self.ledger(), "-wal"));
+        if log.exists() {
+            copy_synced(&log, &staged).map_err(|error| format!("{}: {error}", log.display()))?;
+        }
         let secrets = Secrets::read(&KEYS.map(|name| (folder.join(name), self.key(name))))?;
         let mut store = SqliteWriter::open_known(&self.ledger(), Durability::Full)
             .map_err(|error| format!("{}: {}", folder.join(LEDGER).display(), error.why))?;
@@ -160,6 +187,10 @@ impl Staged {
         run::own(&mut store, config, &secrets)?;
         let snapshot = Writer::Sqlite(Box::new(store)).snapshot();
         let report = audit::audit(&snapshot.map_err(|error| error.to_string())?);
+        // It was closed by now, which brings both files together.
+        if std::fs::metadata(&staged).is_ok_and(|log| log.len() > 0) {
+            return Err(format!("{} could not be put into its ledger", staged.display()));
+        }
         let first = report.differences.first();
         first.map_or(Ok(()), |first| Err(format!("{}: {first}", folder.join(LEDGER).display())))
     }
@@ -198,10 +229,14 @@ impl Staged {
 
 fn remove_log(path: &Path) {
     for ending in ["-wal", "-shm"] {
-        let mut log = path.as_os_str().to_owned();
-        log.push(ending);
-        let _absent = std::fs::remove_file(log);
+        let _absent = std::fs::remove_file(with_ending(path, ending));
     }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 fn copy_synced(from: &Path, to: &Path) -> std::io::Result<()> {

@@ -320,12 +320,24 @@ fn start_logging(config: &Config) {
 #[cfg(unix)]
 fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    // Whoever starts it with `nohup` wants it to stay when the terminal is closed.
+    let hangup = (!ignores_hangup()).then(SignalKind::hangup);
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter().chain(hangup);
+    let mut signals: Vec<_> = kinds.filter_map(|kind| signal(kind).ok()).collect();
     std::future::poll_fn(move |context| {
         let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
         if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     })
+}
+
+/// Whether SIGHUP was ignored when this process began, as far as Linux tells.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 is signal 1, which is SIGHUP (signal(7)).
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Resolves at Ctrl-C.
