@@ -426,8 +426,11 @@ fn vouchers_are_redeemed_once(make: Make<'_>) {
     let revoke = |vouchers| Command::RevokeVouchers { vouchers };
     let answer = ledger.apply(&[revoke(vec![lost, unknown])]).pop();
     assert_eq!(answer, Some(Answer::Saved(Err(SaveRefusal::UnknownVoucher))));
+    let issued = ledger.now;
+    ledger.now = issued.plus_ms(500);
     ledger.save(revoke(vec![lost, voucher]));
-    ledger.now = START;
+    assert_eq!(redeem(&mut ledger, &bob, lost), Err(TopUpRefusal::Expired));
+    ledger.now = issued;
     assert_eq!(
         redeem(&mut ledger, &bob, lost),
         Err(TopUpRefusal::Expired),
