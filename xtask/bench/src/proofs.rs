@@ -209,8 +209,7 @@ fn look(server: SocketAddr, ended: &AtomicBool) -> Result<Seen, String> {
     }
 }
 
-/// Entries that the log covers.
-pub fn size(server: SocketAddr) -> Result<u64, String> {
+fn size(server: SocketAddr) -> Result<u64, String> {
     let (status, body) = server::get(server, "/log/checkpoint", "")?;
     let size = body.lines().nth(1).and_then(|line| line.parse().ok());
     size.filter(|_| status == 200)

@@ -9,7 +9,6 @@ use farthing_verifier::sessions::{Purpose, Sessions, Token};
 
 use crate::ceilings::{self, Cost, LedgerAlone, SqliteAlone};
 use crate::load::{self, Expects, Outcome, Shape, Work};
-use crate::proofs;
 use crate::report::{Report, median, median_ratio};
 use crate::server::{self, Server};
 use crate::visitors::VISITORS;
@@ -342,13 +341,6 @@ pub fn history(
     plan: &Plan,
     report: &mut Report,
 ) -> Result<(), String> {
-    // The history was written without a server, so its log has to be made first.
-    let (began, entries) = (monotonic(), plan.history as u64);
-    while proofs::size(long.server.public)? < entries {
-        std::thread::sleep(Duration::from_millis(500));
-    }
-    let seconds = began.elapsed().as_secs_f64();
-    report.note(&format!("the log of {entries} entries from none"), format!("{seconds:.0} s"));
     // Holds that were due at the start are released by now, and both have warm caches.
     for place in [&mut *fresh, &mut *long] {
         all_visitors(place)?;
