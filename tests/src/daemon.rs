@@ -1,6 +1,6 @@
 //! The real binary as a process that a test may kill, starve, or let fail.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use farthing_verifier::clock::monotonic;
 
+use crate::ports::free_address;
 use crate::wire::Wire;
 
 /// A start or an end takes this long at most, on a machine that builds something else meanwhile.
@@ -180,9 +181,4 @@ fn binary() -> PathBuf {
             "no farthing binary: run `cargo build -p farthing-verifier`, or name one in FARTHING_BIN"
         ),
     }
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port of loopback");
-    listener.local_addr().expect("a bound listener has an address")
 }

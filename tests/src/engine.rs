@@ -18,6 +18,7 @@ use std::process::Command;
 use serde_json::{Map, Value, json};
 
 use crate::http;
+use crate::ports::free_address;
 use crate::process::Process;
 use crate::wait::until;
 
@@ -158,7 +159,7 @@ impl Engine {
             }
             None => None,
         };
-        let port = free_port();
+        let port = free_address().port();
         command.env("MOZ_HEADLESS_WIDTH", "1280").env("MOZ_HEADLESS_HEIGHT", "1000");
         match self {
             Chromium => command.arg("--port=0"),
@@ -273,12 +274,6 @@ fn said_port(process: &Process, before: &str) -> Option<u16> {
     let (_, after) = output.split_once(before)?;
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
     after.contains('\n').then(|| digits.parse().ok()).flatten()
-}
-
-/// A port that is free now. Should another program take it first, the driver says so and ends.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port of loopback");
-    listener.local_addr().expect("a bound listener has an address").port()
 }
 
 /// What Chromium writes with [`Setting::Traced`], in the profile's folder.

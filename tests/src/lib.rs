@@ -18,6 +18,7 @@ pub mod http;
 pub mod independent;
 pub mod inprocess;
 pub mod ledger;
+pub mod ports;
 pub mod power;
 pub mod process;
 pub mod provider;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::http::{self, Response};
+use crate::ports::free_address;
 use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::wait::until;
@@ -274,11 +275,4 @@ fn word(text: &str, start: &str) -> Option<String> {
         if start.starts_with("http") { word.to_owned() } else { word.trim_matches(trim).to_owned() }
     };
     text.split_whitespace().map(clean).find(|word| word.starts_with(start))
-}
-
-/// A port that is free now. Another program could take it before the verifier does; then the
-/// verifier says so and the test fails with its words.
-fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port of loopback");
-    listener.local_addr().expect("a bound listener has an address")
 }

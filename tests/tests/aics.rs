@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use farthing_rules::Command as Wanted;
 use farthing_shared::UnixMillis;
 use farthing_shared::note::NoteKey;
 use farthing_tests::ledger::{CREATOR, Ledger};
+use farthing_tests::ports::free_address;
 use farthing_tests::process::Process;
 use farthing_verifier::config::Config;
 use farthing_verifier::log::{self, Log};
@@ -91,7 +91,7 @@ fn an_independent_witness_cosigns_and_refuses_a_fork() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let port = free_address().port();
     let run = |arguments: &[&str]| {
         let ran = Command::new(&program).current_dir(folder.path()).args(arguments).output();
         let ran = ran.unwrap();

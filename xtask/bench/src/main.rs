@@ -201,7 +201,7 @@ impl Place {
         history: usize,
         setting: Option<(String, String)>,
     ) -> Result<Self, String> {
-        let ports = (server::free_port()?, server::free_port()?);
+        let ports = server::free_ports()?;
         let mut world = World::new(folder, ports)?;
         world.settings.extend(setting);
         if history > 0 {

@@ -143,7 +143,7 @@ impl<'a> Rates<'a> {
     pub fn new(folder: &'a Path, place: &'a mut Place) -> Result<Self, String> {
         Ok(Self {
             place,
-            echo: Server::echo(server::free_port()?)?,
+            echo: Server::echo(server::free_ports()?.0)?,
             ledger: LedgerAlone::new(&folder.join("ledger"))?,
             sqlite: SqliteAlone::new(&folder.join("sqlite"))?,
             folder,

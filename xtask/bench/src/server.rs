@@ -163,10 +163,13 @@ fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
-/// A free port on loopback.
-pub fn free_port() -> Result<u16, String> {
-    let listener = std::net::TcpListener::bind(loopback(0)).map_err(|error| error.to_string())?;
-    listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
+/// Two free ports of loopback.
+pub fn free_ports() -> Result<(u16, u16), String> {
+    let told = |error: std::io::Error| error.to_string();
+    let bound = || std::net::TcpListener::bind(loopback(0)).map_err(told);
+    // Both are held until both are known: the system may give a port again that was let go of.
+    let (one, other) = (bound()?, bound()?);
+    Ok((one.local_addr().map_err(told)?.port(), other.local_addr().map_err(told)?.port()))
 }
 
 /// One GET on a connection of its own: status and body.
