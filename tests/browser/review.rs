@@ -116,6 +116,7 @@ fn findings_are_decided_together_and_the_money_follows() {
         })
         .await;
         what_is_left_to_read(&world, found).await;
+        what_the_creator_reads(&world, &creator, found).await;
         found.nothing();
         let audit = provider.command(&["audit", "--log"]).await;
         assert!(audit.contains(" 0 differences"), "{audit}");
@@ -177,6 +178,26 @@ async fn what_is_left_to_read(world: &World, found: &Found) {
     // By the keyboard, as the line above was by the pointer.
     browser.see("#filter-wallet").await.send_keys("17\u{E007}").await.unwrap();
     browser.text("#filter-error", |text| text.contains("such as w17")).await;
+}
+
+/// What went back by a finding is told as such, and is not called left.
+async fn what_the_creator_reads(world: &World, creator: &Creator, found: &Found) {
+    let browser = &world.browser;
+    browser.open(&creator.link).await;
+    let text = browser.text("#back-all", |text| text.contains("after a finding")).await;
+    assert_eq!(text, "€0.20 returned after a finding, €0.40 left");
+    let text = browser.text("#payments", |text| text.contains("returned after")).await;
+    assert_eq!(text.matches("returned after a finding").count(), 1, "{text}");
+    let button = browser.see("#proof-check").await;
+    browser.press(&button).await;
+    let verdict =
+        browser.text("#proof-verdict .verdict.good", |text| text.contains("9 of 9")).await;
+    assert!(
+        verdict.contains("€0.20 went back to payers because findings were upheld"),
+        "{verdict}"
+    );
+    check_page(browser, found, "the creator's page after a finding").await;
+    browser.picture("creator-returned").await;
 }
 
 /// What a visitor's page gets that asks the review listener: nothing that it can read. And the page's own policy.

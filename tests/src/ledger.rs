@@ -294,5 +294,13 @@ impl Ledger {
             report.differences.iter().filter(told).collect::<Vec<_>>(),
             Vec::<&String>::new()
         );
+        // What a creator's page calls returned is what is missing of the total.
+        for row in all.creators.values() {
+            let holds = all.claim_holds.values();
+            let of_it = holds.filter(|hold| hold.creator == row.creator && hold.returned);
+            let parts = [row.payable, row.held, row.review, row.refunded].into_iter();
+            let sum: u64 = parts.chain(of_it.map(|hold| hold.amount)).map(Micros::get).sum();
+            assert_eq!(sum, row.total.get(), "{row:?}");
+        }
     }
 }

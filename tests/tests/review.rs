@@ -146,6 +146,8 @@ async fn bulk_decisions_move_money_and_leave_a_trail() {
     suspects(&mut verifier).await;
     let creator = verifier.sign_in().await;
     assert_eq!(money(&verifier, &creator).await, ["0.30", "0.00"]);
+    let totals = verifier.get_with("/v1/creator/totals", &creator).await.json();
+    assert_eq!(totals["returned"], "0.00", "what is under review has not gone back");
     let session = sign_in(&verifier).await;
 
     what_is_listed(&verifier, &session).await;
@@ -172,6 +174,7 @@ async fn bulk_decisions_move_money_and_leave_a_trail() {
         (money(&verifier, &creator).await == ["0.00", "0.20"]).then_some(())
     })
     .await;
+    what_went_back_is_told(&verifier, &creator).await;
 
     let trail = get(&verifier, &session, "/v1/review/decisions").await.json();
     let lines: Vec<String> = trail["data"]
@@ -199,6 +202,23 @@ async fn bulk_decisions_move_money_and_leave_a_trail() {
     assert!(String::from_utf8_lossy(&picture.bytes).contains("<circle"), "{picture:?}");
     let none = get(&verifier, &session, "/v1/review/findings/99/picture").await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
+}
+
+/// The creator's sum: what went back is neither refunded nor left.
+async fn what_went_back_is_told(verifier: &Verifier, creator: &str) {
+    let totals = verifier.get_with("/v1/creator/totals", creator).await.json();
+    let told = ["total", "held", "refunded", "returned"].map(|name| totals[name].clone());
+    assert_eq!(told, ["0.30", "0.20", "0.00", "0.10"]);
+    let claims = verifier.get_with("/v1/creator/claims", creator).await.json();
+    let rows = claims["data"].as_array().unwrap();
+    let told: Vec<_> = rows.iter().map(|row| (&row["credited"], &row["returned"])).collect();
+    let (whole, none) = (json!("0.10"), json!("0.00"));
+    assert_eq!(told, [(&whole, &whole), (&whole, &none), (&whole, &none)], "newest first");
+    let csv = verifier.get_with("/v1/creator/claims.csv", creator).await;
+    let csv = String::from_utf8(csv.bytes.to_vec()).unwrap();
+    let last = |line: &str| line.rsplit(',').next().map(str::to_owned);
+    let told: Vec<_> = csv.lines().filter_map(last).collect();
+    assert_eq!(told, ["returned", "0.10", "0.00", "0.00"]);
 }
 
 async fn what_is_listed(verifier: &Verifier, session: &str) {

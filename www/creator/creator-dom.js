@@ -47,12 +47,16 @@ export function amountNode(decimal, account, attributes = {}) {
 
 // What was given back in some time, and what is left of what was paid in it; nothing where nothing was.
 // A refund counts when it was made, so more may have gone back today than was paid today: then nothing is said to be left.
-export function backText({ total, refunds, refunded }, currency) {
-  if (refunds === 0) return "";
+// `returned` is what findings gave back to payers, where that is known.
+export function backText({ total, refunds, refunded, returned = "0.00" }, currency) {
+  const found = micros(returned) === 0n ? null : `${money(returned, currency)} returned after a finding`;
+  if (refunds === 0 && found === null) return "";
   // Welcome credit was credited to nobody, so nothing of it goes back either.
-  if (micros(refunded) === 0n) return `${plural(refunds, "payment", "payments")} in welcome credit given back`;
-  const left = micros(total) - micros(refunded);
-  return `${money(refunded, currency)} given back, ${left < 0n ? "more than was paid in this time" : `${money(decimalOf(left), currency)} left`}`;
+  const given = micros(refunded) > 0n ? `${money(refunded, currency)} given back`
+    : refunds > 0 ? `${plural(refunds, "payment", "payments")} in welcome credit given back` : null;
+  const left = micros(total) - micros(refunded) - micros(returned);
+  const rest = left === micros(total) ? null : left < 0n ? "more than was paid in this time" : `${money(decimalOf(left), currency)} left`;
+  return [given, found, rest].filter((part) => part !== null).join(", ");
 }
 
 export function backNode({ refunded }, account) {

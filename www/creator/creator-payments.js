@@ -30,6 +30,12 @@ export function findGap(claims) {
   return null;
 }
 
+// What became of a payment whose money went back; null where it did not.
+function backWord(claim) {
+  if (claim.refunded_at !== null) return "given back";
+  return micros(claim.returned) > 0n ? "returned after a finding" : null;
+}
+
 export class Payments {
   constructor(account) {
     this.account = account;
@@ -86,10 +92,10 @@ export class Payments {
     }
   }
 
-  // A payment is given back once, and stays so; its other figures never change.
+  // A payment goes back once, and stays so; its other figures never change.
   mark(data) {
-    const back = new Map(data.filter((claim) => claim.refunded_at !== null).map((claim) => [claim.number, claim]));
-    const isNew = (claim) => claim.refunded_at === null && back.has(claim.number);
+    const back = new Map(data.filter((claim) => backWord(claim) !== null).map((claim) => [claim.number, claim]));
+    const isNew = (claim) => backWord(claim) === null && back.has(claim.number);
     if (!this.claims.some(isNew)) return;
     this.claims = this.claims.map((claim) => isNew(claim) ? back.get(claim.number) : claim);
     this.draw();
@@ -144,7 +150,7 @@ export class Payments {
       h("td", {}, timeNode(claim.at)),
       h("td", {}, claim.kind === "donation" ? "Donation" : claim.item?.title ?? claim.item?.name ?? "An item no longer listed",
         // Here, and not beside the amount, it is seen on a phone without scrolling.
-        claim.refunded_at === null ? null : h("small", { class: "back-mark", title: claim.refunded_at }, "given back")),
+        backWord(claim) === null ? null : h("small", { class: "back-mark", title: claim.refunded_at }, backWord(claim))),
       h("td", { class: "number" }, amountNode(claim.amount, this.account), claim.free === "0.00" ? null
         : h("small", { class: "free-mark" }, ` ${money(claim.free, this.account.currency)} welcome credit`)),
       h("td", { class: "number" }, money(claim.running_total, this.account.currency)),
@@ -154,10 +160,10 @@ export class Payments {
     const more = this.next === null ? null : h("button", { type: "button", id: "payments-more" }, "Show more");
     more?.addEventListener("click", () => this.more(more));
     place.replaceChildren(...[
-      h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-labelledby": "payments-title" },
+      h("div", { class: "table-scroll", tabindex: "0", role: "group", "aria-labelledby": "payments-title" },
         h("table", { class: "payments" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows))),
-      this.claims.every((claim) => claim.refunded_at === null) ? null : h("p", { class: "hint" },
-        "A payment that was given back keeps its number and stays in the total after it, so that nothing can be taken out unseen. What was given back is added up by itself, beside your totals."),
+      this.claims.every((claim) => backWord(claim) === null) ? null : h("p", { class: "hint" },
+        "A payment that went back keeps its number and stays in the total after it, so that nothing can be taken out unseen. What went back is added up by itself, beside your totals."),
       h("div", { class: "list-foot" }, this.checkNode(), more)].filter((node) => node !== null));
   }
 

@@ -164,6 +164,7 @@ export class Proof {
   proven(verdict) {
     const { payments, paid, total, refunds, refunds_newer: newer, refunded, left, size, seen, before, at, isKept } = verdict;
     const fee = micros(paid) - micros(total);
+    const { returned } = this.shown();
     const since = seen === null
       ? "This is the first check in this browser. From now on it also notices when the log is changed afterwards."
       : h("span", {}, "The log still begins with everything that this browser saw on ", timeNode(seen.at), ".");
@@ -175,6 +176,7 @@ export class Proof {
       before === null ? null : `The ${plural(before.payments, "payment", "payments")} proven then ${before.payments === 1 ? "is" : "are"} still there, in the same place.`,
       fee > 0n ? `Visitors signed for ${money(paid, this.account.currency)}, and ${money(total, this.account.currency)} was credited to you. The rest is your provider's fee, or was paid with welcome credit, which nobody is credited for.` : null,
       refunds > 0 ? `${plural(refunds, "refund", "refunds")}, ${newer > 0 ? "" : "each of one of these payments and "}proven as well, took ${money(refunded, this.account.currency)} back; ${money(left, this.account.currency)} is left.` : null,
+      micros(returned) > 0n ? `Of your total, ${money(returned, this.account.currency)} went back to payers because findings were upheld. Your provider says so; this check does not prove it.` : null,
       newer > 0 ? `${plural(newer, "refund is", "refunds are")} of payments newer than the ones checked here. Check again to have them looked at. If nobody has paid since and this stays, ask your provider which payments they were of.` : null,
       isKept ? null : "This browser keeps nothing on this page, so the next check cannot compare the log with today's.",
     ];

@@ -43,7 +43,8 @@ export class Overview {
     for (const [key, label] of PERIODS) {
       const { value, detail, back } = this.figure(key, label);
       setFigure(value, money(totals[key].total, totals.currency));
-      setFigure(back, backText(totals[key], totals.currency));
+      const returned = key === "all" ? totals.returned : undefined;
+      setFigure(back, backText({ ...totals[key], returned }, totals.currency));
       back.hidden = back.textContent === "";
       setFigure(detail, plural(totals[key].count, "payment", "payments") + freeText(totals[key], totals.currency));
     }

@@ -96,7 +96,8 @@ function onTotals(totals) {
     announce(`${plural(fresh, "new payment", "new payments")}. Today ${money(totals.today.total, totals.currency)}${demo} in ${plural(totals.today.count, "payment", "payments")}.`);
   }
   if (fresh <= 0 && totals.refunds > before.refunds) announce(`A payment was given back. Held for now: ${money(totals.held, totals.currency)}${totals.demo ? " demo money" : ""}.`);
-  if (fresh !== 0 || totals.refunds !== before.refunds) page.payments.refresh(totals.refunds !== before.refunds);
+  const hasGoneBack = totals.refunds !== before.refunds || totals.returned !== before.returned;
+  if (fresh !== 0 || hasGoneBack) page.payments.refresh(hasGoneBack);
   if (totals.under_review !== before.under_review && view() === "findings") showFindings(page.creator);
   if (totals.refused !== before.refused && view() === "refused") {
     showRefusals(page.creator);
@@ -205,7 +206,8 @@ async function open() {
     // Before it draws, so that it compares with what was last shown.
     page.totals = null;
     page.proof = new Proof(creator, () => ({ payments: page.totals?.all.count ?? 0, total: page.totals?.all.total ?? "0.00",
-      refunds: page.totals?.refunds ?? 0, refunded: page.totals?.refunded ?? "" }));
+      refunds: page.totals?.refunds ?? 0, refunded: page.totals?.refunded ?? "",
+      returned: page.totals?.returned ?? "0.00" }));
     showSignedIn();
     onTotals(totals);
   } catch (error) {

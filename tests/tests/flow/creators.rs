@@ -67,10 +67,11 @@ async fn what_was_given_back_is_told_wherever_it_was_counted() -> Test {
     let csv = verifier.get_with("/v1/creator/claims.csv", &session).await;
     let csv = String::from_utf8(csv.bytes.to_vec())?;
     let lines: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
-    assert_eq!(lines[0][12..], ["claim_id", "refunded", "refunded_at"]);
+    assert_eq!(lines[0][12..], ["claim_id", "refunded", "refunded_at", "returned"]);
     for (line, (row, at)) in lines[1..].iter().zip(rows.iter().zip(&at)) {
         assert_eq!(json!(line[13]), row["refunded"]);
         assert_eq!(line[14], at);
+        assert_eq!(line[15], "0.00");
     }
     sound(&verifier)
 }

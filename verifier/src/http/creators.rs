@@ -223,6 +223,8 @@ pub(super) struct TotalsBody {
     total: String,
     refunds: u64,
     refunded: String,
+    /// What went back to payers because findings were upheld: refunds are not in it.
+    returned: String,
     today: SumBody,
     days_30: SumBody,
     all: SumBody,
@@ -296,6 +298,12 @@ pub(super) async fn totals(
     Ok(Json(totals_of(&app, who.profile, days.count()?).await?))
 }
 
+/// What was credited and is neither there any more nor refunded.
+fn returned(row: &CreatorRow) -> Micros {
+    let there = [row.payable, row.held, row.review, row.refunded];
+    there.iter().fold(row.total, |left, part| left.minus(*part).unwrap_or_default())
+}
+
 async fn totals_of(app: &App, profile: CreatorProfile, days: u32) -> Result<TotalsBody, Problem> {
     let now = app.clock.now();
     let today = now.day();
@@ -336,6 +344,7 @@ async fn totals_of(app: &App, profile: CreatorProfile, days: u32) -> Result<Tota
         total: sums.row.total.to_decimal(),
         refunds: sums.row.refunds,
         refunded: sums.row.refunded.to_decimal(),
+        returned: returned(&sums.row).to_decimal(),
         today: sums.of(|day| day == today).into(),
         days_30: sums.of(|day| day >= month && day != 0).into(),
         all: all.into(),

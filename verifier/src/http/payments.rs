@@ -42,6 +42,8 @@ pub(super) struct PaymentBody {
     refunded: String,
     /// When it was given back.
     refunded_at: Option<String>,
+    /// What of `credited` went back to the payer because a finding was upheld. The running total does not fall by it.
+    returned: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -50,8 +52,12 @@ pub(super) struct Payments {
     next: Option<String>,
 }
 
-/// A claim entry, and when its money was given back.
-type Paid = (EntryView, Option<UnixMillis>);
+/// A claim entry, and what became of it.
+struct Paid {
+    view: EntryView,
+    refunded_at: Option<UnixMillis>,
+    returned: Micros,
+}
 
 /// As [`Reader::entries_of_creator`], with what became of each.
 fn page(
@@ -60,14 +66,17 @@ fn page(
     limit: usize,
 ) -> Result<(Vec<Paid>, EntryNumber), ReadError> {
     let (views, next) = reader.entries_of_creator(from, limit)?;
-    let with_refund = |view: EntryView| {
+    let followed = |view: EntryView| {
         let refund = reader.refund(view.entry.number)?.filter(|r| r.outcome.is_success());
-        Ok((view, refund.map(|r| r.receipt.map_or(r.asked_at, |receipt| receipt.at))))
+        let refunded_at = refund.map(|r| r.receipt.map_or(r.asked_at, |receipt| receipt.at));
+        let hold = reader.claim_hold(view.entry.number)?.filter(|hold| hold.returned);
+        Ok(Paid { view, refunded_at, returned: hold.map_or(Micros::ZERO, |hold| hold.amount) })
     };
-    Ok((views.into_iter().map(with_refund).collect::<Result<_, ReadError>>()?, next))
+    Ok((views.into_iter().map(followed).collect::<Result<_, ReadError>>()?, next))
 }
 
-fn payment((view, refunded_at): &Paid, creator: CreatorRef) -> Option<PaymentBody> {
+fn payment(paid: &Paid, creator: CreatorRef) -> Option<PaymentBody> {
+    let Paid { view, refunded_at, returned } = paid;
     let EntryBody::Claim(claim) = &view.entry.body else { return None };
     let signed = SignedClaim::decode(&claim.signed).ok()?;
     let credited = claim.credited().unwrap_or_default();
@@ -87,6 +96,7 @@ fn payment((view, refunded_at): &Paid, creator: CreatorRef) -> Option<PaymentBod
         claim_id: signed.id().to_text(),
         refunded: refunded.to_decimal(),
         refunded_at: refunded_at.map(time),
+        returned: returned.to_decimal(),
     })
 }
 
@@ -121,7 +131,7 @@ pub(super) async fn claims_csv(State(app): State<App>, who: SignedIn) -> Respons
     tokio::spawn(async move {
         let mut text = String::from(
             "entry,number,at,kind,item,title,amount,free,fee,credited,running_total,currency,claim_id,\
-             refunded,refunded_at\r\n",
+             refunded,refunded_at,returned\r\n",
         );
         let mut from = who.row.last_entry;
         while from.0 != 0 {
@@ -149,7 +159,7 @@ pub(super) async fn claims_csv(State(app): State<App>, who: SignedIn) -> Respons
 
 fn csv_row(text: &mut String, row: &PaymentBody, currency: &str) {
     let item = row.item.as_ref();
-    let cells: [&str; 15] = [
+    let cells: [&str; 16] = [
         &row.entry.to_string(),
         &row.number.to_string(),
         &row.at,
@@ -165,6 +175,7 @@ fn csv_row(text: &mut String, row: &PaymentBody, currency: &str) {
         &row.claim_id,
         &row.refunded,
         row.refunded_at.as_deref().unwrap_or(""),
+        &row.returned,
     ];
     let cells: Vec<String> = cells.iter().map(|cell| csv_cell(cell)).collect();
     text.push_str(&cells.join(","));
